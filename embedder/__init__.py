@@ -1,0 +1,1 @@
+"""Turns media into vectors: decoding, preprocessing, models, and how the models are made."""

@@ -1,0 +1,127 @@
+"""The contract between models and everything that uses them, on one screen.
+
+An embedder works in two steps, so that a server can overlap them: `prepare` turns one item into arrays
+(cheap, per item, thread-safe), `encode` turns a batch of prepared items into unit vectors (the forward pass).
+`embed` is both.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedder.errors import EncodingFailed, UnsupportedModality
+from embedder.media import Media, Modality
+
+Vectors = NDArray[np.float32]
+"""float32, shape (n, dim), C-contiguous, rows of unit L2 norm."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingSpace:
+    """Where vectors are comparable.
+
+    Attributes:
+        id: Digest of weights and preprocessing version: equal ids mean comparable vectors.
+        dim: Length of a vector.
+    """
+
+    id: str
+    dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What preprocessing did to an item, told to whoever sent it."""
+
+    truncated: bool = False
+    resampled: bool = False
+    padded: bool = False
+    windows: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """One item, ready for a forward pass.
+
+    Attributes:
+        modality: Which tower it goes to.
+        array: The tower's input for this item alone, without a batch axis.
+        treatment: What preprocessing did.
+        cost: Work of its forward pass in the tower's own unit (tokens, images, audio patches).
+    """
+
+    modality: Modality
+    array: NDArray[np.generic]
+    treatment: Treatment = Treatment()
+    cost: int = 1
+
+
+class Embedder(ABC):
+    """Turns media of several modalities into unit vectors of one space.
+
+    Batch composition never changes a vector by more than 1e-5, and order is kept. Methods may be called
+    from several threads.
+    """
+
+    name: str
+    space: EmbeddingSpace
+    modalities: frozenset[Modality]
+
+    def embed(self, items: Sequence[Media]) -> Vectors:
+        """Returns one unit vector per item, in order, shape (len(items), dim).
+
+        Raises:
+            MediaError: If an item cannot be embedded by this model.
+            EncodingFailed: If a vector came out zero or not finite.
+        """
+        return self.encode([self.prepare(item) for item in items])
+
+    def prepare(self, item: Media) -> Prepared:
+        """Returns the arrays that `encode` takes for this item.
+
+        Raises:
+            UnsupportedModality: If the model has no tower for the item's modality.
+            MediaError: If the item cannot be preprocessed.
+        """
+        if item.modality not in self.modalities:
+            known = ", ".join(sorted(self.modalities))
+            raise UnsupportedModality(f"model {self.name} embeds {known}; got {item.modality}")
+        return self._prepare(item)
+
+    def encode(self, batch: Sequence[Prepared]) -> Vectors:
+        """Runs one forward pass per modality present and returns unit vectors in the batch's order.
+
+        Raises:
+            EncodingFailed: If a vector came out zero or not finite.
+        """
+        vectors = np.empty((len(batch), self.space.dim), dtype=np.float32)
+        for modality in {item.modality for item in batch}:
+            rows = [i for i, item in enumerate(batch) if item.modality == modality]
+            vectors[rows] = self._encode(modality, [batch[i].array for i in rows])
+        return unit(vectors)
+
+    @abstractmethod
+    def _prepare(self, item: Media) -> Prepared:
+        """See `prepare`; the modality is already known to be supported."""
+
+    @abstractmethod
+    def _encode(
+        self, modality: Modality, arrays: Sequence[NDArray[np.generic]]
+    ) -> NDArray[np.float32]:
+        """Returns one vector of any norm per array, shape (len(arrays), dim)."""
+
+
+def unit(vectors: NDArray[np.float32]) -> Vectors:
+    """Returns the rows divided by their L2 norm.
+
+    Raises:
+        EncodingFailed: If a row is zero or not finite.
+    """
+    norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    bad = np.flatnonzero(~np.isfinite(norms[:, 0]) | (norms[:, 0] < 1e-12))
+    if bad.size:
+        raise EncodingFailed(f"vectors must be finite and not zero; row {bad[0]} is not")
+    return np.ascontiguousarray(vectors / norms, dtype=np.float32)

@@ -1,0 +1,65 @@
+"""What can go wrong between bytes and vectors.
+
+EmbedderError
+├── MediaError                 the item is at fault; others in its batch are not
+│   ├── UndecodableMedia       the bytes are not the media they claim to be
+│   ├── InvalidMedia           decoded, but empty or not finite
+│   ├── UnsupportedModality    the model has no tower for this modality
+│   ├── MediaTooLarge          more bytes than the limit
+│   ├── TooManyPixels          more pixels than the limit
+│   └── AudioTooLong           more seconds than the limit
+├── ModelNotFound              no such name in the catalogue
+├── WeightsError               weights missing, damaged or of another architecture
+├── EncodingFailed             the model gave a zero or non-finite vector
+└── MissingDependency          an optional package is needed; the message has the install line
+
+Every message states the rule and the offending value.
+"""
+
+
+class EmbedderError(Exception):
+    """Anything this package refuses or fails to do."""
+
+
+class MediaError(EmbedderError):
+    """One item cannot be embedded; the rest of its batch can."""
+
+
+class UndecodableMedia(MediaError):
+    """The bytes could not be decoded as the media that was asked for."""
+
+
+class InvalidMedia(MediaError):
+    """The content is decoded but empty, of a wrong shape, or not finite."""
+
+
+class UnsupportedModality(MediaError):
+    """The model cannot embed this modality."""
+
+
+class MediaTooLarge(MediaError):
+    """The encoded media has more bytes than the limit."""
+
+
+class TooManyPixels(MediaError):
+    """The picture has more pixels than the limit; it was refused before decoding."""
+
+
+class AudioTooLong(MediaError):
+    """The sound lasts longer than the limit."""
+
+
+class ModelNotFound(EmbedderError):
+    """The catalogue has no model of this name."""
+
+
+class WeightsError(EmbedderError):
+    """A weights file is missing, damaged, or made for another architecture."""
+
+
+class EncodingFailed(EmbedderError):
+    """A model answered with a vector that is zero or not finite."""
+
+
+class MissingDependency(EmbedderError):
+    """An optional package is not installed."""

@@ -1,0 +1,1 @@
+"""How kindred-mini is made, and how any model is judged."""
