@@ -81,7 +81,7 @@ class Audio:
         """Checks shape, rate and values, and freezes the samples.
 
         Raises:
-            InvalidMedia: If there is no sample, the rate is not positive, or a sample is NaN or infinite.
+            InvalidMedia: If there is no sample, the rate is not positive, or a sample is not finite.
         """
         shape = self.samples.shape
         if self.samples.dtype != np.float32 or len(shape) != 2 or 0 in shape:
@@ -98,7 +98,7 @@ class Audio:
     @property
     def seconds(self) -> float:
         """Duration in seconds."""
-        return self.samples.shape[1] / self.sample_rate
+        return float(self.samples.shape[1] / self.sample_rate)
 
 
 Media = Text | Image | Audio

@@ -1,0 +1,57 @@
+"""Media made by the tests themselves, decoded and encoded: no file of anyone else is needed."""
+
+import io
+
+import numpy as np
+import PIL.Image
+import soundfile
+
+from embedder.media import Audio, Image
+
+COLOURS = {
+    "red": (255, 0, 0),
+    "green": (0, 255, 0),
+    "blue": (0, 0, 255),
+    "bright": (255, 255, 255),
+    "dark": (0, 0, 0),
+}
+
+
+def picture(colour: str = "red", size: tuple[int, int] = (32, 24)) -> Image:
+    """Returns a plain picture, (width, height) pixels, of one of `COLOURS`."""
+    width, height = size
+    return Image(np.full((height, width, 3), COLOURS[colour], dtype=np.uint8))
+
+
+def photo(seed: int = 0, size: tuple[int, int] = (48, 40)) -> Image:
+    """Returns a smooth random picture: different for every seed, and it survives JPEG well."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    smooth = PIL.Image.fromarray(coarse).resize(size, PIL.Image.Resampling.BICUBIC)
+    return Image(np.array(smooth))
+
+
+def tone(
+    hz: float = 440.0,
+    loudness: float = 0.5,
+    seconds: float = 1.0,
+    sample_rate: int = 16_000,
+    channels: int = 1,
+) -> Audio:
+    """Returns a sine of this peak on every channel."""
+    time = np.arange(max(1, round(seconds * sample_rate))) / sample_rate
+    wave = (loudness * np.sin(2 * np.pi * hz * time + 0.1)).astype(np.float32)
+    return Audio(np.tile(wave, (channels, 1)), sample_rate)
+
+
+def image_bytes(image: Image, format: str = "PNG", **options: object) -> bytes:
+    """Encodes a picture in any format that Pillow writes."""
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(np.array(image.pixels)).save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def audio_bytes(audio: Audio, format: str = "WAV", subtype: str | None = None) -> bytes:
+    """Encodes a sound in any format that libsndfile writes."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, audio.samples.T, audio.sample_rate, format=format, subtype=subtype)
+    return buffer.getvalue()
