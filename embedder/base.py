@@ -1,8 +1,8 @@
 """The contract between models and everything that uses them, on one screen.
 
-An embedder works in two steps, so that a server can overlap them: `prepare` turns one item into arrays
-(cheap, per item, thread-safe), `encode` turns a batch of prepared items into unit vectors (the forward pass).
-`embed` is both.
+An embedder works in two steps, so that a server can overlap them: `prepare` turns one item into
+arrays (cheap, per item, thread-safe), `encode` turns a batch of prepared items into unit vectors
+(the forward pass). `embed` is both.
 """
 
 from abc import ABC, abstractmethod
@@ -62,8 +62,8 @@ class Prepared:
 class Embedder(ABC):
     """Turns media of several modalities into unit vectors of one space.
 
-    Batch composition never changes a vector by more than 1e-5, and order is kept. Methods may be called
-    from several threads.
+    Batch composition never changes a vector by more than 1e-5, and order is kept. Methods may be
+    called from several threads.
     """
 
     name: str

@@ -81,7 +81,7 @@ class Audio:
         """Checks shape, rate and values, and freezes the samples.
 
         Raises:
-            InvalidMedia: If there is no sample, the rate is not positive, or a sample is not finite.
+            InvalidMedia: If there is no sample, one is not finite, or the rate is not positive.
         """
         shape = self.samples.shape
         if self.samples.dtype != np.float32 or len(shape) != 2 or 0 in shape:

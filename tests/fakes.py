@@ -1,7 +1,7 @@
 """A tiny honest embedder: no weights, no torch, and yet a space in which kin find each other.
 
 Named axes mean the same in every modality: the word "red" and a red picture point the same way, and
-so do "loud" and a loud sound. So a test can predict who is found: `picture("red")` by the text "red".
+so do "loud" and a loud sound. So a test can predict who is found: a red picture by the text "red".
 """
 
 import zlib

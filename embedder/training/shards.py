@@ -1,7 +1,8 @@
 """Reads training shards: Parquet files of labelled or captioned media.
 
-A shard's columns: key, modality, format, media (the file's bytes), dataset, label, captions, synonyms, fold,
-licence, tier, source, title, author. A folder may hold `train/`, `val/` and `train/sound_image_pairs.csv`.
+A shard's columns: key, modality, format, media (the file's bytes), dataset, label, captions,
+synonyms, fold, licence, tier, source, title, author. A folder may hold `train/`, `val/` and
+`train/sound_image_pairs.csv`.
 """
 
 import csv
@@ -16,7 +17,8 @@ HELD_OUT_PER_MILLE = {"image": 100, "audio": 150}
 """Share of each labelled set kept out of training, in thousandths, by modality."""
 
 _COLUMNS = [
-    "key", "modality", "format", "dataset", "label", "captions", "synonyms", "fold", "licence", "tier",
+    "key", "modality", "format", "dataset", "label",
+    "captions", "synonyms", "fold", "licence", "tier",
 ]  # fmt: skip
 
 
@@ -87,8 +89,9 @@ def bucket(key: str) -> int:
 def is_held_out(item: ShardItem) -> bool:
     """Tells whether an item is kept out of training.
 
-    Flickr8k has a validation shard of its own; ESC-50 is split by fold (4 is held out while models are
-    selected); of every other set a tenth of the photos and 15 % of the sounds are held out by key.
+    Flickr8k has a validation shard of its own; ESC-50 is split by fold (4 is held out while models
+    are selected); of every other set a tenth of the photos and 15 % of the sounds are held out, by
+    key.
     """
     if item.dataset == "flickr8k":
         return item.shard.parent.name == "val"
