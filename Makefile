@@ -1,0 +1,58 @@
+# Everything works on a fresh machine with Python 3.11+ and make: each target builds .venv first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CODE := embedder indexes service kindred tests benchmarks
+
+DATA ?= ../shared/data
+TEACHERS ?= ../shared/teachers
+OUT ?= runs/mini
+
+.PHONY: help install demo test check format proto train evaluate bench lock clean
+
+help:  ## Show what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP)  ## Build .venv with everything that demo, tests and training need
+
+$(STAMP): pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
+	touch $@
+
+demo: $(STAMP)  ## Index a gallery of photos and sounds, ask it questions, serve a search page
+	$(BIN)/kindred demo
+
+test: $(STAMP)  ## Run every test
+	$(BIN)/python -m pytest
+
+check: $(STAMP)  ## Format, lint, types, import contracts, generated code
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.generated
+
+format: $(STAMP)  ## Format and fix what can be fixed
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+proto: $(STAMP)  ## Generate kindred/v1 from proto/
+	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=. --pyi_out=. --grpc_python_out=. proto/kindred/v1/*.proto
+
+train: $(STAMP)  ## Train kindred-mini from DATA and TEACHERS into OUT, then write embedder/weights
+	$(BIN)/kindred train --data $(DATA) --teachers $(TEACHERS) --out $(OUT)
+
+evaluate: $(STAMP)  ## Print the retrieval figures of kindred-mini on DATA
+	$(BIN)/kindred evaluate --data $(DATA)
+
+bench: $(STAMP)  ## Measure what the README states
+	$(BIN)/python -m benchmarks.encode
+
+lock: $(STAMP)  ## Write the exact versions of this environment, naming no index
+	$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/\+cpu$$//' > requirements.lock
+
+clean:  ## Remove what was built, keep what was trained
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
