@@ -1,0 +1,234 @@
+"""The one training loop: seeded, resumable, logged, and polite to signals.
+
+A stage hands over a model, a stream of batches and a loss; the loop does the rest:
+
+* step s always trains on `batches(s)`, so a run that was stopped and resumed sees what an unbroken run sees;
+* the checkpoint is written every so often, at the end, and when SIGINT or SIGTERM asks the run to stop;
+* one JSON line per logging interval goes beside the checkpoint.
+"""
+
+import json
+import logging
+import math
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+import torch
+from rich.progress import Progress, TaskID
+from torch import Tensor, nn
+
+logger = logging.getLogger(__name__)
+
+Batch = TypeVar("Batch")
+Losses = Mapping[str, Tensor]
+"""Named scalar losses; the loop minimises "loss" and logs them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopRecipe:
+    """The numbers of one run of the loop.
+
+    Attributes:
+        steps: How many batches to train on.
+        learning_rate: Peak of AdamW's learning rate; warm-up is linear, the rest a cosine to `final_share` of it.
+        weight_decay: AdamW's, applied to matrices and kernels, not to biases, gains or offsets.
+        warmup: Steps of warm-up.
+        final_share: Share of the peak left at the last step.
+        gradient_norm: Gradients are clipped to this L2 norm.
+        ema: Decay of the averaged weights, approached as (1 + s) / (10 + s) over the first steps s; 0 keeps no average.
+        log_every: Steps between two lines of the log.
+        save_every: Steps between two checkpoints.
+        seed: Seeds torch's generator before the first step.
+    """
+
+    steps: int
+    learning_rate: float
+    weight_decay: float = 0.01
+    warmup: int = 100
+    final_share: float = 0.01
+    gradient_norm: float = 1.0
+    ema: float = 0.999
+    log_every: int = 20
+    save_every: int = 200
+    seed: int = 0
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asked the run to stop; its checkpoint is saved and the same call resumes it."""
+
+
+def train(
+    model: nn.Module,
+    batches: Callable[[int], Batch],
+    loss: Callable[[nn.Module, Batch, int], Losses],
+    recipe: LoopRecipe,
+    folder: Path,
+) -> nn.Module:
+    """Trains a model in place, from its checkpoint in `folder` if there is one.
+
+    Args:
+        model: Trained in place; only parameters that require gradients are.
+        batches: Builds the batch of a step. It is called ahead, from one other thread, in the order of the steps,
+            and must depend on nothing but the step.
+        loss: Called with the model, a batch and the step; the entry "loss" is minimised.
+        recipe: The numbers.
+        folder: Where `checkpoint.pt` and `log.jsonl` are kept.
+
+    Returns:
+        The averaged model, or `model` itself where the recipe keeps no average.
+
+    Raises:
+        Stopped: If SIGINT or SIGTERM arrived; the checkpoint is saved first.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(recipe.seed)
+    run = _Run(model, recipe, folder / "checkpoint.pt")
+    run.resume()
+    log, began = folder / "log.jsonl", time.monotonic()
+    with _stop_asked() as stop, _progress(folder.name, recipe.steps) as advance:
+        for step, batch in _ahead(batches, run.step, recipe.steps):
+            losses = run.update(loss, batch)
+            advance(run.step)
+            if run.step % recipe.log_every == 0 or run.step == recipe.steps:
+                _log(log, step, run.rate(step), losses, time.monotonic() - began)
+            if run.step % recipe.save_every == 0 or run.step == recipe.steps or stop():
+                run.save()
+            if stop():
+                raise Stopped(
+                    f"stopped after step {run.step} of {recipe.steps}; run again to resume"
+                )
+    return run.averaged
+
+
+class _Run:
+    """Model, optimiser, average and step: what a checkpoint holds."""
+
+    def __init__(self, model: nn.Module, recipe: LoopRecipe, checkpoint: Path) -> None:
+        self.model, self.recipe, self.checkpoint = model, recipe, checkpoint
+        self.averaged = deepcopy(model).eval() if recipe.ema else model
+        self.step = 0
+        trained = [p for p in model.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.AdamW(
+            [
+                {"params": [p for p in trained if p.ndim > 1], "weight_decay": recipe.weight_decay},
+                {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+            ],
+            lr=recipe.learning_rate,
+            betas=(0.9, 0.98),
+        )
+
+    def rate(self, step: int) -> float:
+        """Returns the learning rate of a step."""
+        recipe = self.recipe
+        if step < recipe.warmup:
+            return recipe.learning_rate * (step + 1) / recipe.warmup
+        done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+        cosine = 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
+        return recipe.learning_rate * (recipe.final_share + (1.0 - recipe.final_share) * cosine)
+
+    def update(self, loss: Callable[[nn.Module, Batch, int], Losses], batch: Batch) -> Losses:
+        """Takes one step down the gradient."""
+        self.model.train()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate(self.step)
+        losses = loss(self.model, batch, self.step)
+        self.optimiser.zero_grad(set_to_none=True)
+        losses["loss"].backward()  # type: ignore[no-untyped-call]
+        trained = [p for group in self.optimiser.param_groups for p in group["params"]]
+        nn.utils.clip_grad_norm_(trained, self.recipe.gradient_norm)
+        self.optimiser.step()
+        if self.recipe.ema:
+            self._average()
+        self.step += 1
+        return losses
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        decay = min(self.recipe.ema, (1.0 + self.step) / (10.0 + self.step))
+        current = self.model.state_dict()
+        for name, kept in self.averaged.state_dict().items():
+            if kept.is_floating_point():
+                kept.lerp_(current[name], 1.0 - decay)
+            else:
+                kept.copy_(current[name])
+
+    def save(self) -> None:
+        """Writes the checkpoint under a temporary name, then renames it."""
+        state = {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "generator": torch.get_rng_state(),
+        }
+        part = self.checkpoint.with_suffix(".part")
+        torch.save(state, part)
+        part.replace(self.checkpoint)
+
+    def resume(self) -> None:
+        """Takes up the checkpoint if there is one."""
+        if not self.checkpoint.exists():
+            return
+        state: dict[str, Any] = torch.load(self.checkpoint, weights_only=True)
+        self.step = state["step"]
+        self.model.load_state_dict(state["model"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        torch.set_rng_state(state["generator"])
+        logger.info("resuming %s at step %d", self.checkpoint.parent.name, self.step)
+
+
+def _ahead(
+    batches: Callable[[int], Batch], first: int, last: int, depth: int = 3
+) -> Iterator[tuple[int, Batch]]:
+    """Yields (step, batch), with the next batches being built in another thread."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        waiting = [pool.submit(batches, step) for step in range(first, min(first + depth, last))]
+        try:
+            for step in range(first, last):
+                batch = waiting.pop(0).result()
+                if step + depth < last:
+                    waiting.append(pool.submit(batches, step + depth))
+                yield step, batch
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _log(path: Path, step: int, rate: float, losses: Losses, seconds: float) -> None:
+    line = {name: round(value.item(), 5) for name, value in losses.items()}
+    line |= {"step": step + 1, "learning_rate": float(f"{rate:.4g}"), "seconds": round(seconds, 1)}
+    with path.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+@contextmanager
+def _progress(name: str, steps: int) -> Iterator[Callable[[int], None]]:
+    """Draws a progress bar on a terminal, and nothing in CI or into a file."""
+    with Progress(disable=bool(os.environ.get("CI"))) as bar:
+        task: TaskID = bar.add_task(name, total=steps)
+        yield lambda step: bar.update(task, completed=step)
+
+
+@contextmanager
+def _stop_asked() -> Iterator[Callable[[], bool]]:
+    """Notes SIGINT and SIGTERM instead of dying at once; puts the old handlers back."""
+    asked: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
