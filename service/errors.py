@@ -1,0 +1,163 @@
+"""What can go wrong, and what it is called: one table for every transport.
+
+Errors of the rooms below keep their own trees (`embedder.errors`, `indexes.errors`). The service adds:
+
+ServiceError
+├── InvalidRequest             the request breaks a rule
+│   ├── CancelledOut           the weighted parts of a query add up to nothing
+│   ├── TooManyItems           more items, or a larger k, than the limit
+│   └── PayloadTooLarge        a request body of more bytes than the limit
+├── ContentNotKept             the item is known, its media were not stored
+├── RouteNotFound              no such path
+├── MethodNotAllowed           the path is known, not with this method
+├── Overloaded                 the queue is full; try again after `retry_after` seconds
+└── DeadlineExceeded           the answer would have come too late
+
+Nothing else in the service knows a status code. A class that is not in the table has the row of its
+nearest ancestor; one without any ancestor there is INTERNAL, and tells the client nothing else.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from embedder import errors as media
+from indexes import errors as stored
+from service.messages import ItemError
+from service.telemetry import request_id
+
+log = logging.getLogger(__name__)
+
+
+class ServiceError(Exception):
+    """Anything that the service itself refuses."""
+
+
+class InvalidRequest(ServiceError):
+    """The request breaks a rule that its message states."""
+
+
+class CancelledOut(InvalidRequest):
+    """The weighted parts of a query add up to a vector without a direction."""
+
+
+class TooManyItems(InvalidRequest):
+    """The request asks for more items than the limit."""
+
+
+class PayloadTooLarge(InvalidRequest):
+    """The request body has more bytes than the limit."""
+
+
+class ContentNotKept(ServiceError):
+    """The item's media were not stored."""
+
+
+class RouteNotFound(ServiceError):
+    """No resource has this path."""
+
+
+class MethodNotAllowed(ServiceError):
+    """The resource does not know this method."""
+
+
+class Overloaded(ServiceError):
+    """Too much work is waiting already.
+
+    Args:
+        message: The rule and the load.
+        retry_after: Seconds after which there is likely to be room.
+    """
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DeadlineExceeded(ServiceError):
+    """The work was not done in time and has been dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What an error is called: our reason, the HTTP status, the name of the gRPC code."""
+
+    reason: str
+    http: int
+    grpc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error as a client sees it, on any transport."""
+
+    status: Status
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+    retry_after: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the error body of REST, which names the reason that gRPC carries in ErrorInfo."""
+        return {
+            "error": {
+                "code": self.status.http,
+                "reason": self.status.reason,
+                "message": self.message,
+                "details": dict(self.details),
+            }
+        }
+
+
+INTERNAL = Status("INTERNAL", 500, "INTERNAL")
+_INVALID = Status("INVALID_ARGUMENT", 400, "INVALID_ARGUMENT")
+
+TABLE: Mapping[type[Exception], Status] = {
+    media.EmbedderError: INTERNAL,
+    media.MediaError: _INVALID,
+    media.UndecodableMedia: Status("UNDECODABLE_MEDIA", 400, "INVALID_ARGUMENT"),
+    media.InvalidMedia: Status("INVALID_MEDIA", 400, "INVALID_ARGUMENT"),
+    media.UnsupportedModality: Status("UNSUPPORTED_MODALITY", 400, "INVALID_ARGUMENT"),
+    media.MediaTooLarge: Status("PAYLOAD_TOO_LARGE", 413, "INVALID_ARGUMENT"),
+    media.TooManyPixels: Status("TOO_MANY_PIXELS", 413, "INVALID_ARGUMENT"),
+    media.AudioTooLong: Status("AUDIO_TOO_LONG", 413, "INVALID_ARGUMENT"),
+    media.ModelNotFound: Status("MODEL_NOT_FOUND", 404, "NOT_FOUND"),
+    media.WeightsError: INTERNAL,
+    media.EncodingFailed: INTERNAL,
+    media.MissingDependency: INTERNAL,
+    ServiceError: INTERNAL,
+    InvalidRequest: _INVALID,
+    CancelledOut: Status("CANCELLED_OUT", 400, "INVALID_ARGUMENT"),
+    TooManyItems: Status("TOO_MANY_ITEMS", 413, "INVALID_ARGUMENT"),
+    PayloadTooLarge: Status("PAYLOAD_TOO_LARGE", 413, "INVALID_ARGUMENT"),
+    ContentNotKept: Status("CONTENT_NOT_FOUND", 404, "NOT_FOUND"),
+    RouteNotFound: Status("NOT_FOUND", 404, "UNIMPLEMENTED"),
+    MethodNotAllowed: Status("METHOD_NOT_ALLOWED", 405, "UNIMPLEMENTED"),
+    Overloaded: Status("OVERLOADED", 429, "RESOURCE_EXHAUSTED"),
+    DeadlineExceeded: Status("DEADLINE_EXCEEDED", 504, "DEADLINE_EXCEEDED"),
+}
+
+
+def status_of(error: BaseException) -> Status:
+    """Returns the row of the nearest class of the error that has one."""
+    return next((TABLE[cls] for cls in type(error).__mro__ if cls in TABLE), INTERNAL)
+
+
+def problem(error: BaseException, **details: Any) -> Problem:  # noqa: ANN401 - any JSON
+    """Returns what a client may know of this error, and logs what it may not.
+
+    A fault of ours is logged in full with the request's id, and its text is only that id.
+    """
+    status = status_of(error)
+    if status is INTERNAL:
+        log.error("request failed", exc_info=error)
+        message = f"internal error; the log has it under request id {request_id.get()}"
+    else:
+        message = str(error)
+    return Problem(status, message, details, getattr(error, "retry_after", None))
+
+
+def item_error(error: BaseException) -> ItemError:
+    """Returns the error of one item of a batch, in the words of the same table."""
+    found = problem(error)
+    return ItemError(found.status.reason, found.message)

@@ -1,0 +1,139 @@
+"""Every option of the service, and the only place that reads the environment.
+
+A flag goes before the environment (`KINDRED_...`), the environment before `kindred.toml` in the working
+directory, the file before the default. A wrong value stops the start with its name and its rule.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+MIB = 1024 * 1024
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class SettingsError(Exception):
+    """A setting breaks its rule; the message names every one that does."""
+
+
+class Settings(BaseSettings):
+    """Where the service listens, what it serves and how much it takes.
+
+    Build it with `load_settings`, which words its errors for people.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="KINDRED_", toml_file="kindred.toml", extra="forbid", frozen=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="REST port; 0 picks a free one.")
+    grpc_port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 picks a free one.")
+    allow_anonymous: bool = Field(
+        False, description="Listen beyond loopback although nobody has to show a key."
+    )
+    data: Path = Field(Path("kindred-data"), description="Folder of the collections.")
+    models: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("kindred-mini",), min_length=1, description="Models to serve, the default one first."
+    )
+    threads: int = Field(
+        0, ge=0, description="Threads of a forward pass; 0 means one per CPU of this process."
+    )
+    keep_content: bool = Field(
+        True, description="Keep media beside vectors, so that a search page can show them."
+    )
+
+    max_item_bytes: int = Field(32 * MIB, ge=1, description="Bytes of one encoded item.")
+    max_pixels: int = Field(
+        64_000_000, ge=1, description="Pixels of a picture, checked before it is decoded."
+    )
+    max_audio_seconds: float = Field(600.0, gt=0, description="Seconds of a sound.")
+    max_items: int = Field(256, ge=1, description="Items in one request.")
+    max_k: int = Field(1000, ge=1, description="Hits of one search.")
+    max_body_bytes: int = Field(
+        128 * MIB, ge=1, description="Bytes of one request, as JSON, form or gRPC message."
+    )
+    queue_size: int = Field(
+        1024, ge=1, description="Items that may wait for one model before it answers OVERLOADED."
+    )
+    decode_threads: int = Field(
+        2, ge=1, description="Threads that decode and preprocess beside the forward pass."
+    )
+    request_seconds: float = Field(
+        60.0, gt=0, description="Time to embed what a request holds before DEADLINE_EXCEEDED."
+    )
+    ready_seconds: float = Field(
+        10.0, ge=0, description="How long a readiness probe's finding is believed."
+    )
+    log_level: str = Field(
+        "info", pattern="^(debug|info|warning|error)$", description="Least level logged."
+    )
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Takes "a,b" for ("a", "b"), as the environment has no lists."""
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> "Settings":
+        if self.host not in LOOPBACK and not self.allow_anonymous:
+            raise ValueError(
+                f"host {self.host} is not loopback, and nobody has to show a key: "
+                "set allow_anonymous to listen there all the same"
+            )
+        if self.queue_size < self.max_items:
+            raise ValueError(
+                f"queue_size {self.queue_size} must not be less than max_items {self.max_items}: "
+                "a full request would never be admitted"
+            )
+        return self
+
+    @property
+    def forward_threads(self) -> int:
+        """Threads of a forward pass, resolved for this machine."""
+        return self.threads or len(os.sched_getaffinity(0))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Orders the sources: flags, environment, file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(**flags: Any) -> Settings:  # noqa: ANN401 - one type per option
+    """Returns the settings; a flag that is None was not given.
+
+    Raises:
+        SettingsError: If a value breaks its rule, or a flag or a key of the file is unknown.
+    """
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        raise SettingsError("; ".join(_sentence(e) for e in error.errors())) from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"kindred.toml is not TOML: {error}") from error
+
+
+def _sentence(error: Any) -> str:  # noqa: ANN401 - pydantic's own dictionary
+    name = ".".join(str(part) for part in error["loc"]) or "settings"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{name}: {message}" + (f", got {error['input']!r}" if error["loc"] else "")

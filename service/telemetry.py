@@ -1,0 +1,102 @@
+"""What the service tells its operator: JSON logs with request ids, Prometheus metrics. Nobody else is told."""
+
+import logging
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import orjson
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+request_id: ContextVar[str] = ContextVar("request_id", default="-")
+"""The id of the request that is being answered; also in the header `x-request-id` of its answer."""
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_ITEMS = (1, 2, 4, 8, 16, 32, 64, 128)
+
+
+def new_request_id() -> str:
+    """Returns 16 random hexadecimal digits."""
+    return secrets.token_hex(8)
+
+
+class Telemetry:
+    """The metrics of one engine, in a registry of its own, so that two engines don't add up."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "kindred_requests",
+            "Requests answered, by transport, method and status.",
+            ("transport", "method", "status"),
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "kindred_request_seconds",
+            "Time from a request's arrival to its answer.",
+            ("transport", "method"),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.stage_seconds = Histogram(
+            "kindred_stage_seconds",
+            "Time in one stage: decode, queue, embed, search, store.",
+            ("stage",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.batch_items = Histogram(
+            "kindred_batch_items",
+            "Items that shared a forward pass.",
+            ("model", "modality"),
+            buckets=_ITEMS,
+            registry=self.registry,
+        )
+        self.queue_items = Gauge(
+            "kindred_queue_items",
+            "Items admitted and not yet embedded.",
+            ("model",),
+            registry=self.registry,
+        )
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Measures a stage of a request."""
+        with self.stage_seconds.labels(name).time():
+            yield
+
+    def answered(self, transport: str, method: str, status: str, seconds: float) -> None:
+        """Counts one answered request."""
+        self.requests.labels(transport, method, status).inc()
+        self.request_seconds.labels(transport, method).observe(seconds)
+
+    def exposition(self) -> bytes:
+        """Returns every metric in the Prometheus text format."""
+        return generate_latest(self.registry)
+
+
+class JsonLines(logging.Formatter):
+    """Writes a record as one line of JSON, with the id of the request in which it arose."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Returns the line, without its end."""
+        line: dict[str, object] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "request_id": request_id.get(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line).decode()
+
+
+def configure_logging(level: str) -> None:
+    """Sends every log of the process to standard error as JSON lines."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
