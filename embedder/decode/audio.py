@@ -1,0 +1,83 @@
+"""Sounds, through libsndfile and FFmpeg."""
+
+import io
+from collections.abc import Iterator
+
+import av
+import av.error
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from embedder.decode.border import foreign_errors
+from embedder.decode.formats import expect
+from embedder.decode.limits import DEFAULT_LIMITS, Limits
+from embedder.errors import UndecodableMedia
+from embedder.media import Audio, Modality
+
+# What libsndfile can't read, with the one demultiplexer FFmpeg may use for it: left to guess, it
+# would accept playlists, which open other files. MP3 is here because libsndfile's decoder writes
+# its complaints to the process's stderr.
+_DEMUXERS = {"MP3": "mp3", "AAC": "aac", "MP4": "mp4", "WebM": "matroska"}
+
+_BLOCK_FRAMES = 1 << 16
+_UNKNOWN_FRAMES = 1 << 62
+"""From here on libsndfile means that the header doesn't say how long the sound is."""
+
+_Block = tuple[NDArray[np.float32], int]
+"""Samples of shape (channels, frames), and their rate."""
+
+
+def decode_audio(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Audio:
+    """Decodes a sound, at its own rate and with its own channels; of a film, the first sound track.
+
+    Raises:
+        MediaTooLarge: If the file has too many bytes.
+        AudioTooLong: If it lasts too long by its header, or as soon as so much has been decoded.
+        InvalidMedia: If it holds no sample, or one that is not finite.
+        UndecodableMedia: If the file is of no known format, or damaged.
+    """
+    name = expect(data, Modality.AUDIO, limits).name
+    with foreign_errors(name):
+        demuxer = _DEMUXERS.get(name)
+        blocks = _ffmpeg(data, demuxer) if demuxer else _sndfile(data, limits)
+        return _joined(blocks, limits)
+
+
+def _sndfile(data: bytes, limits: Limits) -> Iterator[_Block]:
+    # In blocks, because a header may claim any length, and a whole read allocates that first.
+    with soundfile.SoundFile(io.BytesIO(data)) as file:
+        if file.frames < _UNKNOWN_FRAMES:
+            limits.check_duration(file.frames, file.samplerate, file.channels)
+        while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
+            yield block.T, file.samplerate
+
+
+def _ffmpeg(data: bytes, demuxer: str) -> Iterator[_Block]:
+    with av.open(io.BytesIO(data), format=demuxer, metadata_errors="ignore") as container:
+        if not container.streams.audio:
+            raise UndecodableMedia("a film must have a sound track, got none")
+        to_float = av.AudioResampler(format="fltp")
+        for packet in container.demux(container.streams.audio[0]):
+            try:
+                frames = packet.decode()
+            except av.error.InvalidDataError:
+                # Players skip a damaged packet, a few hundredths of a second, and so do we: MP3
+                # and AAC streams are often cut in the middle of one.
+                continue
+            for frame in frames:
+                for converted in to_float.resample(frame):
+                    yield converted.to_ndarray(), converted.sample_rate
+
+
+def _joined(blocks: Iterator[_Block], limits: Limits) -> Audio:
+    """Joins the blocks, and stops reading them as soon as they pass a limit."""
+    parts: list[NDArray[np.float32]] = []
+    frames, rate = 0, 0
+    for samples, rate in blocks:
+        parts.append(samples)
+        frames += samples.shape[1]
+        limits.check_duration(frames, rate, samples.shape[0])
+    if not parts:
+        raise UndecodableMedia("a sound must have at least one sample, got none")
+    return Audio(np.ascontiguousarray(np.concatenate(parts, axis=1)), rate)
