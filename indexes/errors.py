@@ -1,0 +1,60 @@
+"""What can go wrong between vectors and hits.
+
+IndexesError
+├── CollectionNotFound    the store has no collection of this name, or it was closed
+├── CollectionExists      the name is taken
+├── ItemNotFound          the collection has no item of this id, or the item has no content
+├── SpaceMismatch         the vectors come from another embedding space than the collection's
+├── InvalidName           not a name for a collection
+├── InvalidItem           an id, modality, metadata or content that cannot be stored
+├── InvalidVector         wrong length, not finite, zero, or not of unit norm
+├── InvalidFilter         a filter that is not in the language of `indexes.filters`
+├── InvalidQuery          k, a quota, a page size or a page token out of range
+└── StorageError          the folder: locked, read-only, full, damaged, or from a newer version
+
+Every message states the rule and the offending value. All but `StorageError` are the caller's to mend.
+"""
+
+
+class IndexesError(Exception):
+    """Anything this package refuses or fails to do."""
+
+
+class CollectionNotFound(IndexesError):
+    """The store has no collection of this name, or it has been closed."""
+
+
+class CollectionExists(IndexesError):
+    """The store already has a collection of this name."""
+
+
+class ItemNotFound(IndexesError):
+    """The collection has no item of this id, or none of its content was stored."""
+
+
+class SpaceMismatch(IndexesError):
+    """Vectors of one embedding space were offered to a collection of another."""
+
+
+class InvalidName(IndexesError):
+    """The text cannot name a collection."""
+
+
+class InvalidItem(IndexesError):
+    """An item's id, modality, metadata or content breaks a rule."""
+
+
+class InvalidVector(IndexesError):
+    """A vector has a wrong length or norm, or is not finite."""
+
+
+class InvalidFilter(IndexesError):
+    """A filter expression breaks a rule of the filter language."""
+
+
+class InvalidQuery(IndexesError):
+    """A number or token of a question is out of range."""
+
+
+class StorageError(IndexesError):
+    """The storage cannot be used: locked, read-only, full, damaged, or from a newer version."""
