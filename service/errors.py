@@ -1,13 +1,12 @@
 """What can go wrong, and what it is called: one table for every transport.
 
-Errors of the rooms below keep their own trees (`embedder.errors`, `indexes.errors`). The service adds:
+The rooms below keep their own trees (`embedder.errors`, `indexes.errors`). The service adds:
 
 ServiceError
 ├── InvalidRequest             the request breaks a rule
 │   ├── CancelledOut           the weighted parts of a query add up to nothing
 │   ├── TooManyItems           more items, or a larger k, than the limit
 │   └── PayloadTooLarge        a request body of more bytes than the limit
-├── ContentNotKept             the item is known, its media were not stored
 ├── RouteNotFound              no such path
 ├── MethodNotAllowed           the path is known, not with this method
 ├── Overloaded                 the queue is full; try again after `retry_after` seconds
@@ -48,10 +47,6 @@ class TooManyItems(InvalidRequest):
 
 class PayloadTooLarge(InvalidRequest):
     """The request body has more bytes than the limit."""
-
-
-class ContentNotKept(ServiceError):
-    """The item's media were not stored."""
 
 
 class RouteNotFound(ServiceError):
@@ -125,12 +120,22 @@ TABLE: Mapping[type[Exception], Status] = {
     media.WeightsError: INTERNAL,
     media.EncodingFailed: INTERNAL,
     media.MissingDependency: INTERNAL,
+    stored.IndexesError: INTERNAL,
+    stored.CollectionNotFound: Status("COLLECTION_NOT_FOUND", 404, "NOT_FOUND"),
+    stored.CollectionExists: Status("COLLECTION_EXISTS", 409, "ALREADY_EXISTS"),
+    stored.ItemNotFound: Status("ITEM_NOT_FOUND", 404, "NOT_FOUND"),
+    stored.SpaceMismatch: Status("SPACE_MISMATCH", 409, "FAILED_PRECONDITION"),
+    stored.InvalidName: _INVALID,
+    stored.InvalidItem: _INVALID,
+    stored.InvalidVector: Status("INVALID_VECTOR", 400, "INVALID_ARGUMENT"),
+    stored.InvalidFilter: Status("INVALID_FILTER", 400, "INVALID_ARGUMENT"),
+    stored.InvalidQuery: _INVALID,
+    stored.StorageError: INTERNAL,
     ServiceError: INTERNAL,
     InvalidRequest: _INVALID,
     CancelledOut: Status("CANCELLED_OUT", 400, "INVALID_ARGUMENT"),
     TooManyItems: Status("TOO_MANY_ITEMS", 413, "INVALID_ARGUMENT"),
     PayloadTooLarge: Status("PAYLOAD_TOO_LARGE", 413, "INVALID_ARGUMENT"),
-    ContentNotKept: Status("CONTENT_NOT_FOUND", 404, "NOT_FOUND"),
     RouteNotFound: Status("NOT_FOUND", 404, "UNIMPLEMENTED"),
     MethodNotAllowed: Status("METHOD_NOT_ALLOWED", 405, "UNIMPLEMENTED"),
     Overloaded: Status("OVERLOADED", 429, "RESOURCE_EXHAUSTED"),

@@ -1,7 +1,7 @@
 """Every option of the service, and the only place that reads the environment.
 
-A flag goes before the environment (`KINDRED_...`), the environment before `kindred.toml` in the working
-directory, the file before the default. A wrong value stops the start with its name and its rule.
+A flag goes before the environment (`KINDRED_...`), the environment before `kindred.toml` in the
+working directory, the file before the default. A wrong value stops the start by name and rule.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What the service tells its operator: JSON logs with request ids, Prometheus metrics. Nobody else is told."""
+"""What the service tells its operator, and nobody else: JSON logs and Prometheus metrics."""
 
 import logging
 import secrets

@@ -1,0 +1,220 @@
+"""One batcher, a tiny model, and every way in which work can be shared, refused or go wrong."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from embedder.base import Prepared, Vectors
+from embedder.errors import EncodingFailed, InvalidMedia, UndecodableMedia
+from embedder.media import Media, Modality, Text
+from service.batching import BATCH_COST, Batcher, Encoded, Load
+from service.errors import DeadlineExceeded, Overloaded
+from service.settings import Settings
+from service.telemetry import Telemetry
+from tests.fakes import FakeEmbedder
+from tests.samples import picture
+
+pytestmark = pytest.mark.anyio
+
+
+class Watched(FakeEmbedder):
+    """Records its batches; fails on a word; holds its forward passes while the gate is closed."""
+
+    def __init__(self, poison: str = "") -> None:
+        super().__init__()
+        self.batches: list[int] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Event()
+        self._poison = self.prepare(Text(poison)).array if poison else None
+
+    def encode(self, batch: Sequence[Prepared]) -> Vectors:
+        self.entered.set()
+        self.gate.wait()
+        self.batches.append(len(batch))
+        if any(self._is_poison(item.array) for item in batch):
+            raise RuntimeError("the forward pass broke down")
+        return super().encode(batch)
+
+    def _is_poison(self, array: NDArray[np.generic]) -> bool:
+        return self._poison is not None and np.array_equal(array, self._poison)
+
+
+def load(media: Media) -> Load:
+    return lambda: media
+
+
+def words(*texts: str) -> list[Load]:
+    return [load(Text(text)) for text in texts]
+
+
+def batcher(embedder: FakeEmbedder, **options: object) -> Batcher:
+    return Batcher(embedder, Settings.model_validate(options), Telemetry())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0)
+
+
+def vector(outcome: Encoded | BaseException) -> NDArray[np.float32]:
+    assert isinstance(outcome, Encoded), outcome
+    return outcome.vector
+
+
+async def test_vectors_are_those_of_the_model_in_order() -> None:
+    model = Watched()
+    media: list[Media] = [Text("red"), picture("red"), Text("loud noise"), picture("blue")]
+    async with batcher(model) as batches:
+        outcomes = await batches.embed([load(item) for item in media])
+    np.testing.assert_allclose([vector(o) for o in outcomes], model.embed(media), atol=1e-6)
+    assert [o.modality for o in outcomes if isinstance(o, Encoded)] == [m.modality for m in media]
+
+
+async def test_concurrent_requests_share_a_forward_pass() -> None:
+    model = Watched()
+    model.gate.clear()
+    async with batcher(model) as batches:
+        first = asyncio.create_task(batches.embed(words("first")))
+        await until(model.entered.is_set)
+        others = [asyncio.create_task(batches.embed(words(f"word{i}"))) for i in range(8)]
+        await until(lambda: batches.ready_items == 8)
+        model.gate.set()
+        answers = await asyncio.gather(first, *others)
+    assert model.batches == [1, 8]
+    expected = model.embed([Text("first"), *(Text(f"word{i}") for i in range(8))])
+    np.testing.assert_allclose([vector(a[0]) for a in answers], expected, atol=1e-6)
+
+
+async def test_a_batch_costs_no_more_than_its_bound() -> None:
+    model = Watched()
+    model.gate.clear()
+    bound = BATCH_COST[Modality.IMAGE]
+    async with batcher(model) as batches:
+        first = asyncio.create_task(batches.embed(words("first")))
+        await until(model.entered.is_set)
+        rest = asyncio.create_task(batches.embed([load(picture())] * (bound + 3)))
+        await until(lambda: batches.ready_items == bound + 3)
+        model.gate.set()
+        await asyncio.gather(first, rest)
+    assert model.batches == [1, bound, 3]
+
+
+@pytest.mark.parametrize("place", [0, 13, 31])
+async def test_a_poisoned_forward_pass_is_split_until_the_culprit_is_alone(place: int) -> None:
+    texts = [f"word{i}" for i in range(32)]
+    texts[place] = "poison"
+    model = Watched(poison="poison")
+    model.gate.clear()
+    async with batcher(model) as batches:
+        first = asyncio.create_task(batches.embed(words("first")))
+        await until(model.entered.is_set)
+        rest = asyncio.create_task(batches.embed(words(*texts)))
+        await until(lambda: batches.ready_items == 32)
+        model.gate.set()
+        _, outcomes = await asyncio.gather(first, rest)
+        again = await batches.embed(words("still here"))
+    assert isinstance(outcomes.pop(place), RuntimeError)
+    expected = FakeEmbedder().embed([Text(t) for i, t in enumerate(texts) if i != place])
+    np.testing.assert_allclose([vector(o) for o in outcomes], expected, atol=1e-6)
+    assert len(model.batches) == 1 + 1 + 2 * 5 + 1  # first, whole, two halves on each of 5 levels
+    assert isinstance(again[0], Encoded)
+
+
+def _stop() -> Media:
+    return next(iter(()))
+
+
+def _invalid() -> Media:
+    return Text(" ")
+
+
+def _undecodable() -> Media:
+    raise UndecodableMedia("not media")
+
+
+@pytest.mark.parametrize(
+    ("bad", "kind"),
+    [(_invalid, InvalidMedia), (_undecodable, UndecodableMedia), (_stop, StopIteration)],
+)
+async def test_an_item_that_cannot_be_prepared_costs_itself_alone(
+    bad: Load, kind: type[Exception]
+) -> None:
+    async with batcher(Watched()) as batches:
+        good, failed, also_good = await batches.embed([*words("a"), bad, *words("b")])
+        again = await batches.embed(words("still here"))
+    assert isinstance(failed, kind)
+    assert isinstance(good, Encoded)
+    assert isinstance(also_good, Encoded)
+    assert isinstance(again[0], Encoded)
+
+
+async def test_a_full_queue_refuses_at_once_and_says_when_to_return() -> None:
+    model = Watched()
+    model.gate.clear()
+    async with batcher(model, queue_size=4, max_items=4) as batches:
+        waiting = asyncio.create_task(batches.embed(words("a", "b", "c")))
+        await until(model.entered.is_set)
+        with pytest.raises(Overloaded, match="3 items wait and 2 more") as refusal:
+            await batches.embed(words("d", "e"))
+        assert refusal.value.retry_after >= 1
+        model.gate.set()
+        await waiting
+        assert len(await batches.embed(words("d", "e"))) == 2
+
+
+async def test_a_deadline_drops_what_has_not_begun() -> None:
+    model = Watched()
+    model.gate.clear()
+    async with batcher(model, request_seconds=0.05) as batches:
+        busy = asyncio.create_task(batches.embed(words("busy")))
+        await until(model.entered.is_set)
+        with pytest.raises(DeadlineExceeded, match=r"within 0.05 s"):
+            await batches.embed(words("late"))
+        with pytest.raises(DeadlineExceeded):
+            await busy
+        model.gate.set()
+        await batches.embed(words("after"))
+    assert model.batches == [1, 1]
+
+
+async def test_a_client_that_leaves_takes_its_work_with_it() -> None:
+    model = Watched()
+    model.gate.clear()
+    async with batcher(model) as batches:
+        busy = asyncio.create_task(batches.embed(words("busy")))
+        await until(model.entered.is_set)
+        gone = asyncio.create_task(batches.embed(words("gone")))
+        await until(lambda: batches.ready_items == 1)
+        gone.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        model.gate.set()
+        await busy
+        await batches.embed(words("after"))
+    assert model.batches == [1, 1]
+
+
+async def test_leaving_waits_for_what_was_admitted() -> None:
+    model = Watched()
+    model.gate.clear()
+    batches = batcher(model)
+    async with batches:
+        waiting = asyncio.create_task(batches.embed(words("a")))
+        await until(model.entered.is_set)
+        threading.Timer(0.05, model.gate.set).start()
+    assert isinstance((await waiting)[0], Encoded)
+
+
+async def test_a_model_that_answers_too_little_fails_its_items_and_not_the_worker() -> None:
+    class Short(FakeEmbedder):
+        def encode(self, batch: Sequence[Prepared]) -> Vectors:
+            return super().encode(batch)[:-1]
+
+    async with batcher(Short()) as batches:
+        outcomes = await batches.embed(words("a", "b"))
+    assert all(isinstance(outcome, EncodingFailed) for outcome in outcomes)
