@@ -6,8 +6,9 @@ arrays (cheap, per item, thread-safe), `encode` turns a batch of prepared items 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,16 +60,43 @@ class Prepared:
     cost: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Background:
+    """How the cosines of unrelated pairs of two modalities are spread.
+
+    Modalities lie in different cones of a space, so a cosine means something only against these:
+    (cosine - mean) / std is comparable across modalities.
+    """
+
+    mean: float
+    std: float
+
+
 class Embedder(ABC):
     """Turns media of several modalities into unit vectors of one space.
 
     Batch composition never changes a vector by more than 1e-5, and order is kept. Methods may be
     called from several threads.
+
+    Attributes:
+        name: The model's name.
+        space: Where its vectors are comparable.
+        modalities: What it can embed.
+        logit_scale: What a cosine is multiplied by before a softmax over candidates.
+        backgrounds: By (query's modality, item's modality); empty if the model does not know.
+        limits: What the model takes in at once, by name, e.g. `text_tokens`.
+        runtime: What runs the forward pass.
+        device: What it runs on.
     """
 
     name: str
     space: EmbeddingSpace
     modalities: frozenset[Modality]
+    logit_scale: float = 100.0
+    backgrounds: Mapping[tuple[Modality, Modality], Background] = MappingProxyType({})
+    limits: Mapping[str, float] = MappingProxyType({})
+    runtime: str = "python"
+    device: str = "cpu"
 
     def embed(self, items: Sequence[Media]) -> Vectors:
         """Returns one unit vector per item, in order, shape (len(items), dim).

@@ -1,0 +1,35 @@
+"""The reference runtime: torch itself, in float32."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+
+class TorchRuntime:
+    """Runs a module in eval mode, without gradients.
+
+    Args:
+        tower: Maps a batch (n, ...) to vectors (n, dim).
+        device: A torch device, e.g. "cpu" or "cuda".
+        threads: Threads of one forward pass; None leaves torch's own choice.
+    """
+
+    name = "torch"
+
+    def __init__(
+        self, tower: torch.nn.Module, *, device: str = "cpu", threads: int | None = None
+    ) -> None:
+        self.device = device
+        self._threads = threads
+        self._tower = tower.eval().requires_grad_(False).to(device)
+
+    def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+        """Returns the tower's vectors, shape (n, dim)."""
+        # torch's count belongs to the calling thread, and setting it is not free.
+        if self._threads is not None and torch.get_num_threads() != self._threads:
+            torch.set_num_threads(self._threads)
+        with torch.inference_mode():
+            vectors = self._tower(torch.from_numpy(batch).to(self.device))
+        return np.asarray(vectors.float().cpu().numpy(), dtype=np.float32)
