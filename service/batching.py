@@ -120,13 +120,24 @@ class Batcher:
         """
         self._admit(len(loads))
         try:
+            return await self._embed(loads)
+        finally:
+            self._admit(-len(loads))
+
+    async def probe(self, media: Media) -> Encoded | BaseException:
+        """Embeds an item the same way, but is never refused: a full queue is no illness."""
+        try:
+            return (await self._embed([lambda: media]))[0]
+        except DeadlineExceeded as error:
+            return error
+
+    async def _embed(self, loads: Sequence[Load]) -> list[Encoded | BaseException]:
+        try:
             async with asyncio.timeout(self._settings.request_seconds):
                 return list(await asyncio.gather(*(self._embed_one(load) for load in loads)))
         except TimeoutError:
             limit = self._settings.request_seconds
             raise DeadlineExceeded(f"not embedded within {limit:g} s; dropped") from None
-        finally:
-            self._admit(-len(loads))
 
     @property
     def ready_items(self) -> int:

@@ -1,0 +1,108 @@
+"""From what was sent to what a model takes: the edge where bytes become media, under limits."""
+
+import hashlib
+
+from embedder.decode import Limits, decode_audio, decode_image, recognise, sniff
+from embedder.errors import UndecodableMedia
+from embedder.media import Media, Modality, Text
+from service.batching import Load
+from service.messages import Content, ItemContent, MediaContent, TextContent, VectorContent
+from service.settings import Settings
+
+_MIME_TYPES = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WebP": "image/webp",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+    "TIFF": "image/tiff",
+    "WAV": "audio/wav",
+    "AIFF": "audio/aiff",
+    "FLAC": "audio/flac",
+    "Ogg": "audio/ogg",
+    "MP3": "audio/mpeg",
+    "AAC": "audio/aac",
+    "MP4": "audio/mp4",
+    "WebM": "audio/webm",
+}
+TEXT_TYPE = "text/plain; charset=utf-8"
+UNKNOWN_TYPE = "application/octet-stream"
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Returns the decoder's limits."""
+    return Limits(
+        max_bytes=settings.max_item_bytes,
+        max_pixels=settings.max_pixels,
+        max_seconds=settings.max_audio_seconds,
+    )
+
+
+def load_of(content: TextContent | MediaContent, limits: Limits) -> Load:
+    """Returns what decodes the content, to be called in a thread; it raises `MediaError`."""
+    if isinstance(content, TextContent):
+        return lambda: _text(content.text, limits)
+    return lambda: _media(content, limits)
+
+
+def _text(text: str, limits: Limits) -> Media:
+    limits.check_bytes(len(text.encode()))
+    return Text(text)
+
+
+def _media(content: MediaContent, limits: Limits) -> Media:
+    match content.modality:
+        case Modality.IMAGE:
+            return decode_image(content.data, limits)
+        case Modality.AUDIO:
+            return decode_audio(content.data, limits)
+        case Modality.TEXT:
+            return _text(_decoded(content.data), limits)
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise UndecodableMedia(f"text must be UTF-8: {error}") from error
+
+
+def file_content(data: bytes) -> Content:
+    """Returns an uploaded file as content: a picture or a sound by its first bytes, else text.
+
+    Raises:
+        UndecodableMedia: If it is neither a known format nor UTF-8.
+    """
+    modality = sniff(data)
+    return MediaContent(modality, data) if modality else TextContent(_decoded(data))
+
+
+def raw(content: Content) -> bytes | None:
+    """Returns the bytes that are kept beside the vector; a vector or another item has none."""
+    match content:
+        case TextContent():
+            return content.text.encode()
+        case MediaContent():
+            return content.data
+        case ItemContent() | VectorContent():
+            return None
+
+
+def digest(content: Content) -> str:
+    """Returns 32 hexadecimal digits that name this content, for items sent without an id."""
+    match content:
+        case ItemContent():
+            named = content.id.encode()
+        case VectorContent():
+            named = content.vector.tobytes()
+        case TextContent() | MediaContent():
+            named = raw(content) or b""
+    return hashlib.sha256(named).hexdigest()[:32]
+
+
+def mime_type(data: bytes, modality: Modality) -> str:
+    """Returns the MIME type of stored content, told by its bytes and never by its sender."""
+    if modality is Modality.TEXT:
+        return TEXT_TYPE
+    found = recognise(data)
+    return _MIME_TYPES[found.name] if found else UNKNOWN_TYPE
