@@ -1,0 +1,11 @@
+"""The engine over gRPC: the services of `kindred.v1`, health and reflection.
+
+    server    where it listens, and its limits
+    services  one short method per call: asked -> engine -> answered
+    edge      what all calls share: request id, deadline, errors, metrics
+    asked     `kindred.v1` -> `service.messages`
+    answered  `service.messages` -> `kindred.v1`
+    health    grpc.health.v1, as the engine's readiness has it
+
+Nothing else in the service imports `kindred.v1`.
+"""

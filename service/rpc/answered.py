@@ -1,0 +1,179 @@
+"""What a client is answered: `service.messages` to `kindred.v1`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.timestamp_pb2 import Timestamp
+from numpy.typing import NDArray
+
+from embedder.base import Treatment
+from embedder.media import Modality
+from kindred.v1 import collection_service_pb2 as collections_pb
+from kindred.v1 import content_pb2 as content_pb
+from kindred.v1 import embedding_service_pb2 as embeddings_pb
+from kindred.v1 import model_service_pb2 as models_pb
+from service import messages
+
+_MODALITIES: Mapping[Modality, content_pb.Modality] = {
+    Modality.TEXT: content_pb.MODALITY_TEXT,
+    Modality.IMAGE: content_pb.MODALITY_IMAGE,
+    Modality.AUDIO: content_pb.MODALITY_AUDIO,
+}
+_RANKINGS: Mapping[messages.Ranking, collections_pb.Ranking] = {
+    "calibrated": collections_pb.RANKING_CALIBRATED,
+    "cosine": collections_pb.RANKING_COSINE,
+}
+
+
+def model(info: messages.ModelInfo) -> models_pb.Model:
+    """Returns a served model."""
+    return models_pb.Model(
+        name=info.name,
+        modalities=[_MODALITIES[each] for each in info.modalities],
+        dim=info.dim,
+        space=info.space,
+        parameters=info.parameters,
+        licence=info.licence,
+        description=info.description,
+        runtime=info.runtime,
+        device=info.device,
+        limits=dict(info.limits),
+    )
+
+
+def embed_response(answer: messages.EmbedAnswer) -> embeddings_pb.EmbedResponse:
+    """Returns vectors and errors, one result for each content."""
+    return embeddings_pb.EmbedResponse(
+        model=answer.model,
+        space=answer.space,
+        results=[embed_result(result, result.index) for result in answer.results],
+        units=answer.units,
+        timing_ms=_timing(answer.timing_ms),
+    )
+
+
+def embed_result(result: messages.Embedded, index: int) -> embeddings_pb.EmbedResult:
+    """Returns a vector or the error that took its place."""
+    if result.error is not None:
+        return embeddings_pb.EmbedResult(index=index, error=error(result.error))
+    embedding = embeddings_pb.Embedding(
+        vector=_vector(result.vector, result.modality), treatment=_treatment(result.treatment)
+    )
+    return embeddings_pb.EmbedResult(index=index, embedding=embedding)
+
+
+def rank_response(answer: messages.RankAnswer) -> embeddings_pb.RankResponse:
+    """Returns ranked candidates."""
+    return embeddings_pb.RankResponse(
+        model=answer.model,
+        space=answer.space,
+        candidates=[embeddings_pb.RankedCandidate(**asdict(each)) for each in answer.candidates],
+        timing_ms=_timing(answer.timing_ms),
+    )
+
+
+def collection(info: messages.CollectionInfo) -> collections_pb.Collection:
+    """Returns a collection."""
+    return collections_pb.Collection(
+        name=info.name,
+        model=info.model,
+        space=info.space,
+        dim=info.dim,
+        counts=dict(info.counts),
+        index=info.index,
+        bytes=info.bytes,
+        create_time=_timestamp(info.created),
+    )
+
+
+def item_results(results: Sequence[messages.ItemResult]) -> dict[str, Any]:
+    """Returns the fields that the answers to upsert and delete share."""
+    failed = sum(result.error is not None for result in results)
+    wire = [_item_result(result) for result in results]
+    return {"results": wire, "ok": len(wire) - failed, "failed": failed}
+
+
+def _item_result(result: messages.ItemResult) -> collections_pb.ItemResult:
+    return collections_pb.ItemResult(
+        index=result.index,
+        id=result.id or "",
+        modality=_modality(result.modality),
+        treatment=_treatment(result.treatment),
+        error=None if result.error is None else error(result.error),
+    )
+
+
+def item(stored: messages.StoredItem) -> collections_pb.Item:
+    """Returns a stored item."""
+    return collections_pb.Item(
+        id=stored.id,
+        modality=_modality(stored.modality),
+        metadata=_struct(stored.metadata),
+        create_time=_timestamp(stored.created),
+        has_content=stored.has_content,
+        vector=_vector(stored.vector, stored.modality),
+    )
+
+
+def search_response(answer: messages.SearchAnswer) -> collections_pb.SearchItemsResponse:
+    """Returns hits."""
+    return collections_pb.SearchItemsResponse(
+        hits=[_hit(hit) for hit in answer.hits],
+        space=answer.space,
+        index=answer.index,
+        exact=answer.exact,
+        ranking=_RANKINGS[answer.ranking],
+        treatments=[_treatment(each) for each in answer.treatments],
+        timing_ms=_timing(answer.timing_ms),
+    )
+
+
+def _hit(hit: messages.SearchHit) -> collections_pb.SearchHit:
+    return collections_pb.SearchHit(
+        id=hit.id,
+        modality=_modality(hit.modality),
+        score=hit.score,
+        calibrated=hit.calibrated,
+        probability=hit.probability,
+        metadata=_struct(hit.metadata),
+        has_content=hit.has_content,
+        vector=_vector(hit.vector, hit.modality),
+    )
+
+
+def error(found: messages.ItemError) -> content_pb.Error:
+    """Returns the error of one item."""
+    return content_pb.Error(**asdict(found))
+
+
+def _modality(known: Modality | None) -> content_pb.Modality:
+    return content_pb.MODALITY_UNSPECIFIED if known is None else _MODALITIES[known]
+
+
+def _vector(values: NDArray[np.float32] | None, known: Modality | None) -> content_pb.Vector | None:
+    if values is None:
+        return None
+    return content_pb.Vector(values=values.tolist(), modality=_modality(known))
+
+
+def _treatment(done: Treatment) -> content_pb.Treatment:
+    return content_pb.Treatment(**asdict(done))
+
+
+def _timing(timing: messages.TimingMs) -> content_pb.TimingMs:
+    return content_pb.TimingMs(**asdict(timing))
+
+
+def _timestamp(iso: str) -> Timestamp:
+    time = Timestamp()
+    time.FromJsonString(iso)
+    return time
+
+
+def _struct(metadata: messages.Metadata) -> Struct:
+    struct = Struct()
+    struct.update(metadata)
+    return struct

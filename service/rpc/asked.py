@@ -1,0 +1,150 @@
+"""What a client asks: `kindred.v1` to `service.messages`, shapes only; meaning is the engine's."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Struct, Value
+
+from embedder.media import Modality
+from kindred.v1 import collection_service_pb2 as collections_pb
+from kindred.v1 import content_pb2 as content_pb
+from kindred.v1 import embedding_service_pb2 as embeddings_pb
+from service import messages
+from service.errors import InvalidRequest
+
+T = TypeVar("T")
+
+_MODALITIES: Mapping[int, Modality] = {
+    content_pb.MODALITY_TEXT: Modality.TEXT,
+    content_pb.MODALITY_IMAGE: Modality.IMAGE,
+    content_pb.MODALITY_AUDIO: Modality.AUDIO,
+}
+_RANKINGS: Mapping[int, messages.Ranking | None] = {
+    collections_pb.RANKING_UNSPECIFIED: None,
+    collections_pb.RANKING_CALIBRATED: "calibrated",
+    collections_pb.RANKING_COSINE: "cosine",
+}
+_ON_ERROR: Mapping[int, Literal["request", "item"]] = {
+    embeddings_pb.ON_ERROR_UNSPECIFIED: "request",
+    embeddings_pb.ON_ERROR_REQUEST: "request",
+    embeddings_pb.ON_ERROR_ITEM: "item",
+}
+_WHOLE = 2.0**53
+"""Up to here a double holds every whole number, so one that is whole was meant to be (IEEE 754)."""
+
+
+def content(message: content_pb.Content) -> messages.Content:
+    """Returns the content.
+
+    Raises:
+        InvalidRequest: If none is set, or a vector does not say its modality.
+    """
+    match message.WhichOneof("content"):
+        case "text":
+            return messages.TextContent(message.text)
+        case "image":
+            return messages.MediaContent(Modality.IMAGE, message.image)
+        case "audio":
+            return messages.MediaContent(Modality.AUDIO, message.audio)
+        case "item_id":
+            return messages.ItemContent(message.item_id)
+        case "vector":
+            values = np.array(message.vector.values, dtype=np.float32)
+            return messages.VectorContent(values, modality(message.vector.modality))
+        case _:
+            raise InvalidRequest(
+                "content must be one of text, image, audio, item_id and vector; none is set"
+            )
+
+
+def modality(number: int) -> Modality:
+    """Returns the modality.
+
+    Raises:
+        InvalidRequest: If it is unspecified or unknown.
+    """
+    return _known(number, _MODALITIES, "modality")
+
+
+def on_error(number: int) -> Literal["request", "item"]:
+    """Returns what one bad content costs.
+
+    Raises:
+        InvalidRequest: If it is unknown.
+    """
+    return _known(number, _ON_ERROR, "on_error")
+
+
+def _known(number: int, table: Mapping[int, T], name: str) -> T:
+    if number not in table:
+        raise InvalidRequest(f"{name} must be one of {sorted(table)}, got {number}")
+    return table[number]
+
+
+def item_input(message: collections_pb.ItemInput) -> messages.ItemInput:
+    """Returns the item to store."""
+    return messages.ItemInput(
+        content(message.content), message.id or None, json_object(message.metadata)
+    )
+
+
+def search_query(message: collections_pb.SearchItemsRequest) -> messages.SearchQuery:
+    """Returns the question; what is unset has the contract's default."""
+    return messages.SearchQuery(
+        parts=[_query_part(part) for part in message.query],
+        k=message.k if message.HasField("k") else 10,
+        modalities=tuple(modality(number) for number in message.modalities),
+        k_per_modality=optional(message, "k_per_modality"),
+        filter=optional_object(message, "filter"),
+        min_score=optional(message, "min_score"),
+        ranking=_known(message.ranking, _RANKINGS, "ranking"),
+        with_vectors=message.with_vectors,
+    )
+
+
+def _query_part(message: collections_pb.QueryPart) -> messages.QueryPart:
+    weight = message.weight if message.HasField("weight") else 1.0
+    return messages.QueryPart(content(message.content), weight)
+
+
+def optional(message: Message, field: str) -> Any:  # noqa: ANN401 - any field
+    """Returns a field's value, or None if it is unset."""
+    return getattr(message, field) if message.HasField(field) else None
+
+
+def optional_object(message: Message, field: str) -> dict[str, Any] | None:
+    """Returns a Struct field as a JSON object, or None if it is unset."""
+    return json_object(getattr(message, field)) if message.HasField(field) else None
+
+
+def json_object(struct: Struct) -> dict[str, Any]:
+    """Returns a Struct as a JSON object; whole numbers up to 2^53 become integers.
+
+    Raises:
+        InvalidRequest: If a number is not finite: JSON has none such.
+    """
+    return {key: _json_value(value) for key, value in struct.fields.items()}
+
+
+def _json_value(value: Value) -> Any:  # noqa: ANN401 - any JSON
+    match value.WhichOneof("kind"):
+        case "struct_value":
+            return json_object(value.struct_value)
+        case "list_value":
+            return [_json_value(element) for element in value.list_value.values]
+        case "number_value":
+            return _json_number(value.number_value)
+        case "string_value":
+            return value.string_value
+        case "bool_value":
+            return value.bool_value
+        case _:
+            return None
+
+
+def _json_number(number: float) -> int | float:
+    if not np.isfinite(number):
+        raise InvalidRequest(f"numbers must be finite, got {number}")
+    return int(number) if number.is_integer() and abs(number) <= _WHOLE else number

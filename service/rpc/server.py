@@ -1,0 +1,72 @@
+"""Where gRPC listens, and its limits."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import grpc
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from kindred.v1 import (
+    collection_service_pb2,
+    collection_service_pb2_grpc,
+    embedding_service_pb2,
+    embedding_service_pb2_grpc,
+    model_service_pb2,
+    model_service_pb2_grpc,
+)
+from service.engine import Engine
+from service.rpc.edge import Edge
+from service.rpc.health import Health
+from service.rpc.services import Collections, Embeddings, Models
+from service.settings import Settings
+
+_SERVICES = frozenset(
+    service.full_name
+    for module in (model_service_pb2, embedding_service_pb2, collection_service_pb2)
+    for service in module.DESCRIPTOR.services_by_name.values()
+)
+
+
+class RpcServer(NamedTuple):
+    """A server that is bound and not yet started."""
+
+    server: Any
+    """grpc.aio.Server: `await server.start()`, and `await server.stop(grace)` in the end."""
+    port: int
+
+
+def create_server(engine: Engine, settings: Settings) -> RpcServer:
+    """Returns a server of the engine, bound to the host and gRPC port of the settings.
+
+    Must be called in a running event loop. The server lives no longer than the engine.
+
+    Raises:
+        RuntimeError: If the port is taken.
+    """
+    server = grpc.aio.server(interceptors=(Edge(engine.telemetry),), options=_options(settings))
+    for register, servicer in _servicers(engine):
+        register(servicer, server)
+    names = (*sorted(_SERVICES), health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return RpcServer(server, server.add_insecure_port(f"{host}:{settings.grpc_port}"))
+
+
+def _servicers(engine: Engine) -> tuple[tuple[Callable[[Any, Any], None], object], ...]:
+    """Returns each servicer with what registers it."""
+    return (
+        (model_service_pb2_grpc.add_ModelServiceServicer_to_server, Models(engine)),
+        (embedding_service_pb2_grpc.add_EmbeddingServiceServicer_to_server, Embeddings(engine)),
+        (collection_service_pb2_grpc.add_CollectionServiceServicer_to_server, Collections(engine)),
+        (health_pb2_grpc.add_HealthServicer_to_server, Health(engine, _SERVICES)),
+    )
+
+
+def _options(settings: Settings) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", settings.max_body_bytes),
+        ("grpc.max_send_message_length", -1),
+        # Otherwise a second server on the same port would silently take half of the calls.
+        ("grpc.so_reuseport", 0),
+    ]

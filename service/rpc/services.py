@@ -1,0 +1,221 @@
+"""The services of `kindred.v1`: every call is translated, put to the engine and translated back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, TypeVar
+
+from embedder.errors import EmbedderError
+from kindred.v1 import collection_service_pb2 as collections_pb
+from kindred.v1 import collection_service_pb2_grpc as collections_grpc
+from kindred.v1 import embedding_service_pb2 as embeddings_pb
+from kindred.v1 import embedding_service_pb2_grpc as embeddings_grpc
+from kindred.v1 import model_service_pb2 as models_pb
+from kindred.v1 import model_service_pb2_grpc as models_grpc
+from service.engine import Engine
+from service.errors import InvalidRequest, ServiceError, item_error
+from service.rpc import answered, asked
+
+T = TypeVar("T")
+Context = Any
+"""grpc.aio.ServicerContext, which has no types."""
+
+STREAM_WINDOW = 32
+"""Contents of one stream in work at a time: enough for a full batch; beyond, the client waits."""
+
+
+class Models(models_grpc.ModelServiceServicer):
+    """ModelService."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def ListModels(
+        self, request: models_pb.ListModelsRequest, context: Context
+    ) -> models_pb.ListModelsResponse:
+        """Lists the served models."""
+        page, token = _page(self._engine.models(), lambda model: model.name, request)
+        return models_pb.ListModelsResponse(
+            models=[answered.model(info) for info in page], next_page_token=token
+        )
+
+    async def GetModel(
+        self, request: models_pb.GetModelRequest, context: Context
+    ) -> models_pb.GetModelResponse:
+        """Gets one model."""
+        info = self._engine.model(request.name)
+        return models_pb.GetModelResponse(model=answered.model(info))
+
+
+class Embeddings(embeddings_grpc.EmbeddingServiceServicer):
+    """EmbeddingService."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def Embed(
+        self, request: embeddings_pb.EmbedRequest, context: Context
+    ) -> embeddings_pb.EmbedResponse:
+        """Embeds contents."""
+        answer = await self._engine.embed(
+            [asked.content(each) for each in request.contents],
+            model=request.model or None,
+            dimensions=asked.optional(request, "dimensions"),
+        )
+        return answered.embed_response(answer)
+
+    async def EmbedStream(
+        self, request_iterator: AsyncIterator[embeddings_pb.EmbedStreamRequest], context: Context
+    ) -> None:
+        """Embeds contents as they come: many at a time, answered in their order."""
+        window = asyncio.Queue[asyncio.Task[embeddings_pb.EmbedStreamResponse] | None](
+            STREAM_WINDOW
+        )
+
+        async def read() -> None:
+            index = 0
+            async for request in request_iterator:
+                await window.put(group.create_task(self._embed_one(index, request)))
+                index += 1
+            await window.put(None)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(read())
+            while task := await window.get():
+                await context.write(await task)
+
+    async def _embed_one(
+        self, index: int, request: embeddings_pb.EmbedStreamRequest
+    ) -> embeddings_pb.EmbedStreamResponse:
+        try:
+            answer = await self._engine.embed(
+                [asked.content(request.content)],
+                model=request.model or None,
+                dimensions=asked.optional(request, "dimensions"),
+            )
+        except (ServiceError, EmbedderError) as error:
+            result = embeddings_pb.EmbedResult(index=index, error=answered.error(item_error(error)))
+            return embeddings_pb.EmbedStreamResponse(result=result)
+        return embeddings_pb.EmbedStreamResponse(
+            model=answer.model,
+            space=answer.space,
+            result=answered.embed_result(answer.results[0], index),
+        )
+
+    async def Rank(
+        self, request: embeddings_pb.RankRequest, context: Context
+    ) -> embeddings_pb.RankResponse:
+        """Scores candidates against a query."""
+        answer = await self._engine.rank(
+            asked.content(request.query),
+            [asked.content(each) for each in request.candidates],
+            model=request.model or None,
+        )
+        return answered.rank_response(answer)
+
+
+class Collections(collections_grpc.CollectionServiceServicer):
+    """CollectionService."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def CreateCollection(
+        self, request: collections_pb.CreateCollectionRequest, context: Context
+    ) -> collections_pb.CreateCollectionResponse:
+        """Creates a collection."""
+        info = await self._engine.create_collection(request.name, model=request.model or None)
+        return collections_pb.CreateCollectionResponse(collection=answered.collection(info))
+
+    async def GetCollection(
+        self, request: collections_pb.GetCollectionRequest, context: Context
+    ) -> collections_pb.GetCollectionResponse:
+        """Gets one collection."""
+        info = await self._engine.collection(request.name)
+        return collections_pb.GetCollectionResponse(collection=answered.collection(info))
+
+    async def ListCollections(
+        self, request: collections_pb.ListCollectionsRequest, context: Context
+    ) -> collections_pb.ListCollectionsResponse:
+        """Lists the collections."""
+        infos = await self._engine.collections()
+        page, token = _page(infos, lambda info: info.name, request)
+        return collections_pb.ListCollectionsResponse(
+            collections=[answered.collection(info) for info in page], next_page_token=token
+        )
+
+    async def DeleteCollection(
+        self, request: collections_pb.DeleteCollectionRequest, context: Context
+    ) -> collections_pb.DeleteCollectionResponse:
+        """Deletes a collection."""
+        await self._engine.delete_collection(request.name)
+        return collections_pb.DeleteCollectionResponse()
+
+    async def UpsertItems(
+        self, request: collections_pb.UpsertItemsRequest, context: Context
+    ) -> collections_pb.UpsertItemsResponse:
+        """Stores items."""
+        items = [asked.item_input(each) for each in request.items]
+        results = await self._engine.upsert(request.collection, items)
+        return collections_pb.UpsertItemsResponse(**answered.item_results(results))
+
+    async def DeleteItems(
+        self, request: collections_pb.DeleteItemsRequest, context: Context
+    ) -> collections_pb.DeleteItemsResponse:
+        """Deletes items."""
+        results = await self._engine.delete_items(request.collection, list(request.ids))
+        return collections_pb.DeleteItemsResponse(**answered.item_results(results))
+
+    async def ListItems(
+        self, request: collections_pb.ListItemsRequest, context: Context
+    ) -> collections_pb.ListItemsResponse:
+        """Lists items."""
+        page = await self._engine.items(
+            request.collection,
+            page_size=request.page_size if request.HasField("page_size") else 100,
+            page_token=request.page_token,
+            filter=asked.optional_object(request, "filter"),
+            with_vectors=request.with_vectors,
+        )
+        return collections_pb.ListItemsResponse(
+            items=[answered.item(each) for each in page.items],
+            next_page_token=page.next_page_token,
+        )
+
+    async def GetItem(
+        self, request: collections_pb.GetItemRequest, context: Context
+    ) -> collections_pb.GetItemResponse:
+        """Gets one item."""
+        stored = await self._engine.item(
+            request.collection, request.id, with_vector=request.with_vector
+        )
+        return collections_pb.GetItemResponse(item=answered.item(stored))
+
+    async def GetItemContent(
+        self, request: collections_pb.GetItemContentRequest, context: Context
+    ) -> collections_pb.GetItemContentResponse:
+        """Gets the media of an item."""
+        content, mime_type = await self._engine.content(request.collection, request.id)
+        return collections_pb.GetItemContentResponse(content=content, mime_type=mime_type)
+
+    async def SearchItems(
+        self, request: collections_pb.SearchItemsRequest, context: Context
+    ) -> collections_pb.SearchItemsResponse:
+        """Finds the nearest items."""
+        answer = await self._engine.search(request.collection, asked.search_query(request))
+        return answered.search_response(answer)
+
+
+def _page(
+    entries: Sequence[T],
+    name: Callable[[T], str],
+    request: models_pb.ListModelsRequest | collections_pb.ListCollectionsRequest,
+) -> tuple[Sequence[T], str]:
+    """Returns the page asked for and the token of the next; a token is the last name seen."""
+    if request.page_size < 0:
+        raise InvalidRequest(f"page_size must not be negative, got {request.page_size}")
+    names = [name(entry) for entry in entries]
+    if request.page_token and request.page_token not in names:
+        raise InvalidRequest(f"page_token {request.page_token!r} is not one that was handed out")
+    start = names.index(request.page_token) + 1 if request.page_token else 0
+    end = start + (request.page_size or len(names))
+    return entries[start:end], names[end - 1] if end < len(names) else ""
