@@ -17,6 +17,8 @@ class TextRecipe:
         heads: Attention heads.
         layers: Transformer layers.
         batch: Texts a step.
+        pool: Batches drawn together and sorted by length.
+        full_stops: Share of texts that get a full stop.
         steps: Optimiser steps with some words held back, and then with every word.
         final_steps: Optimiser steps at the end, with every word.
         learning_rate: Peak rate of AdamW.
@@ -35,8 +37,10 @@ class TextRecipe:
     heads: int = 4
     layers: int = 4
     batch: int = 512
-    steps: int = 6_000
-    final_steps: int = 2_000
+    pool: int = 8
+    full_stops: float = 0.15
+    steps: int = 3_500
+    final_steps: int = 1_000
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
     ema: float = 0.998

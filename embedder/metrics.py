@@ -1,0 +1,75 @@
+"""How well vectors find each other: recall, precision, and the shape of a space. NumPy alone.
+
+Rows are unit vectors; relevance is a boolean matrix, (queries, gallery).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedder.base import Vectors
+
+Relevance = NDArray[np.bool_]
+
+
+def ranking(queries: Vectors, gallery: Vectors, depth: int) -> NDArray[np.int64]:
+    """Returns each query's nearest gallery rows, nearest first, shape (queries, depth).
+
+    Equal scores keep the gallery's order.
+    """
+    scores = queries @ gallery.T
+    return np.argsort(-scores, axis=1, kind="stable")[:, :depth]
+
+
+def recall_at(ranked: NDArray[np.int64], relevant: Relevance, k: int) -> float:
+    """Returns the share of queries with a relevant row among their k nearest (R@k)."""
+    hits = np.take_along_axis(relevant, ranked[:, :k], axis=1)
+    return float(hits.any(axis=1).mean())
+
+
+def precision_at(ranked: NDArray[np.int64], relevant: Relevance, k: int) -> float:
+    """Returns the mean share of relevant rows among the k nearest.
+
+    A query with fewer than k relevant rows is judged on as many as it has, so that 1 is always in reach.
+    """
+    hits = np.take_along_axis(relevant, ranked[:, :k], axis=1)
+    depth = np.minimum(relevant.sum(axis=1), k)
+    counted = hits & (np.arange(hits.shape[1]) < depth[:, None])
+    return float((counted.sum(axis=1) / depth).mean())
+
+
+def chance_recall(relevant: Relevance, k: int) -> float:
+    """Returns the R@k of a random order: 1 - C(n - r, k) / C(n, k), averaged over the queries."""
+    n = relevant.shape[1]
+    r = relevant.sum(axis=1, keepdims=True).astype(np.float64)
+    drawn = np.arange(min(k, n))
+    missed = np.clip((n - r - drawn) / (n - drawn), 0.0, 1.0).prod(axis=1)
+    return float((1.0 - missed).mean())
+
+
+def chance_precision(relevant: Relevance) -> float:
+    """Returns the precision of a random order: the mean share of relevant rows."""
+    return float(relevant.mean())
+
+
+def modality_gap(first: Vectors, second: Vectors) -> float:
+    """Returns the distance between two modalities' mean vectors (Liang et al. 2022, arXiv:2203.02053)."""
+    return float(np.linalg.norm(first.mean(axis=0) - second.mean(axis=0)))
+
+
+def separability(first: Vectors, second: Vectors) -> float:
+    """Returns how well a plane halfway between the two means tells the modalities apart; 0.5 is chance."""
+    normal = first.mean(axis=0) - second.mean(axis=0)
+    offset = normal @ (first.mean(axis=0) + second.mean(axis=0)) / 2
+    return float(((first @ normal > offset).mean() + (second @ normal <= offset).mean()) / 2)
+
+
+def alignment(first: Vectors, second: Vectors) -> float:
+    """Returns the mean squared distance of paired rows (Wang and Isola 2020, arXiv:2005.10242)."""
+    return float(np.square(first - second).sum(axis=1).mean())
+
+
+def uniformity(vectors: Vectors) -> float:
+    """Returns log mean exp(-2 |x - y|^2) over distinct rows (Wang and Isola 2020); lower is more even."""
+    squared = 2.0 - 2.0 * (vectors @ vectors.T)
+    rows, columns = np.triu_indices(len(vectors), k=1)
+    return float(np.log(np.exp(-2.0 * squared[rows, columns]).mean()))
