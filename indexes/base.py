@@ -1,9 +1,10 @@
 """The contract of every index, on one screen.
 
-An index maps int64 keys to unit vectors and finds the keys nearest to a query. It is a *value*: `add` and `remove`
-return a new version and leave the old one as it was, still searching. A reader keeps the version it started
-with and takes no lock; a writer makes the next version beside it and publishes it by one assignment. So no
-FAISS object that serves is ever mutated, and a searching loop cannot starve a writer.
+An index maps int64 keys to unit vectors and finds the keys nearest to a query. It is a *value*:
+`add` and `remove` return a new version and leave the old one as it was, still searching. A reader
+keeps the version it started with and takes no lock; a writer makes the next version beside it and
+publishes it by one assignment. So no FAISS object that serves is ever mutated, and a searching
+loop cannot starve a writer.
 """
 
 from abc import ABC, abstractmethod
@@ -23,7 +24,7 @@ Keys = NDArray[np.int64]
 """int64, shape (n,), strictly increasing, not negative."""
 
 NORM_TOLERANCE = 1e-3
-"""How far from 1 the norm of a vector may be; beyond it the sender's idea of a vector is another than ours."""
+"""How far from 1 a norm may be; beyond it, the sender means something else by a vector."""
 
 _EXACT_ENOUGH = 1e-6
 
@@ -44,14 +45,15 @@ class Neighbors:
 class Index(ABC):
     """Keys and unit vectors of one modality of one space.
 
-    Every version may be searched from any number of threads. New versions are derived by one thread at a time.
+    Every version may be searched from any number of threads. New versions are derived by one
+    thread at a time.
     """
 
     dim: int
 
     @abstractmethod
     def add(self, keys: Keys, vectors: Vectors) -> Self:
-        """Returns this index with more rows. Keys increase, and are larger than any key ever added before.
+        """Returns this index with more rows; keys increase and exceed every key added before.
 
         Raises:
             InvalidVector: If the vectors are not of shape (len(keys), dim).
@@ -64,7 +66,7 @@ class Index(ABC):
 
     @abstractmethod
     def search(self, queries: Vectors, k: int, *, allowed: Keys | None = None) -> Neighbors:
-        """Returns the k nearest rows of each query, shape (n, dim), among the allowed keys, if given.
+        """Returns the k nearest rows of each query, shape (n, dim), among the allowed keys.
 
         Raises:
             InvalidVector: If the queries are not of shape (n, dim).
@@ -106,12 +108,12 @@ def unit_vectors(vectors: NDArray[np.float32], dim: int) -> Vectors:
     """
     if vectors.ndim != 2 or vectors.shape[1] != dim:
         raise InvalidVector(f"vectors must be of shape (n, {dim}), got {vectors.shape}")
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):  # what overflows float32 is refused as not finite
         rows = np.ascontiguousarray(vectors, dtype=np.float32)
     norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
     good = np.abs(norms - 1) <= NORM_TOLERANCE
     if not good.all():
-        raise InvalidVector(f"vectors must be of unit norm, got norm {norms[np.argmin(good)]:.6g}")
+        raise InvalidVector(f"vectors must be of unit norm, got {norms[np.argmin(good)]:.6g}")
     off = np.abs(norms - 1) > _EXACT_ENOUGH
     if off.any():
         rows = rows.copy()

@@ -12,7 +12,8 @@ IndexesError
 ├── InvalidQuery          k, a quota, a page size or a page token out of range
 └── StorageError          the folder: locked, read-only, full, damaged, or from a newer version
 
-Every message states the rule and the offending value. All but `StorageError` are the caller's to mend.
+Every message states the rule and the offending value. All but `StorageError` are the caller's to
+mend.
 """
 
 

@@ -1,7 +1,8 @@
-"""FlatIndex: compares the query with every row. Exact, needs no building, and right up to about 130,000 rows."""
+"""FlatIndex compares the query with every row: exact, and right up to about 130,000 rows."""
 
 import threading
 import zipfile
+from copy import copy
 from pathlib import Path
 from typing import Self
 
@@ -16,7 +17,7 @@ _SMALLEST = 64
 """Rows of the first buffer."""
 
 _QUERIES_AT_ONCE = 16
-"""FAISS scores up to 19 queries row by row and more by matrix products, whose last bits depend on the batch."""
+"""FAISS scores more than 19 queries by matrix products, whose last bits depend on the batch."""
 
 _FEW = 8
 """Allowed rows are gathered when they are fewer than a part in so many, else masked."""
@@ -45,8 +46,9 @@ class _Rows:
 class FlatIndex(Index):
     """Exact inner products by FAISS over a growing matrix, in the order of the keys.
 
-    Scores are deterministic: the same bits alone and in a batch, filtered or not, before and after a restart.
-    Rows are appended behind those that older versions see, and removed rows are masked until a quarter is dead.
+    Scores are deterministic: the same bits alone and in a batch, filtered or not, before and after
+    a restart. Rows are appended behind those that older versions see, and removed rows are masked
+    until a quarter is dead.
     """
 
     def __init__(self, dim: int) -> None:
@@ -137,7 +139,7 @@ class FlatIndex(Index):
             raise StorageError(f"the index {path.name} is damaged: {error}") from error
 
     def _room_for(self, size: int) -> _Rows:
-        """Returns rows with room for `size`: these, unless they are full or another version went on from here."""
+        """Returns rows with room: these, unless they are full or another version grew from here."""
         rows = self._rows
         if rows.used == self._size and size <= len(rows.keys):
             return rows
@@ -155,7 +157,7 @@ class FlatIndex(Index):
         return self._version(rows, size, None)
 
     def _version(self, rows: _Rows, size: int, alive: NDArray[np.bool_] | None) -> Self:
-        version = type(self)(self.dim)
+        version = copy(self)
         version._rows, version._size, version._alive = rows, size, alive
         version._live = size if alive is None else int(np.count_nonzero(alive))
         newest = int(rows.keys[size - 1]) if size else -1
@@ -165,24 +167,22 @@ class FlatIndex(Index):
     def _positions(self, keys: Keys) -> NDArray[np.int64]:
         """Returns where the live ones of these keys are, in order."""
         own = self._rows.keys[: self._size]
-        places = np.searchsorted(own, keys)
-        places = (
-            places[places < self._size] if not self._size else np.minimum(places, self._size - 1)
-        )
-        if not self._size:
-            return places
-        known = own[places] == keys
+        places: NDArray[np.int64] = np.searchsorted(own, keys)
+        inside = places < self._size
+        places = places[inside]
+        known = own[places] == keys[inside]
         if self._alive is not None:
             known &= self._alive[places]
-        return places[known]
+        live: NDArray[np.int64] = places[known]
+        return live
 
     def _nearest(
         self, queries: Vectors, width: int, count: int, positions: NDArray[np.int64] | None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Returns positions and scores of the best `width` of `count` candidates, ties in order of position.
+        """Returns positions and scores of the best `width` of `count` rows, ties by position.
 
-        FAISS leaves it open which of equal scores survive at the end of its list, so one more is asked for, and
-        more again while the list ends in a tie.
+        FAISS leaves it open which of equal scores survive at the end of its list, so one more is
+        asked for, and more again while the list ends in a tie.
         """
         asked = min(width + 1, count)
         best, scores = self._scan(queries, asked, positions)
@@ -219,7 +219,7 @@ class FlatIndex(Index):
     def _chosen(
         self, positions: NDArray[np.int64] | None
     ) -> NDArray[np.int64] | NDArray[np.uint8] | None:
-        """Returns the rows to scan as positions when they are few, as a bitmap when many, as None when all."""
+        """Returns the rows to scan: positions when they are few, else a bitmap, None for all."""
         if positions is None and self._alive is None:
             return None
         if positions is not None and len(positions) * _FEW < self._size:
@@ -234,12 +234,13 @@ class FlatIndex(Index):
 def _require_shape(vectors: Vectors, rows: int, dim: int) -> None:
     if vectors.dtype != np.float32 or vectors.shape != (rows, dim):
         raise InvalidVector(
-            f"vectors must be float32 of shape ({rows}, {dim}), got {vectors.dtype} of {vectors.shape}"
+            f"vectors must be float32 of shape ({rows}, {dim}), "
+            f"got {vectors.dtype} of shape {vectors.shape}"
         )
 
 
 def _use_one_thread() -> None:
-    """Keeps FAISS to the calling thread: its thread count is per calling thread, and a service has its own pool."""
+    """Keeps FAISS to the calling thread; its thread count is set per calling thread."""
     if not getattr(_threads, "limited", False):
         faiss.omp_set_num_threads(1)
         _threads.limited = True

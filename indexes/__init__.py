@@ -1,0 +1,1 @@
+"""Finds the nearest vectors: indexes over keys, collections of named items, and their store."""
