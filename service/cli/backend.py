@@ -1,0 +1,97 @@
+"""Where a command works: in this process or on a server. Commands are written once, for both."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import typer
+
+from service.messages import (
+    Content,
+    EmbedAnswer,
+    ItemInput,
+    ItemResult,
+    ModelInfo,
+    SearchAnswer,
+    SearchQuery,
+    StoredItem,
+)
+
+if TYPE_CHECKING:
+    from service.engine import Engine
+    from service.settings import Settings
+
+OpenEngine = Callable[["Settings"], AbstractAsyncContextManager["Engine"]]
+"""Makes the engine of a command that works in this process; tests hand in their own."""
+
+
+class Backend(Protocol):
+    """What the commands ask; `service.engine.Engine` says what each answer means."""
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """Returns the models, the default one first."""
+
+    async def embed(self, contents: Sequence[Content]) -> EmbedAnswer:
+        """Embeds each content; a bad one has an error in its place."""
+
+    async def ensure_collection(self, name: str) -> None:
+        """Creates the collection unless it exists."""
+
+    def items(self, collection: str) -> AsyncIterator[StoredItem]:
+        """Yields every item, without vectors."""
+
+    async def upsert(self, collection: str, items: Sequence[ItemInput]) -> Sequence[ItemResult]:
+        """Stores items, each on its own."""
+
+    async def search(self, collection: str, query: SearchQuery) -> SearchAnswer:
+        """Finds the nearest items."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where a command works.
+
+    Attributes:
+        settings: Of the engine in this process, and of what is read before it is sent.
+        server: The address of a server, or None to work in this process.
+        open_engine: Makes the engine.
+    """
+
+    settings: "Settings"
+    server: str | None
+    open_engine: OpenEngine
+
+    @classmethod
+    def of(cls, ctx: typer.Context, data: Path | None, server: str | None) -> "Where":
+        """Returns where a command was told to work.
+
+        Raises:
+            SettingsError: If a setting breaks its rule.
+        """
+        from service.settings import load_settings
+
+        if data and server:
+            raise typer.BadParameter("give --data or --server, not both")
+        return cls(load_settings(data=data), server, ctx.obj or _open_engine)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Backend]:
+        """Opens the folder or connects to the server."""
+        if self.server:
+            from service.cli.remote import RemoteBackend
+
+            async with RemoteBackend.connect(self.server) as backend:
+                yield backend
+        else:
+            from service.cli.local import LocalBackend
+
+            async with self.open_engine(self.settings) as engine:
+                yield LocalBackend(engine)
+
+
+def _open_engine(settings: "Settings") -> AbstractAsyncContextManager["Engine"]:
+    from service.engine import Engine
+
+    return Engine(settings)

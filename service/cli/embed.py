@@ -1,0 +1,86 @@
+"""`kindred embed`: vectors of words, pictures and sounds, as JSON lines or a NumPy file."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from embedder.media import Modality
+from service.cli import options
+from service.cli.backend import Where
+from service.cli.refusal import FAILED
+from service.cli.show import complain, notes
+from service.messages import Content, EmbedAnswer, MediaContent, TextContent
+
+
+def embed(  # noqa: PLR0913 - one parameter per option
+    ctx: typer.Context,
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEXT]...", help="Each is one text.")
+    ] = None,
+    image: options.Images = None,
+    audio: options.Sounds = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE.npy", help="Write an (n, dim) float32 array."),
+    ] = None,
+    server: options.Server = None,
+) -> None:
+    """Turns words, pictures and sounds into unit vectors of one space.
+
+    Prints one JSON object a line, or writes a NumPy file: texts first, then pictures, then sounds,
+    each in the order given. If one fails, the array is not written, so that rows never shift.
+
+    For example:
+
+        kindred embed "a cat" "a dog" -o texts.npy
+        kindred embed --image cat.jpg --audio purr.wav
+    """
+    inputs: list[tuple[str, Content]] = [
+        *((text, TextContent(text)) for text in texts or ()),
+        *((str(file), MediaContent(Modality.IMAGE, file.read_bytes())) for file in image or ()),
+        *((str(file), MediaContent(Modality.AUDIO, file.read_bytes())) for file in audio or ()),
+    ]
+    if not inputs:
+        raise typer.BadParameter("give a text, --image or --audio: what should be embedded?")
+    answer = asyncio.run(_ask(Where.of(ctx, None, server), [content for _, content in inputs]))
+    names = [name for name, _ in inputs]
+    failed = [found for found in answer.results if found.error]
+    for found in failed:
+        complain(f"{names[found.index]}: {found.error.message if found.error else ''}")
+    if output is None:
+        _print_lines(answer, names)
+    elif not failed:
+        _write(output, answer)
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+async def _ask(where: Where, contents: Sequence[Content]) -> EmbedAnswer:
+    async with where.open() as backend:
+        return await backend.embed(contents)
+
+
+def _print_lines(answer: EmbedAnswer, names: Sequence[str]) -> None:
+    for found in answer.results:
+        if found.vector is not None:
+            line = {
+                "input": names[found.index],
+                "modality": found.modality,
+                "model": answer.model,
+                "space": answer.space,
+                "embedding": found.vector.tolist(),
+            }
+            typer.echo(json.dumps(line, ensure_ascii=False))
+
+
+def _write(output: Path, answer: EmbedAnswer) -> None:
+    vectors = np.stack([found.vector for found in answer.results if found.vector is not None])
+    with output.open("wb") as file:  # np.save would add a suffix to any other name
+        np.save(file, vectors, allow_pickle=False)
+    rows, dim = vectors.shape
+    notes().print(f"Wrote {rows} vectors of {dim} numbers, space {answer.space}, to {output}.")

@@ -1,0 +1,149 @@
+"""A folder of files as items: what is in it, and what a stored item knows of its file."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from embedder.errors import MediaTooLarge, UndecodableMedia
+from service.messages import ItemInput
+
+TEXT_SUFFIX = ".txt"
+"""Text has no signature, so this one kind of file is known by its name."""
+
+MEDIA_SUFFIXES = frozenset(
+    {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+    | {".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav", ".webm"}
+    | {TEXT_SUFFIX}
+)
+"""Files that claim to be media: one that can't be read has failed. Any other file is passed by."""
+
+HEAD_BYTES = 32
+"""So much of a file tells its kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that may become an item.
+
+    Attributes:
+        id: Its path below the folder, with forward slashes on every system.
+        path: Where it is.
+        bytes: Its size.
+        modified: When it was last written, ISO 8601 in UTC to the microsecond.
+    """
+
+    id: str
+    path: Path
+    bytes: int
+    modified: str
+
+    @property
+    def claims_to_be_media(self) -> bool:
+        """Whether its name says that it is a picture, a sound or a text."""
+        return self.path.suffix.lower() in MEDIA_SUFFIXES
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """By what a stored item recognises its file; kept in the item's metadata."""
+
+    bytes: int
+    modified: str
+    sha256: str
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> "Stamp | None":
+        """Returns the stamp that an item carries, or None if it came from no folder."""
+        try:
+            return cls(metadata["bytes"], metadata["modified"], metadata["sha256"])
+        except KeyError:
+            return None
+
+    def matches(self, file: File) -> bool:
+        """Tells, without reading the file, that it is the one that was stored."""
+        return (self.bytes, self.modified) == (file.bytes, file.modified)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files below a folder, by path, and why any place in it could not be looked at."""
+
+    files: list[File] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
+def list_files(folder: Path, prefix: str = "") -> Listing:
+    """Lists the regular files below a folder; hidden ones and linked folders are left out.
+
+    Args:
+        folder: Where to start.
+        prefix: Put before every id.
+    """
+    listing = Listing()
+
+    def note(error: OSError) -> None:
+        place = Path(str(error.filename)).relative_to(folder).as_posix()
+        listing.unreadable[prefix + place] = error.strerror or str(error)
+
+    for parent, folders, names in os.walk(folder, onerror=note):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(name for name in names if not name.startswith(".")):
+            path = Path(parent, name)
+            try:
+                status = path.stat()
+            except OSError as error:
+                note(error)
+                continue
+            if stat.S_ISREG(status.st_mode):
+                listing.files.append(_file(path, folder, prefix, status))
+    return listing
+
+
+def _file(path: Path, folder: Path, prefix: str, status: os.stat_result) -> File:
+    modified = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="microseconds")
+    return File(prefix + path.relative_to(folder).as_posix(), path, status.st_size, modified)
+
+
+def item_of(file: File, known: Stamp | None, max_bytes: int) -> ItemInput | None:
+    """Reads a file as an item, or returns None if its content is the one that is already known.
+
+    Raises:
+        MediaError: If the file is too large or holds nothing that can be embedded.
+        OSError: If it can't be read.
+    """
+    from service.intake import file_content  # loads every codec
+
+    data = read_media(file.path, max_bytes)
+    digest = hashlib.sha256(data).hexdigest()
+    if known and known.sha256 == digest:
+        return None
+    metadata = {"bytes": file.bytes, "modified": file.modified, "sha256": digest}
+    return ItemInput(file_content(data), file.id, metadata)
+
+
+def read_media(path: Path, max_bytes: int) -> bytes:
+    """Returns the bytes of a picture, a sound or a text; of any other file only the head is read.
+
+    Raises:
+        MediaError: If it is none of these, or too large.
+        OSError: If it can't be read.
+    """
+    from embedder.decode import sniff  # loads every codec
+
+    with path.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+        if not head:
+            raise UndecodableMedia("a file must not be empty")
+        if path.suffix.lower() != TEXT_SUFFIX and sniff(head) is None:
+            raise UndecodableMedia(
+                f"a file must hold a picture or a sound, or be a .txt; it begins with {head[:8]!r}"
+            )
+        size = os.fstat(stream.fileno()).st_size
+        if size > max_bytes:
+            raise MediaTooLarge(f"an item must have at most {max_bytes} bytes, got {size}")
+        return head + stream.read()

@@ -1,0 +1,107 @@
+"""`kindred index`: a folder's pictures, sounds and texts, into a collection."""
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.text import Text
+
+from service.cli import options
+from service.cli.backend import Where
+from service.cli.folder import Listing, list_files
+from service.cli.ingest import Fate, Ingest, Outcome
+from service.cli.refusal import FAILED, INTERRUPTED
+from service.cli.show import answers, notes
+
+MARKS = {
+    Fate.ADDED: ("+", "green"),
+    Fate.CHANGED: ("~", "green"),
+    Fate.UNCHANGED: ("=", "dim"),
+    Fate.PASSED_BY: ("-", "yellow"),
+    Fate.FAILED: ("x", "red"),
+}
+_COLUMNS = ("indexing", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+
+
+def index(  # noqa: PLR0913 - one parameter per option
+    ctx: typer.Context,
+    folder: Annotated[
+        Path,
+        typer.Argument(exists=True, file_okay=False, help="Where the files are, at any depth."),
+    ],
+    collection: options.Collection = "default",
+    prefix: Annotated[
+        str, typer.Option(metavar="TEXT", help="Put before every id, to keep two folders apart.")
+    ] = "",
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name every file.")] = False,
+    data: options.Data = None,
+    server: options.Server = None,
+) -> None:
+    """Adds a folder's pictures, sounds and texts to a collection; run again, only what is new.
+
+    An item's id is its path below FOLDER. What a file is, its content says, not its name; only
+    texts are known by .txt. A file is embedded again when its content has changed. What can't be
+    read is named with the reason, and the status is then 1; files that don't claim to be media are
+    passed by. Ctrl-C is safe: the next run goes on from there.
+
+    For example:
+
+        kindred index ~/Pictures
+        kindred index ~/Sounds --collection sounds --server http://localhost:8000
+    """
+    where = Where.of(ctx, data, server)
+    telling, started = Telling(verbose), time.monotonic()
+    try:
+        asyncio.run(_index(where, collection, list_files(folder, prefix), telling))
+    except KeyboardInterrupt:
+        notes().print(f"Stopped: {telling.summary()}. Run it again to go on from there.")
+        raise typer.Exit(INTERRUPTED) from None
+    seconds = time.monotonic() - started
+    answers().print(f"{collection}: {telling.summary()}, in {seconds:.1f} s")
+    if telling.tally[Fate.FAILED]:
+        raise typer.Exit(FAILED)
+
+
+async def _index(where: Where, collection: str, listing: Listing, telling: "Telling") -> None:
+    async with where.open() as backend:
+        await backend.ensure_collection(collection)
+        await telling.run(Ingest(backend, collection, where.settings.max_item_bytes), listing)
+
+
+@dataclass
+class Telling:
+    """Tells of every outcome as it comes: on a bar, in a line where it is worth one, in a tally.
+
+    Attributes:
+        verbose: Whether every file is worth a line.
+        tally: How many files met each fate; it outlives an interruption.
+    """
+
+    verbose: bool = False
+    tally: Counter[Fate] = field(default_factory=Counter)
+
+    async def run(self, ingest: Ingest, listing: Listing) -> None:
+        """Runs the ingest and tells of it on standard error."""
+        with Progress(*_COLUMNS, console=notes(), transient=True) as bar:
+            task = bar.add_task("indexing", total=len(listing.files) + len(listing.unreadable))
+            async for outcome in ingest.run(listing):
+                self.tally[outcome.fate] += 1
+                if self.verbose or outcome.fate == Fate.FAILED:
+                    bar.console.print(line(outcome))
+                bar.advance(task)
+
+    def summary(self) -> str:
+        """Returns the counts in words; a fate that no file met is not mentioned."""
+        counts = [f"{self.tally[fate]} {fate}" for fate in Fate if self.tally[fate]]
+        return ", ".join(counts) or "no file"
+
+
+def line(outcome: Outcome) -> Text:
+    """Returns an outcome in one line: mark, id, reason."""
+    mark, style = MARKS[outcome.fate]
+    return Text.assemble((f"{mark} ", style), outcome.id, outcome.reason and f": {outcome.reason}")

@@ -1,0 +1,147 @@
+"""Brings a folder into a collection: only what is new, telling every file's outcome at once."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+
+from embedder.errors import MediaError
+from service.cli.backend import Backend
+from service.cli.folder import File, Listing, Stamp, item_of
+from service.messages import ItemInput
+
+BATCH_FILES, BATCH_BYTES = 16, 8 * 1024 * 1024
+"""Small enough that a bar moves and a request passes every default limit."""
+
+BATCHES_IN_FLIGHT = 2
+"""While one batch is in the model, the next is read and decoded."""
+
+
+class Fate(StrEnum):
+    """What became of a file."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    PASSED_BY = "passed by"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A file's id, its fate, and the reason where it was not stored."""
+
+    id: str
+    fate: Fate
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """How to bring files into a collection.
+
+    Attributes:
+        backend: Where the collection is.
+        collection: Its name; it exists.
+        max_item_bytes: Larger files are refused before they are read.
+    """
+
+    backend: Backend
+    collection: str
+    max_item_bytes: int
+
+    async def run(self, listing: Listing) -> AsyncIterator[Outcome]:
+        """Stores what is new and yields the outcome of every file.
+
+        What was yielded as stored is on disk: a second run goes on from there.
+        """
+        for name, reason in listing.unreadable.items():
+            yield Outcome(name, Fate.FAILED, reason)
+        known = await self._known()
+        fresh: list[File] = []
+        for file in listing.files:
+            stamp = known.get(file.id)
+            if stamp and stamp.matches(file):
+                yield Outcome(file.id, Fate.UNCHANGED)
+            else:
+                fresh.append(file)
+        async for outcome in self._store_all(fresh, known):
+            yield outcome
+
+    async def _known(self) -> Mapping[str, Stamp]:
+        stamps = {
+            item.id: Stamp.of(item.metadata) async for item in self.backend.items(self.collection)
+        }
+        return {name: stamp for name, stamp in stamps.items() if stamp}
+
+    async def _store_all(
+        self, files: Sequence[File], known: Mapping[str, Stamp]
+    ) -> AsyncIterator[Outcome]:
+        in_flight: deque[asyncio.Task[list[Outcome]]] = deque()
+        try:
+            for batch in batches(files):
+                if len(in_flight) == BATCHES_IN_FLIGHT:
+                    for outcome in await in_flight.popleft():
+                        yield outcome
+                in_flight.append(asyncio.create_task(self._store(batch, known)))
+            while in_flight:
+                for outcome in await in_flight.popleft():
+                    yield outcome
+        finally:
+            await _cancel(in_flight)
+
+    async def _store(self, batch: Sequence[File], known: Mapping[str, Stamp]) -> list[Outcome]:
+        read = await asyncio.to_thread(self._read, batch, known)
+        items = [item for item in read if isinstance(item, ItemInput)]
+        outcomes = [outcome for outcome in read if isinstance(outcome, Outcome)]
+        if not items:
+            return outcomes
+        by_id = {file.id: file for file in batch}
+        for result in await self.backend.upsert(self.collection, items):
+            name = items[result.index].id or ""
+            if result.error:
+                outcomes.append(_refused(by_id[name], result.error.message))
+            else:
+                outcomes.append(Outcome(name, Fate.CHANGED if name in known else Fate.ADDED))
+        return outcomes
+
+    def _read(self, batch: Sequence[File], known: Mapping[str, Stamp]) -> list[ItemInput | Outcome]:
+        return [self._read_one(file, known.get(file.id)) for file in batch]
+
+    def _read_one(self, file: File, known: Stamp | None) -> ItemInput | Outcome:
+        try:
+            item = item_of(file, known, self.max_item_bytes)
+        except MediaError as error:
+            return _refused(file, str(error))
+        except OSError as error:
+            return Outcome(file.id, Fate.FAILED, error.strerror or str(error))
+        return item or Outcome(file.id, Fate.UNCHANGED)
+
+
+def batches(files: Iterable[File]) -> Iterator[list[File]]:
+    """Cuts files into batches of at most `BATCH_FILES` and, a large file apart, `BATCH_BYTES`."""
+    batch: list[File] = []
+    for file in files:
+        if batch and (
+            len(batch) == BATCH_FILES or sum(f.bytes for f in batch) + file.bytes > BATCH_BYTES
+        ):
+            yield batch
+            batch = []
+        batch.append(file)
+    if batch:
+        yield batch
+
+
+def _refused(file: File, reason: str) -> Outcome:
+    fate = Fate.FAILED if file.claims_to_be_media else Fate.PASSED_BY
+    return Outcome(file.id, fate, reason)
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[list[Outcome]]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,59 @@
+"""Works in this process, straight on a folder."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from indexes.errors import CollectionExists
+from service.engine import Engine
+from service.messages import (
+    Content,
+    EmbedAnswer,
+    ItemInput,
+    ItemResult,
+    ModelInfo,
+    SearchAnswer,
+    SearchQuery,
+    StoredItem,
+)
+
+PAGE_SIZE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class LocalBackend:
+    """Asks an engine of its own; see `service.cli.backend.Backend`."""
+
+    engine: Engine
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """Returns the models, the default one first."""
+        return self.engine.models()
+
+    async def embed(self, contents: Sequence[Content]) -> EmbedAnswer:
+        """Embeds each content; a bad one has an error in its place."""
+        return await self.engine.embed(contents)
+
+    async def ensure_collection(self, name: str) -> None:
+        """Creates the collection unless it exists."""
+        try:
+            await self.engine.create_collection(name)
+        except CollectionExists:
+            return
+
+    async def items(self, collection: str) -> AsyncIterator[StoredItem]:
+        """Yields every item, without vectors."""
+        token = ""
+        while True:
+            page = await self.engine.items(collection, page_size=PAGE_SIZE, page_token=token)
+            for item in page.items:
+                yield item
+            if not (token := page.next_page_token):
+                return
+
+    async def upsert(self, collection: str, items: Sequence[ItemInput]) -> Sequence[ItemResult]:
+        """Stores items, each on its own."""
+        return await self.engine.upsert(collection, items)
+
+    async def search(self, collection: str, query: SearchQuery) -> SearchAnswer:
+        """Finds the nearest items."""
+        return await self.engine.search(collection, query)

@@ -1,0 +1,50 @@
+"""Errors of ours end a command with one clear line and a status; a bug keeps its traceback.
+
+Status 1: something failed on the way. Status 2: the question was wrong, and nothing was done.
+"""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from service.cli.show import complain
+
+FAILED, WRONG_USE = 1, 2
+INTERRUPTED = 130
+"""What shells expect after Ctrl-C: 128 and the number of SIGINT."""
+
+
+class RefusingGroup(TyperGroup):
+    """Runs a command and words its refusal for people."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as typer declares it
+        """Runs the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except typer.Exit:
+            raise
+        except _known_errors() as error:
+            complain(str(error) or type(error).__name__)
+            raise typer.Exit(_status(error)) from error
+
+
+def _known_errors() -> tuple[type[Exception], ...]:
+    # Only reached when a command has failed: none of these are needed to run one.
+    from kindred.errors import KindredError
+
+    from embedder.errors import EmbedderError
+    from indexes.errors import IndexesError
+    from service.errors import ServiceError
+    from service.settings import SettingsError
+
+    return EmbedderError, IndexesError, KindredError, ServiceError, SettingsError, OSError
+
+
+def _status(error: Exception) -> int:
+    from service.errors import status_of
+    from service.settings import SettingsError
+
+    if isinstance(error, SettingsError):
+        return WRONG_USE
+    return WRONG_USE if status_of(error).http < 500 else FAILED

@@ -1,0 +1,139 @@
+"""`kindred search`: a question in words, pictures and sounds, answered in every modality."""
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from embedder.media import Modality
+from service.cli import options
+from service.cli.backend import Where
+from service.cli.show import answers, hits_table
+from service.messages import (
+    ItemContent,
+    MediaContent,
+    QueryPart,
+    SearchAnswer,
+    SearchQuery,
+    TextContent,
+)
+
+NEGATIVE_WEIGHT = -0.5
+"""Half as strong as what is wanted, so that what is wanted leads."""
+
+
+def search(  # noqa: PLR0913 - one parameter per option
+    ctx: typer.Context,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[WORDS]...", help="What to look for.")
+    ] = None,
+    image: options.Images = None,
+    audio: options.Sounds = None,
+    like: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="A stored item, for more of its kind. Repeatable."),
+    ] = None,
+    negative: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORDS", help="What to keep away from. Repeatable."),
+    ] = None,
+    collection: options.Collection = "default",
+    k: Annotated[int, typer.Option("-k", min=1, help="Number of hits.")] = 10,
+    modality: options.Modalities = None,
+    filter: Annotated[
+        str, typer.Option(metavar="JSON", help="Condition on metadata, id, modality or created.")
+    ] = "",
+    as_json: options.AsJson = False,
+    data: options.Data = None,
+    server: options.Server = None,
+) -> None:
+    """Finds what is nearest to words, pictures and sounds, in every modality.
+
+    Parts add up: a picture and words find what is like both. The score is a cosine; calibrated is
+    how far it lies above chance, in standard deviations; probability is that of a match that is no
+    accident.
+
+    For example:
+
+        kindred search a dog on the beach
+        kindred search --image dog.jpg --negative snow -m audio
+        kindred search "at night" --filter '{"bytes": {"$lt": 100000}}' --json
+    """
+    query = SearchQuery(
+        parts=_parts(words, negative, like)
+        + _media(image, Modality.IMAGE)
+        + _media(audio, Modality.AUDIO),
+        k=k,
+        modalities=tuple(modality or ()),
+        filter=_filter(filter),
+    )
+    if not query.parts:
+        raise typer.BadParameter(
+            "give words, --image, --audio or --like: what should be looked for?"
+        )
+    answer = asyncio.run(_ask(Where.of(ctx, data, server), collection, query))
+    if as_json:
+        typer.echo(json.dumps(answer_json(answer), ensure_ascii=False, indent=2))
+    elif answer.hits:
+        answers().print(hits_table(answer.hits))
+    else:
+        answers().print(f"Nothing found in collection {collection}.")
+
+
+def _parts(
+    words: Sequence[str] | None, negative: Iterable[str] | None, like: Iterable[str] | None
+) -> list[QueryPart]:
+    """Returns the parts that are not files; unquoted words are one question."""
+    wanted = [TextContent(" ".join(words))] if words else []
+    return [
+        *(QueryPart(content) for content in wanted),
+        *(QueryPart(ItemContent(name)) for name in like or ()),
+        *(QueryPart(TextContent(text), NEGATIVE_WEIGHT) for text in negative or ()),
+    ]
+
+
+def _media(files: Iterable[Path] | None, modality: Modality) -> list[QueryPart]:
+    return [QueryPart(MediaContent(modality, file.read_bytes())) for file in files or ()]
+
+
+def _filter(text: str) -> dict[str, Any] | None:
+    if not text:
+        return None
+    try:
+        expression = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise typer.BadParameter(f"--filter must be JSON: {error}") from error
+    if not isinstance(expression, dict):
+        raise typer.BadParameter(f"--filter must be a JSON object, got {text}")
+    return expression
+
+
+async def _ask(where: Where, collection: str, query: SearchQuery) -> SearchAnswer:
+    async with where.open() as backend:
+        return await backend.search(collection, query)
+
+
+def answer_json(answer: SearchAnswer) -> dict[str, Any]:
+    """Returns the answer in the shape that REST gives it."""
+    return {
+        "hits": [
+            {
+                "id": hit.id,
+                "modality": hit.modality,
+                "score": hit.score,
+                "calibrated": hit.calibrated,
+                "probability": hit.probability,
+                "metadata": dict(hit.metadata),
+            }
+            for hit in answer.hits
+        ],
+        "ranking": answer.ranking,
+        "index": answer.index,
+        "exact": answer.exact,
+        "space": answer.space,
+        "timing_ms": dataclasses.asdict(answer.timing_ms),
+    }

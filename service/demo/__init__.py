@@ -1,0 +1,1 @@
+"""The material of `kindred demo`: photographs, sounds of our own making, and questions."""
