@@ -53,5 +53,11 @@ def image_bytes(image: Image, format: str = "PNG", **options: object) -> bytes:
 def audio_bytes(audio: Audio, format: str = "WAV", subtype: str | None = None) -> bytes:
     """Encodes a sound in any format that libsndfile writes."""
     buffer = io.BytesIO()
-    soundfile.write(buffer, audio.samples.T, audio.sample_rate, format=format, subtype=subtype)
+    channels, length = audio.samples.shape
+    with soundfile.SoundFile(
+        buffer, "w", audio.sample_rate, channels, subtype, format=format
+    ) as file:
+        # The Vorbis encoder overruns the stack when given minutes at once.
+        for start in range(0, length, audio.sample_rate):
+            file.write(audio.samples[:, start : start + audio.sample_rate].T)
     return buffer.getvalue()

@@ -17,12 +17,11 @@ from embedder.media import Audio, Modality
 
 # What libsndfile can't read, with the one demultiplexer FFmpeg may use for it: left to guess, it
 # would accept playlists, which open other files. MP3 is here because libsndfile's decoder writes
-# its complaints to the process's stderr.
-_DEMUXERS = {"MP3": "mp3", "AAC": "aac", "MP4": "mp4", "WebM": "matroska"}
+# its complaints to the process's stderr, FLAC because libsndfile can't read one that was streamed,
+# whose header doesn't say how long it is.
+_DEMUXERS = {"FLAC": "flac", "MP3": "mp3", "AAC": "aac", "MP4": "mp4", "WebM": "matroska"}
 
 _BLOCK_FRAMES = 1 << 16
-_UNKNOWN_FRAMES = 1 << 62
-"""From here on libsndfile means that the header doesn't say how long the sound is."""
 
 _Block = tuple[NDArray[np.float32], int]
 """Samples of shape (channels, frames), and their rate."""
@@ -44,11 +43,24 @@ def decode_audio(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Audio:
         return _joined(blocks, limits)
 
 
+class _Buffer(io.BytesIO):
+    """Bytes in which a step to nowhere stays where it is.
+
+    A damaged file makes libsndfile step before the beginning; an exception in its callback could
+    not reach us, and would be printed.
+    """
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        try:
+            return super().seek(offset, whence)
+        except (ValueError, OverflowError):
+            return self.tell()
+
+
 def _sndfile(data: bytes, limits: Limits) -> Iterator[_Block]:
     # In blocks, because a header may claim any length, and a whole read allocates that first.
-    with soundfile.SoundFile(io.BytesIO(data)) as file:
-        if file.frames < _UNKNOWN_FRAMES:
-            limits.check_duration(file.frames, file.samplerate, file.channels)
+    with soundfile.SoundFile(_Buffer(data)) as file:
+        limits.check_duration(file.frames, file.samplerate, file.channels)
         while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
             yield block.T, file.samplerate
 
