@@ -119,3 +119,14 @@ def unit_vectors(vectors: NDArray[np.float32], dim: int) -> Vectors:
         rows = rows.copy()
         rows[off] = (rows[off] / norms[off, None]).astype(np.float32)
     return rows
+
+
+def unit_vector(vector: NDArray[np.float32]) -> Vectors:
+    """Returns one vector, shape (dim,), as `unit_vectors` would.
+
+    Raises:
+        InvalidVector: If it has another shape, is not finite, or is not of unit norm.
+    """
+    if vector.ndim != 1:
+        raise InvalidVector(f"a vector is of shape (dim,), got {vector.shape}")
+    return unit_vectors(vector[None], len(vector)).reshape(-1)

@@ -1,0 +1,298 @@
+"""LocalCollection: SQLite is the truth, FAISS is derived from it whenever it is opened."""
+
+import base64
+import threading
+import time
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from sqlite3 import Connection
+
+import numpy as np
+
+from indexes import records
+from indexes.base import Index, Keys, Vectors
+from indexes.collection import Answer, Collection, Hit, Page, SearchRequest
+from indexes.errors import InvalidQuery, InvalidVector, StorageError
+from indexes.filters import EVERYTHING, Filter
+from indexes.flat import FlatIndex
+from indexes.item import Content, Item
+from indexes.ledger import Ledger, sequence, write_moments, write_sequence
+from indexes.matching import as_sql
+from indexes.ranking import (
+    FEWEST_ITEMS,
+    SAMPLE,
+    Background,
+    Calibration,
+    Candidates,
+    Ranked,
+    bulk,
+    rank,
+    usual_ranking,
+)
+
+_PATIENCE = 5.0
+"""Seconds that a reader waits for a state that both SQLite and the indexes know."""
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """The indexes as they are after one change; its number names the same state in SQLite."""
+
+    sequence: int
+    indexes: Mapping[str, Index]
+
+
+class LocalCollection(Collection):
+    """Items in one SQLite file, with one exact index for each modality in memory.
+
+    A writer prepares the next indexes, commits, and publishes them by one assignment. A reader
+    pairs a SQLite snapshot with the indexes of the same sequence number. So no search waits for a
+    writer, and each sees vectors, metadata and deletions of one moment.
+    """
+
+    index = "flat"
+
+    def __init__(self, path: Path, name: str) -> None:
+        """Opens the file and rebuilds the indexes from it.
+
+        Raises:
+            StorageError: If the file cannot be opened or is damaged.
+        """
+        self.name = name
+        self._ledger = Ledger(path)
+        self._writing = threading.Lock()
+        try:
+            self._load()
+        except StorageError:
+            self._ledger.close()
+            raise
+
+    def upsert(self, items: Sequence[Item]) -> None:
+        """See `Collection.upsert`."""
+        for item in items:
+            self._require_dim(item.vector, f"item {item.id!r}")
+        latest = {item.id: item for item in items}
+        now = datetime.now(UTC).timestamp()
+        with self._changing() as change:
+            old = records.find(change.connection, latest)
+            change.remove(old.values())
+            change.insert((_created(item, old, now), item) for item in latest.values())
+
+    def delete(self, ids: Sequence[str]) -> tuple[str, ...]:
+        """See `Collection.delete`."""
+        with self._changing() as change:
+            old = records.find(change.connection, ids)
+            change.remove(old.values())
+        return tuple(item_id for item_id in dict.fromkeys(ids) if item_id in old)
+
+    def get(self, item_id: str) -> Item:
+        """See `Collection.get`."""
+        with self._ledger.read() as connection:
+            return records.by_id(connection, item_id)
+
+    def get_content(self, item_id: str) -> Content:
+        """See `Collection.get_content`."""
+        with self._ledger.read() as connection:
+            return records.content(connection, item_id)
+
+    def items(
+        self, *, page_size: int = 100, page_token: str = "", filter: Filter = EVERYTHING
+    ) -> Page:
+        """See `Collection.items`."""
+        if page_size < 1:
+            raise InvalidQuery(f"page_size must be at least 1, got {page_size}")
+        after = _last_seen(page_token)
+        with self._ledger.read() as connection:
+            found = records.page(connection, after, page_size + 1, as_sql(filter))
+        shown = found[:page_size]
+        token = _page_token(shown[-1][0]) if len(found) > page_size else ""
+        return Page(tuple(item for _, item in shown), token)
+
+    def count(self) -> dict[str, int]:
+        """See `Collection.count`."""
+        return {name: len(index) for name, index in self._state.indexes.items() if len(index)}
+
+    def size_bytes(self) -> int:
+        """See `Collection.size_bytes`."""
+        return self._ledger.size_bytes()
+
+    def search(self, request: SearchRequest) -> Answer:
+        """See `Collection.search`."""
+        self._require_dim(request.vector, "the query")
+        with self._moment() as (connection, indexes):
+            allowed = None
+            if request.filter != EVERYTHING:
+                allowed = records.numbers(connection, as_sql(request.filter))
+            groups = [
+                self._candidates(request, modality, index, allowed)
+                for modality, index in sorted(indexes.items())
+                if len(index) and (not request.modalities or modality in request.modalities)
+            ]
+            ranking = request.ranking or usual_ranking(groups)
+            ranked = rank(groups, ranking, request.k)
+            items = records.by_number(connection, (hit.key for hit in ranked))
+        hits = tuple(_hit(hit, items[hit.key], request.include_vectors) for hit in ranked)
+        return Answer(hits, ranking, exact=True, index=self.index)
+
+    def close(self) -> None:
+        """See `Collection.close`."""
+        with self._writing:
+            if self._ledger.closed:
+                return
+            if self._calibration.settled() is not self._stored_moments:
+                with self._ledger.write() as connection:
+                    write_moments(connection, self._calibration.settled())
+            self._ledger.close()
+
+    def _load(self) -> None:
+        facts = self._ledger.facts()
+        self.space_id, self.dim = facts.space_id, facts.dim
+        self.model, self.created = facts.model, facts.created
+        self._calibration = Calibration(facts.backgrounds, self._ledger.moments())
+        self._stored_moments = self._calibration.settled()
+        indexes: defaultdict[str, Index] = defaultdict(lambda: FlatIndex(self.dim))
+        with self._ledger.read() as connection:
+            for block in records.blocks(connection, self.dim):
+                indexes[block.modality] = indexes[block.modality].add(block.keys, block.vectors)
+            self._state = _State(sequence(connection), dict(indexes))
+
+    @contextmanager
+    def _changing(self) -> Iterator["_Change"]:
+        """Makes one change: on disk, then published, or, after an exception, not at all."""
+        with self._writing:
+            self._ledger.write_back()
+            moments = self._calibration.settled()
+            with self._ledger.write() as connection:
+                change = _Change(connection, self._state, self.dim)
+                yield change
+                write_sequence(connection, change.sequence)
+                if moments is not self._stored_moments:
+                    write_moments(connection, moments)
+            self._state = _State(change.sequence, change.indexes)
+            self._stored_moments = moments
+
+    @contextmanager
+    def _moment(self) -> Iterator[tuple[Connection, Mapping[str, Index]]]:
+        """Pairs a SQLite snapshot with the indexes of the same moment.
+
+        Between a commit and its publication lie microseconds; whoever looks just then looks again.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            with self._ledger.read() as connection:
+                state = self._state
+                if sequence(connection) == state.sequence:
+                    yield connection, state.indexes
+                    return
+            time.sleep(0)
+        raise StorageError(f"collection {self.name!r} was changed by another process")
+
+    def _candidates(
+        self, request: SearchRequest, modality: str, index: Index, allowed: Keys | None
+    ) -> Candidates:
+        width = min(request.k, request.k_per_modality or request.k)
+        found = index.search(request.vector[None], width, allowed=allowed)
+        keys, scores = found.keys[0], found.scores[0]
+        good = keys >= 0
+        if request.min_score is not None:
+            good &= scores >= request.min_score
+        background = self._background(request, modality, index)
+        return Candidates(modality, keys[good], scores[good], background, len(index))
+
+    def _background(self, request: SearchRequest, modality: str, index: Index) -> Background:
+        """Returns the pair's background, to which this query adds what it sees."""
+        keys = index.keys()
+        count = min(SAMPLE, len(keys))
+        sample = keys[np.arange(count) * len(keys) // count]
+        own = bulk(index.search(request.vector[None], count, allowed=sample).scores[0])
+        pair = (request.query_modality, modality)
+        if len(keys) >= FEWEST_ITEMS:
+            self._calibration.observe(pair, own, zlib.crc32(request.vector.tobytes()))
+        return self._calibration.background(pair, own)
+
+    def _require_dim(self, vector: Vectors, whose: str) -> None:
+        if len(vector) != self.dim:
+            raise InvalidVector(
+                f"collection {self.name!r} takes vectors of {self.dim} numbers, "
+                f"{whose} has {len(vector)}"
+            )
+
+
+class _Change:
+    """One transaction, and the indexes as they will be after it."""
+
+    def __init__(self, connection: Connection, before: _State, dim: int) -> None:
+        self.connection = connection
+        self.sequence = before.sequence
+        self.indexes = dict(before.indexes)
+        self._dim = dim
+
+    def remove(self, stored: Iterable[records.Stored]) -> None:
+        """Deletes items; the deletion takes a number, so that it too makes a new state."""
+        by_modality: defaultdict[str, list[int]] = defaultdict(list)
+        for seq, modality, _ in stored:
+            by_modality[modality].append(seq)
+        if not by_modality:
+            return
+        self.sequence += 1
+        for modality, numbers in by_modality.items():
+            records.remove(self.connection, numbers)
+            self.indexes[modality] = self.indexes[modality].remove(np.sort(np.array(numbers)))
+
+    def insert(self, items: Iterable[tuple[float, Item]]) -> None:
+        """Stores items under new numbers; each comes with the time of its creation."""
+        numbered = [
+            (number, created, item)
+            for number, (created, item) in enumerate(items, start=self.sequence + 1)
+        ]
+        self.sequence += len(numbered)
+        records.insert(self.connection, numbered)
+        by_modality: defaultdict[str, list[tuple[int, Vectors]]] = defaultdict(list)
+        for number, _, item in numbered:
+            by_modality[str(item.modality)].append((number, item.vector))
+        for modality, rows in by_modality.items():
+            index = self.indexes.get(modality) or FlatIndex(self._dim)
+            keys, vectors = zip(*rows, strict=True)
+            self.indexes[modality] = index.add(np.array(keys), np.stack(vectors))
+
+
+def _created(item: Item, old: Mapping[str, records.Stored], now: float) -> float:
+    if item.created is not None:
+        return item.created.timestamp()
+    return old[item.id].created if item.id in old else now
+
+
+def _hit(ranked: Ranked, item: Item, include_vectors: bool) -> Hit:
+    return Hit(
+        id=item.id,
+        modality=item.modality,
+        score=ranked.score,
+        calibrated=ranked.calibrated,
+        probability=ranked.probability,
+        metadata=item.metadata,
+        created=item.created or datetime.fromtimestamp(0, UTC),
+        mime=item.mime,
+        vector=item.vector if include_vectors else None,
+    )
+
+
+def _page_token(seq: int) -> str:
+    return base64.urlsafe_b64encode(f"after:{seq}".encode()).decode()
+
+
+def _last_seen(token: str) -> int:
+    """Returns the number of the last item that the giver of this token has seen."""
+    if not token:
+        return 0
+    try:
+        word, _, number = base64.urlsafe_b64decode(token).decode().partition(":")
+        if word == "after":
+            return int(number)
+    except ValueError:  # binascii.Error and UnicodeDecodeError are of its kind
+        pass
+    raise InvalidQuery(f"page_token must be one that a listing returned, got {token[:80]!r}")
