@@ -1,0 +1,1 @@
+"""The side-by-side measurements behind every figure in the README."""
