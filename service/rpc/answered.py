@@ -167,7 +167,9 @@ def _timing(timing: messages.TimingMs) -> content_pb.TimingMs:
     return content_pb.TimingMs(**asdict(timing))
 
 
-def _timestamp(iso: str) -> Timestamp:
+def _timestamp(iso: str) -> Timestamp | None:
+    if not iso:
+        return None
     time = Timestamp()
     time.FromJsonString(iso)
     return time

@@ -1,17 +1,19 @@
 """What a client asks: `kindred.v1` to `service.messages`, shapes only; meaning is the engine's."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from google.protobuf.struct_pb2 import Struct, Value
+from google.protobuf.struct_pb2 import Struct
 
 from embedder.media import Modality
 from kindred.v1 import collection_service_pb2 as collections_pb
 from kindred.v1 import content_pb2 as content_pb
 from kindred.v1 import embedding_service_pb2 as embeddings_pb
 from service import messages
+from service.engine import OnError
 from service.errors import InvalidRequest
 
 T = TypeVar("T")
@@ -26,7 +28,7 @@ _RANKINGS: Mapping[int, messages.Ranking | None] = {
     collections_pb.RANKING_CALIBRATED: "calibrated",
     collections_pb.RANKING_COSINE: "cosine",
 }
-_ON_ERROR: Mapping[int, Literal["request", "item"]] = {
+_ON_ERROR: Mapping[int, OnError] = {
     embeddings_pb.ON_ERROR_UNSPECIFIED: "request",
     embeddings_pb.ON_ERROR_REQUEST: "request",
     embeddings_pb.ON_ERROR_ITEM: "item",
@@ -36,11 +38,7 @@ _WHOLE = 2.0**53
 
 
 def content(message: content_pb.Content) -> messages.Content:
-    """Returns the content.
-
-    Raises:
-        InvalidRequest: If none is set, or a vector does not say its modality.
-    """
+    """Returns the content; one that breaks a rule costs itself alone, like bad media."""
     match message.WhichOneof("content"):
         case "text":
             return messages.TextContent(message.text)
@@ -51,12 +49,18 @@ def content(message: content_pb.Content) -> messages.Content:
         case "item_id":
             return messages.ItemContent(message.item_id)
         case "vector":
-            values = np.array(message.vector.values, dtype=np.float32)
-            return messages.VectorContent(values, modality(message.vector.modality))
+            return _vector(message.vector)
         case _:
-            raise InvalidRequest(
-                "content must be one of text, image, audio, item_id and vector; none is set"
-            )
+            rule = "content must be one of text, image, audio, item_id and vector; none is set"
+            return messages.BrokenContent(InvalidRequest(rule))
+
+
+def _vector(message: content_pb.Vector) -> messages.VectorContent | messages.BrokenContent:
+    try:
+        known = modality(message.modality)
+    except InvalidRequest as error:
+        return messages.BrokenContent(error)
+    return messages.VectorContent(np.array(message.values, dtype=np.float32), known)
 
 
 def modality(number: int) -> Modality:
@@ -68,7 +72,7 @@ def modality(number: int) -> Modality:
     return _known(number, _MODALITIES, "modality")
 
 
-def on_error(number: int) -> Literal["request", "item"]:
+def on_error(number: int) -> OnError:
     """Returns what one bad content costs.
 
     Raises:
@@ -84,10 +88,13 @@ def _known(number: int, table: Mapping[int, T], name: str) -> T:
 
 
 def item_input(message: collections_pb.ItemInput) -> messages.ItemInput:
-    """Returns the item to store."""
-    return messages.ItemInput(
-        content(message.content), message.id or None, json_object(message.metadata)
-    )
+    """Returns the item to store; one that breaks a rule costs itself alone."""
+    name = message.id or None
+    try:
+        metadata = json_object(message.metadata)
+    except InvalidRequest as error:
+        return messages.ItemInput(messages.BrokenContent(error), name)
+    return messages.ItemInput(content(message.content), name, metadata)
 
 
 def search_query(message: collections_pb.SearchItemsRequest) -> messages.SearchQuery:
@@ -125,26 +132,19 @@ def json_object(struct: Struct) -> dict[str, Any]:
     Raises:
         InvalidRequest: If a number is not finite: JSON has none such.
     """
-    return {key: _json_value(value) for key, value in struct.fields.items()}
+    try:
+        return {key: _whole(value) for key, value in MessageToDict(struct).items()}
+    except ValueError as error:
+        raise InvalidRequest("numbers must be finite, got NaN or infinity") from error
 
 
-def _json_value(value: Value) -> Any:  # noqa: ANN401 - any JSON
-    match value.WhichOneof("kind"):
-        case "struct_value":
-            return json_object(value.struct_value)
-        case "list_value":
-            return [_json_value(element) for element in value.list_value.values]
-        case "number_value":
-            return _json_number(value.number_value)
-        case "string_value":
-            return value.string_value
-        case "bool_value":
-            return value.bool_value
+def _whole(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    match value:
+        case dict():
+            return {key: _whole(each) for key, each in value.items()}
+        case list():
+            return [_whole(each) for each in value]
+        case float() if value.is_integer() and abs(value) <= _WHOLE:
+            return int(value)
         case _:
-            return None
-
-
-def _json_number(number: float) -> int | float:
-    if not np.isfinite(number):
-        raise InvalidRequest(f"numbers must be finite, got {number}")
-    return int(number) if number.is_integer() and abs(number) <= _WHOLE else number
+            return value

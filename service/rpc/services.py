@@ -60,6 +60,7 @@ class Embeddings(embeddings_grpc.EmbeddingServiceServicer):
             [asked.content(each) for each in request.contents],
             model=request.model or None,
             dimensions=asked.optional(request, "dimensions"),
+            on_error=asked.on_error(request.on_error),
         )
         return answered.embed_response(answer)
 
