@@ -9,6 +9,7 @@ from service.cli.refusal import RefusingGroup
 from service.cli.search import search
 
 app = typer.Typer(
+    name="kindred",
     cls=RefusingGroup,
     no_args_is_help=True,
     rich_markup_mode="markdown",

@@ -1,9 +1,10 @@
 """Where a command works: in this process or on a server. Commands are written once, for both."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
 
 import typer
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
     from service.engine import Engine
     from service.settings import Settings
 
-OpenEngine = Callable[["Settings"], AbstractAsyncContextManager["Engine"]]
+MakeEngine = Callable[["Settings"], AbstractAsyncContextManager["Engine"]]
 """Makes the engine of a command that works in this process; tests hand in their own."""
+
+SERVER_SECONDS = 300.0
+"""How long an answer may take: a batch of long sounds on a small, busy server does take minutes."""
 
 
 class Backend(Protocol):
@@ -56,12 +60,12 @@ class Where:
     Attributes:
         settings: Of the engine in this process, and of what is read before it is sent.
         server: The address of a server, or None to work in this process.
-        open_engine: Makes the engine.
+        make_engine: Makes the engine of this process.
     """
 
     settings: "Settings"
     server: str | None
-    open_engine: OpenEngine
+    make_engine: MakeEngine
 
     @classmethod
     def of(cls, ctx: typer.Context, data: Path | None, server: str | None) -> "Where":
@@ -74,24 +78,35 @@ class Where:
 
         if data and server:
             raise typer.BadParameter("give --data or --server, not both")
-        return cls(load_settings(data=data), server, ctx.obj or _open_engine)
+        return cls(load_settings(data=data), server, ctx.obj or _make_engine)
+
+    @contextmanager
+    def without_data(self) -> Iterator["Where"]:
+        """Yields the same on a passing folder: what needs no collection makes and locks none."""
+        with TemporaryDirectory(prefix="kindred-") as nowhere:
+            yield replace(self, settings=self.settings.model_copy(update={"data": Path(nowhere)}))
+
+    def open_engine(self) -> AbstractAsyncContextManager["Engine"]:
+        """Loads the models and opens the folder."""
+        return self.make_engine(self.settings)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Backend]:
-        """Opens the folder or connects to the server."""
+        """Connects to the server, or opens the folder."""
         if self.server:
+            import kindred
             from service.cli.remote import RemoteBackend
 
-            async with RemoteBackend.connect(self.server) as backend:
-                yield backend
+            async with kindred.AsyncClient(self.server, timeout=SERVER_SECONDS) as client:
+                yield RemoteBackend(client)
         else:
             from service.cli.local import LocalBackend
 
-            async with self.open_engine(self.settings) as engine:
+            async with self.open_engine() as engine:
                 yield LocalBackend(engine)
 
 
-def _open_engine(settings: "Settings") -> AbstractAsyncContextManager["Engine"]:
+def _make_engine(settings: "Settings") -> AbstractAsyncContextManager["Engine"]:
     from service.engine import Engine
 
     return Engine(settings)

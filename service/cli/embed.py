@@ -61,8 +61,9 @@ def embed(  # noqa: PLR0913 - one parameter per option
 
 
 async def _ask(where: Where, contents: Sequence[Content]) -> EmbedAnswer:
-    async with where.open() as backend:
-        return await backend.embed(contents)
+    with where.without_data() as scratch:
+        async with scratch.open() as backend:
+            return await backend.embed(contents)
 
 
 def _print_lines(answer: EmbedAnswer, names: Sequence[str]) -> None:

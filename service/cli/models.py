@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import typer
 
@@ -19,11 +20,18 @@ def models(
     """Lists the models: what each embeds, its dimension, its licence, and the id of its space."""
     found = asyncio.run(_ask(Where.of(ctx, None, server)))
     if as_json:
-        typer.echo(json.dumps([dataclasses.asdict(model) for model in found], indent=2))
+        typer.echo(json.dumps([_json(model) for model in found], indent=2))
     else:
         answers().print(models_table(found))
 
 
 async def _ask(where: Where) -> Sequence[ModelInfo]:
-    async with where.open() as backend:
-        return await backend.models()
+    with where.without_data() as scratch:
+        async with scratch.open() as backend:
+            return await backend.models()
+
+
+def _json(model: ModelInfo) -> dict[str, Any]:
+    # Not `asdict`: it copies deeply, which a read-only mapping of limits can't be.
+    shallow = {field.name: getattr(model, field.name) for field in dataclasses.fields(model)}
+    return {**shallow, "limits": dict(model.limits)}

@@ -31,10 +31,9 @@ class RefusingGroup(TyperGroup):
 
 def _known_errors() -> tuple[type[Exception], ...]:
     # Only reached when a command has failed: none of these are needed to run one.
-    from kindred.errors import KindredError
-
     from embedder.errors import EmbedderError
     from indexes.errors import IndexesError
+    from kindred._errors import KindredError
     from service.errors import ServiceError
     from service.settings import SettingsError
 
@@ -42,9 +41,13 @@ def _known_errors() -> tuple[type[Exception], ...]:
 
 
 def _status(error: Exception) -> int:
+    from kindred._errors import KindredError
     from service.errors import status_of
     from service.settings import SettingsError
 
-    if isinstance(error, SettingsError):
-        return WRONG_USE
+    match error:
+        case SettingsError():
+            return WRONG_USE
+        case KindredError(code=code):
+            return WRONG_USE if code < 500 else FAILED
     return WRONG_USE if status_of(error).http < 500 else FAILED

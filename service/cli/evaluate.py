@@ -1,0 +1,74 @@
+"""`kindred evaluate`: how well a model's vectors find each other."""
+
+import dataclasses
+import json
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.table import Table
+
+from service.cli import options
+from service.cli.show import answers, notes
+
+if TYPE_CHECKING:
+    from embedder.evaluate import Report
+
+
+def evaluate(
+    data: Annotated[
+        Path,
+        typer.Option(exists=True, file_okay=False, metavar="DIR", help="Folder of shards."),
+    ],
+    model: Annotated[str, typer.Option(help="Name of the model.")] = "kindred-mini",
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of a forward pass.")] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Prints retrieval figures on the held-out part of shards, beside what chance would reach.
+
+    R@10 is the share of questions with a right answer among the first ten.
+
+    For example:
+
+        kindred evaluate --data shared/data
+    """
+    from embedder.catalog import load
+    from embedder.evaluate import evaluate
+
+    columns = ("embedding", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=notes(), transient=True) as bar:
+        task = bar.add_task("embedding")
+        embedder = load(model, threads=threads)
+        report = evaluate(
+            embedder,
+            data,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if as_json:
+        figures = [dataclasses.asdict(figure) for figure in report.figures]
+        typer.echo(json.dumps({"model": model, "space": embedder.space.id, "figures": figures}))
+    else:
+        answers().print(figures_table(report))
+
+
+def figures_table(report: "Report") -> Table:
+    """Returns the figures, one section a direction."""
+    table = Table(header_style="bold")
+    for column in ("direction", "dataset", "metric"):
+        table.add_column(column)
+    for column in ("value", "chance", "queries"):
+        table.add_column(column, justify="right")
+    for direction, group in groupby(report.figures, key=lambda figure: figure.direction):
+        table.add_section()
+        for number, figure in enumerate(group):
+            table.add_row(
+                direction if number == 0 else "",
+                figure.dataset,
+                figure.metric,
+                f"{figure.value:.3f}",
+                "" if figure.chance is None else f"{figure.chance:.3f}",
+                str(figure.count),
+            )
+    return table

@@ -1,0 +1,157 @@
+"""Works on a server, through the same client that users have."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import kindred
+from embedder.base import Treatment
+from embedder.media import Modality
+from service.errors import InvalidRequest
+from service.messages import (
+    Content,
+    EmbedAnswer,
+    Embedded,
+    ItemContent,
+    ItemError,
+    ItemInput,
+    ItemResult,
+    MediaContent,
+    ModelInfo,
+    SearchAnswer,
+    SearchHit,
+    SearchQuery,
+    StoredItem,
+    TextContent,
+    TimingMs,
+    VectorContent,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteBackend:
+    """Asks a server; see `service.cli.backend.Backend`."""
+
+    client: kindred.AsyncClient
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """Returns the models, the default one first."""
+        return [
+            ModelInfo(**{**asdict(model), "modalities": tuple(map(Modality, model.modalities))})
+            for model in await self.client.models()
+        ]
+
+    async def embed(self, contents: Sequence[Content]) -> EmbedAnswer:
+        """Embeds each content; a bad one has an error in its place."""
+        sent = [_content(content) for content in contents]
+        answer = await self.client.embed(sent, on_error="item")
+        results = tuple(
+            Embedded(
+                index=found.index,
+                vector=found.vector,
+                modality=_modality(found.modality),
+                treatment=_treatment(found.treatment),
+                error=_error(found.error),
+            )
+            for found in answer.results
+        )
+        timing = TimingMs(**asdict(answer.timing_ms))
+        return EmbedAnswer(answer.model, answer.space, results, answer.units, timing)
+
+    async def ensure_collection(self, name: str) -> None:
+        """Creates the collection unless it exists."""
+        try:
+            await self.client.create_collection(name)
+        except kindred.Conflict:
+            return
+
+    async def items(self, collection: str) -> AsyncIterator[StoredItem]:
+        """Yields every item, without vectors."""
+        async for item in self.client.list_items(collection):
+            yield StoredItem(
+                id=item.id,
+                modality=Modality(item.modality),
+                metadata=item.metadata,
+                created=_text(item.created),
+                has_content=item.has_content,
+            )
+
+    async def upsert(self, collection: str, items: Sequence[ItemInput]) -> Sequence[ItemResult]:
+        """Stores items, each on its own."""
+        sent = [kindred.ItemInput(_content(item.content), item.id, item.metadata) for item in items]
+        answer = await self.client.upsert(collection, sent)
+        return [
+            ItemResult(
+                index=result.index,
+                id=result.id,
+                modality=_modality(result.modality),
+                treatment=_treatment(result.treatment),
+                error=_error(result.error),
+            )
+            for result in answer.results
+        ]
+
+    async def search(self, collection: str, query: SearchQuery) -> SearchAnswer:
+        """Finds the nearest items."""
+        answer = await self.client.search(
+            collection,
+            [kindred.Part(_content(part.content), part.weight) for part in query.parts],
+            k=query.k,
+            modalities=query.modalities,
+            k_per_modality=query.k_per_modality,
+            filter=query.filter,
+            min_score=query.min_score,
+            ranking=query.ranking,
+        )
+        return SearchAnswer(
+            hits=tuple(_hit(hit) for hit in answer.hits),
+            space=answer.space,
+            index=answer.index,
+            exact=answer.exact,
+            ranking=answer.ranking,
+            treatments=tuple(map(_treatment, answer.treatments)),
+            timing_ms=TimingMs(**asdict(answer.timing_ms)),
+        )
+
+
+def _content(content: Content) -> kindred.Content:
+    match content:
+        case TextContent():
+            return kindred.Text(content.text)
+        case MediaContent(modality=Modality.IMAGE):
+            return kindred.Image(content.data)
+        case MediaContent(modality=Modality.AUDIO):
+            return kindred.Audio(content.data)
+        case ItemContent():
+            return kindred.Item(content.id)
+        case VectorContent():
+            return kindred.Vector(content.vector, content.modality)
+    raise InvalidRequest(f"a server can be asked with words, media, items and vectors: {content}")
+
+
+def _hit(hit: kindred.Hit) -> SearchHit:
+    return SearchHit(
+        id=hit.id,
+        modality=Modality(hit.modality),
+        score=hit.score,
+        calibrated=hit.calibrated,
+        probability=hit.probability,
+        metadata=hit.metadata,
+        has_content=hit.has_content,
+    )
+
+
+def _modality(modality: str | None) -> Modality | None:
+    return Modality(modality) if modality else None
+
+
+def _treatment(treatment: kindred.Treatment) -> Treatment:
+    return Treatment(**asdict(treatment))
+
+
+def _error(error: kindred.ItemError | None) -> ItemError | None:
+    return ItemError(error.reason, error.message) if error else None
+
+
+def _text(time: datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z")
