@@ -130,7 +130,7 @@ class FlatIndex(Index):
     def load(cls, path: Path) -> Self:
         """See `Index.load`."""
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 keys, vectors = arrays["keys"], arrays["vectors"]
             return cls(vectors.shape[1]).add(keys, vectors)
         except OSError as error:
