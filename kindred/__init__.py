@@ -1,0 +1,113 @@
+"""Asks a Kindred server about pictures, words and sounds, over gRPC or REST.
+
+    from kindred import Client, Image
+
+    with Client("localhost:50051") as client:
+        client.create_collection("album")
+        client.upload("album", ["dog.jpg", "rain.wav"])
+        for hit in client.search("album", "a wet dog").hits:
+            print(hit.id, hit.score)
+
+`AsyncClient` has the same methods, awaited. Both give the same answers over either wire: vectors
+are equal bit for bit, and errors (see `KindredError`) have the same reasons.
+"""
+
+from kindred._answers import (
+    Collection,
+    Embedding,
+    Embeddings,
+    File,
+    Hit,
+    ItemError,
+    ItemPage,
+    ItemResult,
+    ItemResults,
+    Model,
+    Ranked,
+    RankedCandidate,
+    Ranking,
+    SearchAnswer,
+    StoredItem,
+    TimingMs,
+    Treatment,
+)
+from kindred._client import DEFAULT_TIMEOUT, AsyncClient, Client
+from kindred._content import (
+    Audio,
+    Content,
+    ContentLike,
+    Image,
+    Item,
+    ItemInput,
+    Metadata,
+    Modality,
+    Part,
+    Picture,
+    Text,
+    Vector,
+)
+from kindred._errors import (
+    Conflict,
+    DeadlineExceeded,
+    InvalidArgument,
+    KindredError,
+    NotFound,
+    Overloaded,
+    PermissionDenied,
+    ServerError,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+
+__all__ = [
+    "DEFAULT_TIMEOUT",
+    "AsyncClient",
+    "Audio",
+    "Client",
+    "Collection",
+    "Conflict",
+    "Content",
+    "ContentLike",
+    "DeadlineExceeded",
+    "Embedding",
+    "Embeddings",
+    "File",
+    "Hit",
+    "Image",
+    "InvalidArgument",
+    "Item",
+    "ItemError",
+    "ItemInput",
+    "ItemPage",
+    "ItemResult",
+    "ItemResults",
+    "KindredError",
+    "Metadata",
+    "Modality",
+    "Model",
+    "NotFound",
+    "Overloaded",
+    "Part",
+    "PermissionDenied",
+    "Picture",
+    "Ranked",
+    "RankedCandidate",
+    "Ranking",
+    "SearchAnswer",
+    "ServerError",
+    "StoredItem",
+    "Text",
+    "TimingMs",
+    "TooLarge",
+    "Treatment",
+    "Unauthenticated",
+    "Unavailable",
+    "Vector",
+]
+
+for _name in __all__:
+    if isinstance(globals()[_name], type):
+        # So that people read kindred.Hit where they print one, and pickles outlive a move.
+        globals()[_name].__module__ = __name__
+del _name

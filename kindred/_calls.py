@@ -1,0 +1,228 @@
+"""Every call a client can make, as a value: what it asks, and the type of its answer.
+
+A call's fields are the arguments of the method of `Client` and `AsyncClient` that makes it, and its
+docstring is that method's: both clients are lists of these, and each wire is a table of them. So
+a call is described once, whatever carries it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+from kindred._answers import (
+    Collection,
+    Embeddings,
+    File,
+    ItemPage,
+    ItemResults,
+    Model,
+    Ranked,
+    Ranking,
+    SearchAnswer,
+    StoredItem,
+)
+from kindred._content import ContentLike, ItemInput, Modality, Part, content_of
+
+T_co = TypeVar("T_co", covariant=True)
+
+Filter = Mapping[str, Any]
+"""Such as `{"year": {"$gte": 2020}}`: $eq $ne $gt $gte $lt $lte $in $nin $exists $and $or $not."""
+
+
+class Call(Generic[T_co]):
+    """A question whose answer is a `T_co`."""
+
+
+@dataclass(frozen=True)
+class Health(Call[bool]):
+    """Tells whether every model has lately embedded a probe of each of its modalities."""
+
+
+@dataclass(frozen=True)
+class ListModels(Call[tuple[Model, ...]]):
+    """Returns the served models, the default one first."""
+
+
+@dataclass(frozen=True)
+class GetModel(Call[Model]):
+    """Returns one served model.
+
+    Raises:
+        NotFound: If it isn't served.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Embed(Call[Embeddings]):
+    """Embeds contents, in order.
+
+    Args:
+        contents: What to embed; one alone counts as a list of one.
+        model: The model's name; none means the default one.
+        dimensions: Keep only so many leading numbers, as a unit vector again.
+        on_error: What a bad content costs: the "request", or the "item" alone, which then has
+            an error in its place.
+
+    Raises:
+        KindredError: If a content is bad and costs the request; `details["index"]` tells which.
+    """
+
+    contents: ContentLike | Iterable[ContentLike]
+    _: KW_ONLY
+    model: str | None = None
+    dimensions: int | None = None
+    on_error: Literal["request", "item"] = "request"
+
+
+@dataclass(frozen=True)
+class Rank(Call[Ranked]):
+    """Scores candidates against a query: classification without training.
+
+    Raises:
+        KindredError: If a content is bad.
+    """
+
+    query: ContentLike
+    candidates: ContentLike | Iterable[ContentLike]
+    _: KW_ONLY
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class CreateCollection(Call[Collection]):
+    """Creates an empty collection in the space of a model; none means the default one.
+
+    Raises:
+        Conflict: If the name is taken.
+    """
+
+    name: str
+    _: KW_ONLY
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class ListCollections(Call[tuple[Collection, ...]]):
+    """Returns every collection, by name."""
+
+
+@dataclass(frozen=True)
+class GetCollection(Call[Collection]):
+    """Returns one collection.
+
+    Raises:
+        NotFound: If there is none of this name.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True)
+class DeleteCollection(Call[None]):
+    """Deletes a collection and everything in it.
+
+    Raises:
+        NotFound: If there is none of this name.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Upsert(Call[ItemResults]):
+    """Stores items, in place of those with the same ids; what is answered as stored is on disk.
+
+    A bad item costs itself alone: look at `failed` of the answer.
+    """
+
+    collection: str
+    items: Iterable[ItemInput]
+
+
+@dataclass(frozen=True)
+class DeleteItems(Call[ItemResults]):
+    """Deletes items by id; an unknown one has ITEM_NOT_FOUND in its result."""
+
+    collection: str
+    ids: Iterable[str]
+
+
+@dataclass(frozen=True)
+class ListItems(Call[ItemPage]):
+    """Returns one page of the items, in the order they were stored."""
+
+    collection: str
+    _: KW_ONLY
+    page_size: int = 100
+    page_token: str = ""
+    filter: Filter | None = None
+    with_vectors: bool = False
+
+
+@dataclass(frozen=True)
+class GetItem(Call[StoredItem]):
+    """Returns one item.
+
+    Raises:
+        NotFound: If there is none of this id.
+    """
+
+    collection: str
+    id: str
+    _: KW_ONLY
+    with_vector: bool = False
+
+
+@dataclass(frozen=True)
+class GetContent(Call[File]):
+    """Returns the stored media of an item.
+
+    Raises:
+        NotFound: If there is no such item, or its media were not kept.
+    """
+
+    collection: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Search(Call[SearchAnswer]):
+    """Finds the items nearest to a content, or to a weighted mix of contents.
+
+    Args:
+        collection: Where to look.
+        query: A content, or several, or `Part`s with weights; a negative weight pushes away.
+        k: The most hits.
+        modalities: Which may answer; none means all.
+        k_per_modality: The most hits of each modality.
+        filter: Which items may answer, such as `{"year": {"$gte": 2020}}`.
+        min_score: The least cosine of a hit.
+        ranking: None means calibrated where the items asked span modalities, else cosine.
+        with_vectors: Whether hits carry their vectors.
+    """
+
+    collection: str
+    query: ContentLike | Part | Iterable[ContentLike | Part]
+    _: KW_ONLY
+    k: int = 10
+    modalities: Iterable[Modality | str] = ()
+    k_per_modality: int | None = None
+    filter: Filter | None = None
+    min_score: float | None = None
+    ranking: Ranking | None = None
+    with_vectors: bool = False
+
+
+def upload(collection: str, files: Iterable[str | Path]) -> Upsert:
+    """Stores files, each under its name as id and with its name as metadata `file`.
+
+    A bad file costs itself alone: look at `failed` of the answer.
+    """
+    paths = [Path(file) for file in files]
+    return Upsert(
+        collection,
+        [ItemInput(content_of(path), path.name, {"file": path.name}) for path in paths],
+    )

@@ -1,0 +1,210 @@
+"""The clients: lists of calls, over either wire, blocking or awaited.
+
+Calls are values (`kindred._calls`) and a wire carries any of them, so a method here only says which
+call it makes. Neither client wraps the other: the blocking one needs no event loop and no thread.
+"""
+
+import copy
+import inspect
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from dataclasses import replace
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from kindred import _calls as calls
+from kindred._answers import StoredItem
+from kindred._calls import Call
+from kindred._errors import InvalidArgument
+from kindred._rest.wire import AsyncRest, Rest
+from kindred._rpc.wire import AsyncRpc, Rpc
+
+P = ParamSpec("P")
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_TIMEOUT = 60.0
+"""Seconds."""
+
+
+def _blocking(call: Callable[P, Call[T]]) -> Callable[Concatenate["Client", P], T]:
+    def method(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._send(call(*args, **kwargs))
+
+    return _described(method, call)
+
+
+def _awaited(
+    call: Callable[P, Call[T]],
+) -> Callable[Concatenate["AsyncClient", P], Coroutine[Any, Any, T]]:
+    async def method(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._send(call(*args, **kwargs))
+
+    return _described(method, call)
+
+
+def _described(method: F, call: Callable[..., Any]) -> F:
+    """Gives a method the docstring and the arguments of its call, for people who ask `help`."""
+    this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    arguments = inspect.signature(call).parameters.values()
+    method.__doc__ = call.__doc__
+    vars(method)["__signature__"] = inspect.Signature([this, *arguments])
+    return method
+
+
+def _named(cls: type[T]) -> type[T]:
+    """Gives each method of a client the name that it has there."""
+    for name, method in vars(cls).items():
+        if inspect.isfunction(method):
+            method.__name__, method.__qualname__ = name, f"{cls.__name__}.{name}"
+    return cls
+
+
+@_named
+class Client:
+    """Asks a Kindred server and waits for the answer. May be shared by threads.
+
+    Args:
+        address: "host:port" or "grpc://host:port" for gRPC, "http://..." or "https://..." for REST.
+        timeout: Seconds to wait for an answer; None means forever. Over REST these are seconds
+            without any progress.
+
+    Every failure is a `KindredError`. Nothing is tried twice.
+    """
+
+    def __init__(self, address: str, *, timeout: float | None = DEFAULT_TIMEOUT) -> None:
+        self._wire: Rpc | Rest = Rpc(target) if (target := _rpc_target(address)) else Rest(address)
+        self._timeout = timeout
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._wire.close()
+
+    def with_timeout(self, seconds: float | None) -> Self:
+        """Returns a client on this one's connection that waits for so long."""
+        other = copy.copy(self)
+        other._timeout = seconds
+        return other
+
+    def _send(self, call: Call[T]) -> T:
+        return self._wire.send(call, self._timeout)
+
+    health = _blocking(calls.Health)
+    models = _blocking(calls.ListModels)
+    model = _blocking(calls.GetModel)
+    embed = _blocking(calls.Embed)
+    rank = _blocking(calls.Rank)
+    create_collection = _blocking(calls.CreateCollection)
+    collections = _blocking(calls.ListCollections)
+    collection = _blocking(calls.GetCollection)
+    delete_collection = _blocking(calls.DeleteCollection)
+    upsert = _blocking(calls.Upsert)
+    upload = _blocking(calls.upload)
+    delete_items = _blocking(calls.DeleteItems)
+    get_item = _blocking(calls.GetItem)
+    get_content = _blocking(calls.GetContent)
+    search = _blocking(calls.Search)
+    item_page = _blocking(calls.ListItems)
+
+    def list_items(
+        self,
+        collection: str,
+        *,
+        filter: calls.Filter | None = None,
+        with_vectors: bool = False,
+    ) -> Iterator[StoredItem]:
+        """Yields the items of a collection in the order they were stored, asking for pages."""
+        call = calls.ListItems(collection, filter=filter, with_vectors=with_vectors)
+        while True:
+            page = self._send(call)
+            yield from page.items
+            if not page.next_page_token:
+                return
+            call = replace(call, page_token=page.next_page_token)
+
+
+@_named
+class AsyncClient:
+    """Asks a Kindred server and awaits the answer; otherwise the same as `Client`.
+
+    Belongs to the event loop in which it is first used.
+    """
+
+    def __init__(self, address: str, *, timeout: float | None = DEFAULT_TIMEOUT) -> None:
+        self._wire: AsyncRpc | AsyncRest = (
+            AsyncRpc(target) if (target := _rpc_target(address)) else AsyncRest(address)
+        )
+        self._timeout = timeout
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connection."""
+        await self._wire.close()
+
+    def with_timeout(self, seconds: float | None) -> Self:
+        """Returns a client on this one's connection that waits for so long."""
+        other = copy.copy(self)
+        other._timeout = seconds
+        return other
+
+    async def _send(self, call: Call[T]) -> T:
+        return await self._wire.send(call, self._timeout)
+
+    health = _awaited(calls.Health)
+    models = _awaited(calls.ListModels)
+    model = _awaited(calls.GetModel)
+    embed = _awaited(calls.Embed)
+    rank = _awaited(calls.Rank)
+    create_collection = _awaited(calls.CreateCollection)
+    collections = _awaited(calls.ListCollections)
+    collection = _awaited(calls.GetCollection)
+    delete_collection = _awaited(calls.DeleteCollection)
+    upsert = _awaited(calls.Upsert)
+    upload = _awaited(calls.upload)
+    delete_items = _awaited(calls.DeleteItems)
+    get_item = _awaited(calls.GetItem)
+    get_content = _awaited(calls.GetContent)
+    search = _awaited(calls.Search)
+    item_page = _awaited(calls.ListItems)
+
+    async def list_items(
+        self,
+        collection: str,
+        *,
+        filter: calls.Filter | None = None,
+        with_vectors: bool = False,
+    ) -> AsyncIterator[StoredItem]:
+        """Yields the items of a collection in the order they were stored, asking for pages."""
+        call = calls.ListItems(collection, filter=filter, with_vectors=with_vectors)
+        while True:
+            page = await self._send(call)
+            for item in page.items:
+                yield item
+            if not page.next_page_token:
+                return
+            call = replace(call, page_token=page.next_page_token)
+
+
+def _rpc_target(address: str) -> str | None:
+    """Returns "host:port" of a gRPC address, or None for an address of REST.
+
+    Raises:
+        InvalidArgument: If it is neither.
+    """
+    scheme, separator, target = address.rpartition("://")
+    if separator and scheme in ("http", "https"):
+        return None
+    if scheme in ("", "grpc") and target.rpartition(":")[2].isdecimal():
+        return target
+    raise InvalidArgument(
+        f"address must be host:port, grpc://host:port, http://... or https://..., got {address!r}"
+    )

@@ -1,0 +1,135 @@
+"""What is answered, from JSON."""
+
+import base64
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kindred import _answers as answers
+from kindred._content import Modality
+
+T = TypeVar("T")
+JsonObject = dict[str, Any]
+
+
+def model(found: JsonObject) -> answers.Model:
+    """Returns a served model."""
+    modalities = tuple(Modality(each) for each in found["modalities"])
+    return _copied({**found, "modalities": modalities}, answers.Model)
+
+
+def embeddings(found: JsonObject) -> answers.Embeddings:
+    """Returns vectors and errors."""
+    return answers.Embeddings(
+        model=found["model"],
+        space=found["space"],
+        results=tuple(_embedding(each) for each in found["data"]),
+        units=found["usage"]["total_tokens"],
+        timing_ms=_copied(found["timing_ms"], answers.TimingMs),
+    )
+
+
+def _embedding(found: JsonObject) -> answers.Embedding:
+    if error := _error(found):
+        return answers.Embedding(found["index"], error=error)
+    packed = base64.b64decode(found["embedding"])
+    return answers.Embedding(
+        index=found["index"],
+        vector=np.frombuffer(packed, dtype="<f4").astype(np.float32),
+        modality=Modality(found["modality"]),
+        treatment=_copied(found, answers.Treatment),
+    )
+
+
+def ranked(found: JsonObject) -> answers.Ranked:
+    """Returns ranked candidates."""
+    return answers.Ranked(
+        model=found["model"],
+        space=found["space"],
+        candidates=tuple(_copied(each, answers.RankedCandidate) for each in found["candidates"]),
+        timing_ms=_copied(found["timing_ms"], answers.TimingMs),
+    )
+
+
+def collection(found: JsonObject) -> answers.Collection:
+    """Returns a collection."""
+    created = datetime.fromisoformat(found["created"])
+    return _copied({**found, "created": created}, answers.Collection)
+
+
+def item_results(found: JsonObject) -> answers.ItemResults:
+    """Returns what became of items."""
+    return answers.ItemResults(tuple(_item_result(each) for each in found["results"]))
+
+
+def _item_result(found: JsonObject) -> answers.ItemResult:
+    modality = found.get("modality")
+    return answers.ItemResult(
+        index=found["index"],
+        id=found.get("id"),
+        modality=Modality(modality) if modality else None,
+        treatment=_copied(found, answers.Treatment),
+        error=_error(found),
+    )
+
+
+def item_page(found: JsonObject) -> answers.ItemPage:
+    """Returns one page of items."""
+    return answers.ItemPage(tuple(item(each) for each in found["items"]), found["next_page_token"])
+
+
+def item(found: JsonObject) -> answers.StoredItem:
+    """Returns a stored item."""
+    return answers.StoredItem(
+        id=found["id"],
+        modality=Modality(found["modality"]),
+        metadata=found["metadata"],
+        created=datetime.fromisoformat(found["created"]),
+        has_content=found["has_content"],
+        vector=_vector(found),
+    )
+
+
+def search_answer(found: JsonObject) -> answers.SearchAnswer:
+    """Returns hits."""
+    return answers.SearchAnswer(
+        hits=tuple(_hit(each) for each in found["hits"]),
+        space=found["space"],
+        index=found["index"],
+        exact=found["exact"],
+        ranking=found["ranking"],
+        treatments=tuple(_copied(each, answers.Treatment) for each in found["treatments"]),
+        timing_ms=_copied(found["timing_ms"], answers.TimingMs),
+    )
+
+
+def _hit(found: JsonObject) -> answers.Hit:
+    return answers.Hit(
+        id=found["id"],
+        modality=Modality(found["modality"]),
+        score=found["score"],
+        calibrated=found["calibrated"],
+        probability=found["probability"],
+        metadata=found["metadata"],
+        has_content=found["has_content"],
+        vector=_vector(found),
+    )
+
+
+def _vector(found: JsonObject) -> NDArray[np.float32] | None:
+    values = found.get("vector")
+    return None if values is None else np.array(values, dtype=np.float32)
+
+
+def _error(found: JsonObject) -> answers.ItemError | None:
+    error = found.get("error")
+    return _copied(error, answers.ItemError) if error else None
+
+
+def _copied(found: JsonObject, cls: type[T]) -> T:
+    """Returns the dataclass whose fields have the names of the object's; the rest is left out."""
+    names = {each.name for each in fields(cls)}  # type: ignore[arg-type]
+    return cls(**{name: value for name, value in found.items() if name in names})

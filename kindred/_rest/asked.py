@@ -1,0 +1,94 @@
+"""What is asked, as JSON."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from kindred import _calls as calls
+from kindred._content import (
+    Audio,
+    Content,
+    Image,
+    Item,
+    Text,
+    Vector,
+    content_of,
+    contents_of,
+    json_text,
+    parts_of,
+)
+
+JsonObject = dict[str, Any]
+
+
+def embed(call: calls.Embed) -> JsonObject:
+    """Asks for vectors as base64: packed float32, smaller than decimals and exact."""
+    return given(
+        model=call.model,
+        input=[_content(each) for each in contents_of(call.contents)],
+        dimensions=call.dimensions,
+        on_error=call.on_error,
+        encoding_format="base64",
+    )
+
+
+def rank(call: calls.Rank) -> JsonObject:
+    """Asks for a ranking."""
+    return given(
+        model=call.model,
+        query=_content(content_of(call.query)),
+        candidates=[_content(each) for each in contents_of(call.candidates)],
+    )
+
+
+def upsert(call: calls.Upsert) -> JsonObject:
+    """Asks to store items."""
+    items = [
+        given(id=item.id, content=_content(content_of(item.content)), metadata=dict(item.metadata))
+        for item in call.items
+    ]
+    return {"items": items}
+
+
+def list_items(call: calls.ListItems) -> dict[str, str]:
+    """Asks for a page of items, as a query string."""
+    texts = given(
+        page_token=call.page_token or None,
+        filter=None if call.filter is None else json_text(call.filter),
+        include="vector" if call.with_vectors else None,
+    )
+    return {"page_size": str(call.page_size), **texts}
+
+
+def search(call: calls.Search) -> JsonObject:
+    """Asks for hits."""
+    return given(
+        query=[{**_content(each), "weight": weight} for each, weight in parts_of(call.query)],
+        k=call.k,
+        modalities=[str(each) for each in call.modalities],
+        k_per_modality=call.k_per_modality,
+        filter=call.filter,
+        min_score=call.min_score,
+        ranking=call.ranking,
+        include=["metadata", "vector"] if call.with_vectors else ["metadata"],
+    )
+
+
+def given(**fields: Any) -> JsonObject:  # noqa: ANN401 - any JSON
+    """Returns the fields that are not None: what is not said has the server's default."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _content(content: Content) -> Mapping[str, Any]:
+    match content:
+        case Text():
+            return {"type": "text", "text": content.text}
+        case Image():
+            return {"type": "image", "data": base64.b64encode(content.data).decode()}
+        case Audio():
+            return {"type": "audio", "data": base64.b64encode(content.data).decode()}
+        case Item():
+            return {"type": "item", "id": content.id}
+        case Vector():
+            vector, modality = content.values.tolist(), str(content.modality)
+            return {"type": "vector", "vector": vector, "modality": modality}

@@ -1,0 +1,97 @@
+"""How each call travels over REST: one table."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from kindred import _answers as answers
+from kindred import _calls as calls
+from kindred._calls import Call
+from kindred._rest import answered, asked
+
+
+@dataclass(frozen=True)
+class Route:
+    """How one call travels.
+
+    Attributes:
+        verb: The HTTP method.
+        path: Its path, with the call's fields in braces.
+        read: Makes the answer from the response.
+        body: Makes the JSON body from the call; none if it has none.
+        query: Makes the query string from the call.
+        statuses: Statuses that are answers, besides those of success.
+    """
+
+    verb: str
+    path: str
+    read: Callable[[httpx.Response], Any]
+    body: Callable[[Any], Mapping[str, Any]] | None = None
+    query: Callable[[Any], Mapping[str, str]] | None = None
+    statuses: frozenset[int] = frozenset()
+
+    def path_of(self, call: Call[Any]) -> str:
+        """Returns the path of a call."""
+        return self.path.format_map(
+            {name: quote(str(v), safe="") for name, v in vars(call).items()}
+        )
+
+
+def _json(read: Callable[[dict[str, Any]], Any]) -> Callable[[httpx.Response], Any]:
+    return lambda response: read(response.json())
+
+
+_COLLECTIONS = "/v1/collections"
+_COLLECTION = "/v1/collections/{name}"
+_ITEMS = "/v1/collections/{collection}/items"
+
+ROUTES: Mapping[type[Call[Any]], Route] = {
+    calls.Health: Route(
+        "GET",
+        "/readyz",
+        lambda response: response.status_code == httpx.codes.OK,
+        statuses=frozenset({httpx.codes.SERVICE_UNAVAILABLE}),
+    ),
+    calls.ListModels: Route(
+        "GET", "/v1/models", _json(lambda found: tuple(map(answered.model, found["data"])))
+    ),
+    calls.GetModel: Route("GET", "/v1/models/{name}", _json(answered.model)),
+    calls.Embed: Route("POST", "/v1/embeddings", _json(answered.embeddings), asked.embed),
+    calls.Rank: Route("POST", "/v1/rank", _json(answered.ranked), asked.rank),
+    calls.CreateCollection: Route(
+        "POST",
+        _COLLECTIONS,
+        _json(answered.collection),
+        lambda call: asked.given(name=call.name, model=call.model),
+    ),
+    calls.ListCollections: Route(
+        "GET",
+        _COLLECTIONS,
+        _json(lambda found: tuple(map(answered.collection, found["collections"]))),
+    ),
+    calls.GetCollection: Route("GET", _COLLECTION, _json(answered.collection)),
+    calls.DeleteCollection: Route("DELETE", _COLLECTION, lambda response: None),
+    calls.Upsert: Route("POST", f"{_ITEMS}:upsert", _json(answered.item_results), asked.upsert),
+    calls.DeleteItems: Route(
+        "POST",
+        f"{_ITEMS}:delete",
+        _json(answered.item_results),
+        lambda call: {"ids": list(call.ids)},
+    ),
+    calls.ListItems: Route("GET", _ITEMS, _json(answered.item_page), query=asked.list_items),
+    calls.GetItem: Route(
+        "GET",
+        f"{_ITEMS}/{{id}}",
+        _json(answered.item),
+        query=lambda call: {"include": "vector"} if call.with_vector else {},
+    ),
+    calls.GetContent: Route(
+        "GET",
+        f"{_ITEMS}/{{id}}/content",
+        lambda response: answers.File(response.content, response.headers["content-type"]),
+    ),
+    calls.Search: Route("POST", f"{_ITEMS}:search", _json(answered.search_answer), asked.search),
+}

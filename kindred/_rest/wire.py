@@ -1,0 +1,104 @@
+"""Carries calls over REST and names what went wrong."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar, cast
+
+import httpx
+
+from kindred._calls import Call
+from kindred._content import json_text
+from kindred._errors import DeadlineExceeded, KindredError, Unavailable, error_type
+from kindred._rest.routes import ROUTES, Route
+
+T = TypeVar("T")
+
+
+class Rest:
+    """A pool of connections to a server.
+
+    Args:
+        url: "http://host:port" or "https://...".
+    """
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx.Client(base_url=url)
+
+    def send(self, call: Call[T], timeout: float | None) -> T:
+        """Makes a call and returns its answer."""
+        route = ROUTES[type(call)]
+        request = _request(self._http, route, call, timeout)
+        with _named_errors():
+            response = self._http.send(request)
+        return cast(T, _answer(route, response))
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+
+class AsyncRest:
+    """A pool of connections to a server, in the event loop of its first call.
+
+    Args:
+        url: "http://host:port" or "https://...".
+    """
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx.AsyncClient(base_url=url)
+
+    async def send(self, call: Call[T], timeout: float | None) -> T:
+        """Makes a call and returns its answer."""
+        route = ROUTES[type(call)]
+        request = _request(self._http, route, call, timeout)
+        with _named_errors():
+            response = await self._http.send(request)
+        return cast(T, _answer(route, response))
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+
+def _request(
+    http: httpx.Client | httpx.AsyncClient, route: Route, call: Call[T], timeout: float | None
+) -> httpx.Request:
+    return http.build_request(
+        route.verb,
+        route.path_of(call),
+        content=json_text(route.body(call)).encode() if route.body else None,
+        headers={"content-type": "application/json"} if route.body else None,
+        params=route.query(call) if route.query else None,
+        timeout=timeout,
+    )
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    try:
+        yield
+    except httpx.TimeoutException as error:
+        raise DeadlineExceeded(f"no answer in time: {type(error).__name__}") from error
+    except httpx.TransportError as error:
+        raise Unavailable(str(error)) from error
+
+
+def _answer(route: Route, response: httpx.Response) -> object:
+    if response.is_success or response.status_code in route.statuses:
+        return route.read(response)
+    raise _kindred_error(response)
+
+
+def _kindred_error(response: httpx.Response) -> KindredError:
+    """Returns what an answer of failure means; without our body it is a proxy's."""
+    error = error_type(response.status_code)
+    if not response.headers.get("content-type", "").startswith("application/json"):
+        return error(response.text or response.reason_phrase)
+    found = response.json().get("error", {})
+    retry_after = response.headers.get("retry-after")
+    return error(
+        found.get("message", response.reason_phrase),
+        reason=found.get("reason"),
+        details=found.get("details", {}),
+        retry_after=float(retry_after) if retry_after else None,
+    )

@@ -1,0 +1,176 @@
+"""What is answered, from messages of `kindred.v1`."""
+
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import numpy as np
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.struct_pb2 import Struct
+from google.protobuf.timestamp_pb2 import Timestamp
+from numpy.typing import NDArray
+
+from kindred import _answers as answers
+from kindred._content import Modality
+from kindred.v1 import collection_service_pb2 as collections_pb
+from kindred.v1 import content_pb2 as content_pb
+from kindred.v1 import embedding_service_pb2 as embeddings_pb
+from kindred.v1 import model_service_pb2 as models_pb
+
+T = TypeVar("T")
+
+_WHOLE = 2.0**53
+"""Up to here a double holds every whole number (IEEE 754)."""
+
+
+def json_object(struct: Struct) -> dict[str, Any]:
+    """Returns a JSON object with whole numbers as integers, as JSON would have written them."""
+    return {key: _whole(each) for key, each in MessageToDict(struct).items()}
+
+
+def _whole(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    match value:
+        case dict():
+            return {key: _whole(each) for key, each in value.items()}
+        case list():
+            return [_whole(each) for each in value]
+        case float() if value.is_integer() and abs(value) <= _WHOLE:
+            return int(value)
+        case _:
+            return value
+
+
+def _copied(message: Any, cls: type[T]) -> T:  # noqa: ANN401 - any message
+    """Returns the dataclass whose fields have the names of the message's."""
+    return cls(**{each.name: getattr(message, each.name) for each in fields(cls)})  # type: ignore[arg-type]
+
+
+def _modality(number: int) -> Modality:
+    return Modality(content_pb.Modality.Name(number).removeprefix("MODALITY_").lower())
+
+
+def _vector(message: content_pb.Vector) -> NDArray[np.float32]:
+    return np.array(message.values, dtype=np.float32)
+
+
+def _time(message: Timestamp) -> datetime:
+    return message.ToDatetime(UTC)
+
+
+def _error(message: Any) -> answers.ItemError | None:  # noqa: ANN401 - any message with an error
+    return _copied(message.error, answers.ItemError) if message.HasField("error") else None
+
+
+def model(message: models_pb.Model) -> answers.Model:
+    return answers.Model(
+        name=message.name,
+        modalities=tuple(_modality(number) for number in message.modalities),
+        dim=message.dim,
+        space=message.space,
+        parameters=message.parameters,
+        licence=message.licence,
+        description=message.description,
+        runtime=message.runtime,
+        device=message.device,
+        limits=dict(message.limits),
+    )
+
+
+def embeddings(message: embeddings_pb.EmbedResponse) -> answers.Embeddings:
+    return answers.Embeddings(
+        model=message.model,
+        space=message.space,
+        results=tuple(_embedding(result) for result in message.results),
+        units=message.units,
+        timing_ms=_copied(message.timing_ms, answers.TimingMs),
+    )
+
+
+def _embedding(message: embeddings_pb.EmbedResult) -> answers.Embedding:
+    if error := _error(message):
+        return answers.Embedding(message.index, error=error)
+    return answers.Embedding(
+        index=message.index,
+        vector=_vector(message.embedding.vector),
+        modality=_modality(message.embedding.vector.modality),
+        treatment=_copied(message.embedding.treatment, answers.Treatment),
+    )
+
+
+def ranked(message: embeddings_pb.RankResponse) -> answers.Ranked:
+    return answers.Ranked(
+        model=message.model,
+        space=message.space,
+        candidates=tuple(_copied(each, answers.RankedCandidate) for each in message.candidates),
+        timing_ms=_copied(message.timing_ms, answers.TimingMs),
+    )
+
+
+def collection(message: collections_pb.Collection) -> answers.Collection:
+    return answers.Collection(
+        name=message.name,
+        model=message.model,
+        space=message.space,
+        dim=message.dim,
+        counts=dict(message.counts),
+        index=message.index,
+        bytes=message.bytes,
+        created=_time(message.create_time),
+    )
+
+
+def item_results(
+    message: collections_pb.UpsertItemsResponse | collections_pb.DeleteItemsResponse,
+) -> answers.ItemResults:
+    return answers.ItemResults(tuple(_item_result(each) for each in message.results))
+
+
+def _item_result(message: collections_pb.ItemResult) -> answers.ItemResult:
+    return answers.ItemResult(
+        index=message.index,
+        id=message.id or None,
+        modality=_modality(message.modality) if message.modality else None,
+        treatment=_copied(message.treatment, answers.Treatment),
+        error=_error(message),
+    )
+
+
+def item_page(message: collections_pb.ListItemsResponse) -> answers.ItemPage:
+    return answers.ItemPage(tuple(item(each) for each in message.items), message.next_page_token)
+
+
+def item(message: collections_pb.Item) -> answers.StoredItem:
+    return answers.StoredItem(
+        id=message.id,
+        modality=_modality(message.modality),
+        metadata=json_object(message.metadata),
+        created=_time(message.create_time),
+        has_content=message.has_content,
+        vector=_vector(message.vector) if message.HasField("vector") else None,
+    )
+
+
+def search_answer(message: collections_pb.SearchItemsResponse) -> answers.SearchAnswer:
+    by_calibrated = message.ranking == collections_pb.RANKING_CALIBRATED
+    return answers.SearchAnswer(
+        hits=tuple(_hit(each) for each in message.hits),
+        space=message.space,
+        index=message.index,
+        exact=message.exact,
+        ranking="calibrated" if by_calibrated else "cosine",
+        treatments=tuple(_copied(each, answers.Treatment) for each in message.treatments),
+        timing_ms=_copied(message.timing_ms, answers.TimingMs),
+    )
+
+
+def _hit(message: collections_pb.SearchHit) -> answers.Hit:
+    return answers.Hit(
+        id=message.id,
+        modality=_modality(message.modality),
+        score=message.score,
+        calibrated=message.calibrated,
+        probability=message.probability,
+        metadata=json_object(message.metadata),
+        has_content=message.has_content,
+        vector=_vector(message.vector) if message.HasField("vector") else None,
+    )

@@ -1,0 +1,139 @@
+"""What is asked, as messages of `kindred.v1`."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from google.protobuf.json_format import Parse
+from google.protobuf.struct_pb2 import Struct
+
+from kindred import _answers as answers
+from kindred import _calls as calls
+from kindred._content import (
+    Audio,
+    Content,
+    Image,
+    Item,
+    Modality,
+    Text,
+    Vector,
+    content_of,
+    contents_of,
+    json_text,
+    parts_of,
+)
+from kindred._errors import InvalidArgument
+from kindred._rpc.answered import json_object
+from kindred.v1 import collection_service_pb2 as collections_pb
+from kindred.v1 import content_pb2 as content_pb
+from kindred.v1 import embedding_service_pb2 as embeddings_pb
+
+T = TypeVar("T")
+
+_MODALITIES: Mapping[Modality, content_pb.Modality] = {
+    Modality.TEXT: content_pb.MODALITY_TEXT,
+    Modality.IMAGE: content_pb.MODALITY_IMAGE,
+    Modality.AUDIO: content_pb.MODALITY_AUDIO,
+}
+_RANKINGS: Mapping[answers.Ranking | None, collections_pb.Ranking] = {
+    None: collections_pb.RANKING_UNSPECIFIED,
+    "calibrated": collections_pb.RANKING_CALIBRATED,
+    "cosine": collections_pb.RANKING_COSINE,
+}
+_ON_ERROR: Mapping[str, embeddings_pb.OnError] = {
+    "request": embeddings_pb.ON_ERROR_REQUEST,
+    "item": embeddings_pb.ON_ERROR_ITEM,
+}
+
+
+def embed(call: calls.Embed) -> embeddings_pb.EmbedRequest:
+    return embeddings_pb.EmbedRequest(
+        model=call.model,
+        contents=[_content(each) for each in contents_of(call.contents)],
+        dimensions=call.dimensions,
+        on_error=_choice(call.on_error, _ON_ERROR, "on_error"),
+    )
+
+
+def rank(call: calls.Rank) -> embeddings_pb.RankRequest:
+    return embeddings_pb.RankRequest(
+        model=call.model,
+        query=_content(content_of(call.query)),
+        candidates=[_content(each) for each in contents_of(call.candidates)],
+    )
+
+
+def upsert(call: calls.Upsert) -> collections_pb.UpsertItemsRequest:
+    items = [
+        collections_pb.ItemInput(
+            id=item.id, content=_content(content_of(item.content)), metadata=_struct(item.metadata)
+        )
+        for item in call.items
+    ]
+    return collections_pb.UpsertItemsRequest(collection=call.collection, items=items)
+
+
+def list_items(call: calls.ListItems) -> collections_pb.ListItemsRequest:
+    return collections_pb.ListItemsRequest(
+        collection=call.collection,
+        page_size=call.page_size,
+        page_token=call.page_token,
+        filter=_struct(call.filter),
+        with_vectors=call.with_vectors,
+    )
+
+
+def search(call: calls.Search) -> collections_pb.SearchItemsRequest:
+    return collections_pb.SearchItemsRequest(
+        collection=call.collection,
+        query=[
+            collections_pb.QueryPart(content=_content(each), weight=weight)
+            for each, weight in parts_of(call.query)
+        ],
+        k=call.k,
+        modalities=[_choice(each, _MODALITIES, "modality") for each in call.modalities],
+        k_per_modality=call.k_per_modality,
+        filter=_struct(call.filter),
+        min_score=call.min_score,
+        ranking=_choice(call.ranking, _RANKINGS, "ranking"),
+        with_vectors=call.with_vectors,
+    )
+
+
+def _content(content: Content) -> content_pb.Content:
+    match content:
+        case Text():
+            return content_pb.Content(text=content.text)
+        case Image():
+            return content_pb.Content(image=content.data)
+        case Audio():
+            return content_pb.Content(audio=content.data)
+        case Item():
+            return content_pb.Content(item_id=content.id)
+        case Vector():
+            values, modality = content.values.tolist(), _MODALITIES[content.modality]
+            return content_pb.Content(vector=content_pb.Vector(values=values, modality=modality))
+
+
+def _choice(given: Any, table: Mapping[Any, T], name: str) -> T:  # noqa: ANN401 - checked here
+    if given not in table:
+        known = ", ".join(repr(str(each)) for each in table if each is not None)
+        raise InvalidArgument(f"{name} must be one of {known}, got {given!r}")
+    return table[given]
+
+
+def _struct(given: Mapping[str, Any] | None) -> Struct | None:
+    """Returns a JSON object as a Struct.
+
+    Raises:
+        InvalidArgument: If it is none, or has an integer that no double holds.
+    """
+    if given is None:
+        return None
+    text = json_text(given)
+    struct = Parse(text, Struct())
+    if json_object(struct) != json.loads(text):
+        raise InvalidArgument(
+            f"integers must be exact as doubles over gRPC, up to 2^53, got {text}"
+        )
+    return struct

@@ -1,0 +1,114 @@
+"""How each call travels over gRPC: one table."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from kindred import _answers as answers
+from kindred import _calls as calls
+from kindred._calls import Call
+from kindred._rpc import answered, asked
+from kindred.v1 import collection_service_pb2 as collections_pb
+from kindred.v1 import collection_service_pb2_grpc as collections_grpc
+from kindred.v1 import embedding_service_pb2_grpc as embeddings_grpc
+from kindred.v1 import model_service_pb2 as models_pb
+from kindred.v1 import model_service_pb2_grpc as models_grpc
+
+
+@dataclass(frozen=True)
+class Route:
+    """How one call travels.
+
+    Attributes:
+        stub: Class of the generated stub.
+        name: Its method.
+        ask: Makes the request message from the call.
+        read: Makes the answer from the response message.
+    """
+
+    stub: Callable[[Any], Any]
+    name: str
+    ask: Callable[[Any], Any]
+    read: Callable[[Any], Any]
+
+    def method(self, channel: Any) -> Callable[..., Any]:  # noqa: ANN401 - grpc has no types
+        """Returns what makes the call on a channel."""
+        method: Callable[..., Any] = getattr(self.stub(channel), self.name)
+        return method
+
+
+_MODELS = models_grpc.ModelServiceStub
+_EMBEDDINGS = embeddings_grpc.EmbeddingServiceStub
+_COLLECTIONS = collections_grpc.CollectionServiceStub
+
+ROUTES: Mapping[type[Call[Any]], Route] = {
+    calls.Health: Route(
+        health_pb2_grpc.HealthStub,
+        "Check",
+        lambda call: health_pb2.HealthCheckRequest(),
+        lambda found: found.status == health_pb2.HealthCheckResponse.SERVING,
+    ),
+    calls.ListModels: Route(
+        _MODELS,
+        "ListModels",
+        lambda call: models_pb.ListModelsRequest(),
+        lambda found: tuple(answered.model(each) for each in found.models),
+    ),
+    calls.GetModel: Route(
+        _MODELS,
+        "GetModel",
+        lambda call: models_pb.GetModelRequest(name=call.name),
+        lambda found: answered.model(found.model),
+    ),
+    calls.Embed: Route(_EMBEDDINGS, "Embed", asked.embed, answered.embeddings),
+    calls.Rank: Route(_EMBEDDINGS, "Rank", asked.rank, answered.ranked),
+    calls.CreateCollection: Route(
+        _COLLECTIONS,
+        "CreateCollection",
+        lambda call: collections_pb.CreateCollectionRequest(name=call.name, model=call.model),
+        lambda found: answered.collection(found.collection),
+    ),
+    calls.ListCollections: Route(
+        _COLLECTIONS,
+        "ListCollections",
+        lambda call: collections_pb.ListCollectionsRequest(),
+        lambda found: tuple(answered.collection(each) for each in found.collections),
+    ),
+    calls.GetCollection: Route(
+        _COLLECTIONS,
+        "GetCollection",
+        lambda call: collections_pb.GetCollectionRequest(name=call.name),
+        lambda found: answered.collection(found.collection),
+    ),
+    calls.DeleteCollection: Route(
+        _COLLECTIONS,
+        "DeleteCollection",
+        lambda call: collections_pb.DeleteCollectionRequest(name=call.name),
+        lambda found: None,
+    ),
+    calls.Upsert: Route(_COLLECTIONS, "UpsertItems", asked.upsert, answered.item_results),
+    calls.DeleteItems: Route(
+        _COLLECTIONS,
+        "DeleteItems",
+        lambda call: collections_pb.DeleteItemsRequest(collection=call.collection, ids=call.ids),
+        answered.item_results,
+    ),
+    calls.ListItems: Route(_COLLECTIONS, "ListItems", asked.list_items, answered.item_page),
+    calls.GetItem: Route(
+        _COLLECTIONS,
+        "GetItem",
+        lambda call: collections_pb.GetItemRequest(
+            collection=call.collection, id=call.id, with_vector=call.with_vector
+        ),
+        lambda found: answered.item(found.item),
+    ),
+    calls.GetContent: Route(
+        _COLLECTIONS,
+        "GetItemContent",
+        lambda call: collections_pb.GetItemContentRequest(collection=call.collection, id=call.id),
+        lambda found: answers.File(found.content, found.mime_type),
+    ),
+    calls.Search: Route(_COLLECTIONS, "SearchItems", asked.search, answered.search_answer),
+}

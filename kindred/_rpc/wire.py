@@ -1,0 +1,108 @@
+"""Carries calls over gRPC and names what went wrong."""
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, TypeVar, cast
+
+import grpc
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+
+from kindred._calls import Call
+from kindred._errors import (
+    DeadlineExceeded,
+    KindredError,
+    ServerError,
+    TooLarge,
+    Unavailable,
+    error_type,
+)
+from kindred._rpc.routes import ROUTES
+
+T = TypeVar("T")
+
+_OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
+"""The server sets the limits; gRPC's own 4 MiB would refuse its larger answers."""
+
+
+class Rpc:
+    """A channel to a server.
+
+    Args:
+        target: "host:port".
+    """
+
+    def __init__(self, target: str) -> None:
+        self._channel = grpc.insecure_channel(target, _OPTIONS)
+
+    def send(self, call: Call[T], timeout: float | None) -> T:
+        """Makes a call and returns its answer."""
+        route = ROUTES[type(call)]
+        try:
+            answer = route.method(self._channel)(route.ask(call), timeout=timeout)
+        except grpc.RpcError as error:
+            raise _kindred_error(error) from error
+        return cast(T, route.read(answer))
+
+    def close(self) -> None:
+        """Closes the channel."""
+        self._channel.close()
+
+
+class AsyncRpc:
+    """A channel to a server, in the event loop of its first call.
+
+    Args:
+        target: "host:port".
+    """
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+
+    @cached_property
+    def _channel(self) -> Any:  # noqa: ANN401 - grpc has no types
+        return grpc.aio.insecure_channel(self._target, _OPTIONS)
+
+    async def send(self, call: Call[T], timeout: float | None) -> T:
+        """Makes a call and returns its answer."""
+        route = ROUTES[type(call)]
+        try:
+            answer = await route.method(self._channel)(route.ask(call), timeout=timeout)
+        except grpc.RpcError as error:
+            raise _kindred_error(error) from error
+        return cast(T, route.read(answer))
+
+    async def close(self) -> None:
+        """Closes the channel."""
+        await self._channel.close()
+
+
+_WITHOUT_INFO: Mapping[grpc.StatusCode, type[KindredError]] = {
+    grpc.StatusCode.UNAVAILABLE: Unavailable,
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
+    # gRPC says this of its own accord for one thing only: a message over the size limit.
+    grpc.StatusCode.RESOURCE_EXHAUSTED: TooLarge,
+}
+"""What gRPC itself says, before or without an answer of the server's own."""
+
+
+def _kindred_error(error: Any) -> KindredError:  # noqa: ANN401 - grpc has no types
+    """Returns what an RpcError means: what the server said of it, else what gRPC did."""
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin":
+            return _from_status(Status.FromString(value))
+    return _WITHOUT_INFO.get(error.code(), ServerError)(error.details() or error.code().name)
+
+
+def _from_status(status: Status) -> KindredError:
+    info, retry = ErrorInfo(), RetryInfo()
+    retry_after = None
+    for detail in status.details:
+        detail.Unpack(info)
+        if detail.Unpack(retry):
+            retry_after = retry.retry_delay.ToTimedelta().total_seconds()
+    facts = {name: json.loads(value) for name, value in info.metadata.items()}
+    return error_type(facts.pop("code", 500))(
+        status.message, reason=info.reason, details=facts, retry_after=retry_after
+    )
