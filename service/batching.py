@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -53,12 +53,13 @@ class Stages:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
-    """A unit vector, shape (dim,), and how it came about."""
+    """A unit vector, shape (dim,), and how it came about; `cost` as in `Prepared.cost`."""
 
     vector: NDArray[np.float32]
     modality: Modality
-    treatment: Treatment
-    stages: Stages
+    treatment: Treatment = field(default_factory=Treatment)
+    stages: Stages = Stages()
+    cost: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -212,7 +213,7 @@ class Batcher:
             for job, vector in zip(jobs, vectors, strict=True):
                 stages = Stages(job.decode, began - job.ready_at, seconds)
                 item = job.prepared
-                job.settle(Encoded(vector, item.modality, item.treatment, stages))
+                job.settle(Encoded(vector, item.modality, item.treatment, stages, item.cost))
         elif len(jobs) == 1:
             jobs[0].settle(vectors)
         else:

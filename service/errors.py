@@ -7,6 +7,8 @@ ServiceError
 │   ├── CancelledOut           the weighted parts of a query add up to nothing
 │   ├── TooManyItems           more items, or a larger k, than the limit
 │   └── PayloadTooLarge        a request body of more bytes than the limit
+├── ItemFailed                 one item, and with it a request that asked for all or nothing
+├── PermissionDenied           a page of another origin may not call
 ├── RouteNotFound              no such path
 ├── MethodNotAllowed           the path is known, not with this method
 ├── Overloaded                 the queue is full; try again after `retry_after` seconds
@@ -47,6 +49,24 @@ class TooManyItems(InvalidRequest):
 
 class PayloadTooLarge(InvalidRequest):
     """The request body has more bytes than the limit."""
+
+
+class ItemFailed(ServiceError):
+    """One item failed, and with it the request; it is called what the item's own error is called.
+
+    Args:
+        index: The item's place in the request.
+        error: What happened to it.
+    """
+
+    def __init__(self, index: int, error: BaseException) -> None:
+        super().__init__(f"item {index}: {error}")
+        self.error = error
+        self.details = {"index": index}
+
+
+class PermissionDenied(ServiceError):
+    """The caller may not do this."""
 
 
 class RouteNotFound(ServiceError):
@@ -136,6 +156,8 @@ TABLE: Mapping[type[Exception], Status] = {
     CancelledOut: Status("CANCELLED_OUT", 400, "INVALID_ARGUMENT"),
     TooManyItems: Status("TOO_MANY_ITEMS", 413, "INVALID_ARGUMENT"),
     PayloadTooLarge: Status("PAYLOAD_TOO_LARGE", 413, "INVALID_ARGUMENT"),
+    ItemFailed: INTERNAL,
+    PermissionDenied: Status("PERMISSION_DENIED", 403, "PERMISSION_DENIED"),
     RouteNotFound: Status("NOT_FOUND", 404, "UNIMPLEMENTED"),
     MethodNotAllowed: Status("METHOD_NOT_ALLOWED", 405, "UNIMPLEMENTED"),
     Overloaded: Status("OVERLOADED", 429, "RESOURCE_EXHAUSTED"),
@@ -145,10 +167,12 @@ TABLE: Mapping[type[Exception], Status] = {
 
 def status_of(error: BaseException) -> Status:
     """Returns the row of the nearest class of the error that has one."""
+    if isinstance(error, ItemFailed):
+        return status_of(error.error)
     return next((TABLE[cls] for cls in type(error).__mro__ if cls in TABLE), INTERNAL)
 
 
-def problem(error: BaseException, **details: Any) -> Problem:  # noqa: ANN401 - any JSON
+def problem(error: BaseException) -> Problem:
     """Returns what a client may know of this error, and logs what it may not.
 
     A fault of ours is logged in full with the request's id, and its text is only that id.
@@ -159,6 +183,7 @@ def problem(error: BaseException, **details: Any) -> Problem:  # noqa: ANN401 - 
         message = f"internal error; the log has it under request id {request_id.get()}"
     else:
         message = str(error)
+    details = getattr(error, "details", {})
     return Problem(status, message, details, getattr(error, "retry_after", None))
 
 

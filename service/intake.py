@@ -6,7 +6,14 @@ from embedder.decode import Limits, decode_audio, decode_image, recognise, sniff
 from embedder.errors import UndecodableMedia
 from embedder.media import Media, Modality, Text
 from service.batching import Load
-from service.messages import Content, ItemContent, MediaContent, TextContent, VectorContent
+from service.messages import (
+    BrokenContent,
+    Content,
+    ItemContent,
+    MediaContent,
+    TextContent,
+    VectorContent,
+)
 from service.settings import Settings
 
 _MIME_TYPES = {
@@ -25,7 +32,7 @@ _MIME_TYPES = {
     "MP4": "audio/mp4",
     "WebM": "audio/webm",
 }
-TEXT_TYPE = "text/plain; charset=utf-8"
+TEXT_TYPE = "text/plain"
 UNKNOWN_TYPE = "application/octet-stream"
 
 
@@ -84,7 +91,7 @@ def raw(content: Content) -> bytes | None:
             return content.text.encode()
         case MediaContent():
             return content.data
-        case ItemContent() | VectorContent():
+        case ItemContent() | VectorContent() | BrokenContent():
             return None
 
 
@@ -95,7 +102,7 @@ def digest(content: Content) -> str:
             named = content.id.encode()
         case VectorContent():
             named = content.vector.tobytes()
-        case TextContent() | MediaContent():
+        case TextContent() | MediaContent() | BrokenContent():
             named = raw(content) or b""
     return hashlib.sha256(named).hexdigest()[:32]
 

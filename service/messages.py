@@ -1,7 +1,7 @@
 """What can be asked of the engine and what it answers, free of any transport.
 
-REST and gRPC each translate to and from these types; the engine and the command line speak nothing else.
-Media are bytes here: they are decoded once, inside the engine, under limits.
+REST and gRPC each translate to and from these types; the engine and the command line speak nothing
+else. Media are bytes here: they are decoded once, inside the engine, under limits.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,7 +50,14 @@ class VectorContent:
     modality: Modality
 
 
-Content = TextContent | MediaContent | ItemContent | VectorContent
+@dataclass(frozen=True, slots=True)
+class BrokenContent:
+    """What a transport could not read, e.g. wrong base64: it costs itself alone, like bad media."""
+
+    error: Exception
+
+
+Content = TextContent | MediaContent | ItemContent | VectorContent | BrokenContent
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +102,7 @@ class Embedded:
     index: int
     vector: NDArray[np.float32] | None = None
     modality: Modality | None = None
-    treatment: Treatment = Treatment()
+    treatment: Treatment = field(default_factory=Treatment)
     error: ItemError | None = None
 
 
@@ -112,7 +119,7 @@ class EmbedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class RankedCandidate:
-    """One candidate of a rank request: cosine, and softmax over all candidates at the model's scale."""
+    """One candidate of a rank request: cosine, and softmax over all at the model's scale."""
 
     index: int
     score: float
@@ -145,7 +152,7 @@ class CollectionInfo:
 
 @dataclass(frozen=True, slots=True)
 class ItemInput:
-    """An item to store; without an id it gets the digest of its content, so that it is stored once."""
+    """An item to store; without an id, a digest of its content names it, so it is stored once."""
 
     content: Content
     id: str | None = None
@@ -159,7 +166,7 @@ class ItemResult:
     index: int
     id: str | None
     modality: Modality | None = None
-    treatment: Treatment = Treatment()
+    treatment: Treatment = field(default_factory=Treatment)
     error: ItemError | None = None
 
 
@@ -222,7 +229,8 @@ class SearchHit:
 
     Attributes:
         score: Cosine in [-1, 1].
-        calibrated: The score in standard deviations above what a chance pair of these modalities has.
+        calibrated: The score in standard deviations above what a chance pair of these modalities
+            has.
         probability: That the match is no accident.
     """
 
@@ -251,7 +259,7 @@ class SearchAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether a real forward pass of each modality has succeeded lately; None in `failed` is health."""
+    """Whether a real forward pass of each modality has succeeded lately, and which has failed."""
 
     ready: bool
     failed: Mapping[str, str]

@@ -1,20 +1,32 @@
-"""One model as it is served: what it is, its queue, and whether it truly answers."""
+"""Models as they are served: what they are, their queues, and whether they truly answer."""
 
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 
 import numpy as np
 
-from embedder.base import Embedder, Treatment, unit
+from embedder.base import Embedder, unit
 from embedder.catalog import CATALOGUE
-from embedder.errors import EncodingFailed
+from embedder.errors import EncodingFailed, ModelNotFound
 from embedder.media import Audio, Image, Media, Modality, Text
-from indexes.errors import InvalidVector
-from service.batching import Batcher, Encoded, Stages
-from service.errors import item_error
+from indexes.collection import Collection
+from indexes.errors import IndexesError, InvalidVector, SpaceMismatch
+from indexes.store import Store
+from service.answers import Outcome
+from service.batching import Batcher, Encoded
+from service.errors import InvalidRequest, item_error
 from service.intake import limits_of, load_of
-from service.messages import MediaContent, ModelInfo, TextContent, VectorContent
+from service.messages import (
+    BrokenContent,
+    Content,
+    ItemContent,
+    MediaContent,
+    ModelInfo,
+    TextContent,
+    VectorContent,
+)
 from service.settings import Settings
 from service.telemetry import Telemetry
 
@@ -25,7 +37,8 @@ PROBES: Mapping[Modality, Media] = {
 }
 """One small item of each modality, for readiness."""
 
-Outcome = Encoded | BaseException
+Sent = TextContent | MediaContent
+"""Content that needs a forward pass."""
 
 
 class ServedModel:
@@ -56,25 +69,73 @@ class ServedModel:
         """Waits for its work, then stops its worker."""
         await self._batcher.__aexit__()
 
-    async def embed(self, contents: Sequence[TextContent | MediaContent]) -> list[Outcome]:
-        """Embeds contents; each has its unit vector or its error.
+    async def embed(
+        self, contents: Sequence[Content], collection: Collection | None = None
+    ) -> list[Outcome]:
+        """Returns the unit vector of each content, or what is wrong with it, in order.
+
+        Args:
+            contents: What to embed.
+            collection: Where its stored items are looked up.
 
         Raises:
             Overloaded: If the queue has no room for all of them.
             DeadlineExceeded: If they are not done in time.
         """
-        return await self._batcher.embed([load_of(content, self._limits) for content in contents])
+        loads = [load_of(it, self._limits) for it in contents if isinstance(it, Sent)]
+        embedded = iter(await self._batcher.embed(loads) if loads else ())
+        return [
+            next(embedded) if isinstance(it, Sent) else await self._known(it, collection)
+            for it in contents
+        ]
 
-    def taken(self, content: VectorContent) -> Outcome:
+    async def _known(
+        self, content: ItemContent | VectorContent | BrokenContent, collection: Collection | None
+    ) -> Outcome:
+        """Returns the vector of a content that needs no forward pass."""
+        match content:
+            case BrokenContent():
+                return content.error
+            case VectorContent():
+                return self._taken(content)
+            case ItemContent() if collection is None:
+                return InvalidRequest("an item can only be asked about within its collection")
+            case ItemContent():
+                return await asyncio.to_thread(_vector_of, collection, content.id)
+
+    def _taken(self, content: VectorContent) -> Outcome:
         """Returns a vector that was sent as it is, made a unit vector, or what is wrong with it."""
-        dim = self.embedder.space.dim
+        dim = self.info.dim
         if content.vector.shape != (dim,):
             return InvalidVector(f"a vector must have {dim} numbers, got {content.vector.size}")
         try:
             vector = unit(content.vector[None])[0]
         except EncodingFailed:
             return InvalidVector("a vector must be finite and not zero")
-        return Encoded(vector, content.modality, Treatment(), Stages())
+        return Encoded(vector, content.modality)
+
+    def checked_dim(self, dimensions: int | None) -> int:
+        """Returns how many numbers a vector is to be cut to; None means all.
+
+        Raises:
+            InvalidRequest: If it is not from 1 to the model's own number.
+        """
+        if dimensions is not None and not 1 <= dimensions <= self.info.dim:
+            raise InvalidRequest(f"dimensions must be 1 to {self.info.dim}, got {dimensions}")
+        return dimensions or self.info.dim
+
+    def create(self, store: Store, name: str) -> Collection:
+        """Creates a collection of this model's space, which starts from the model's calibration."""
+        return store.create(
+            name,
+            space_id=self.info.space,
+            dim=self.info.dim,
+            model=self.info.name,
+            background={
+                (str(query), str(item)): (known.mean, known.std)
+                for (query, item), known in self.embedder.backgrounds.items()
+            },
+        )
 
     async def failures(self) -> Mapping[str, str]:
         """Returns the modalities whose probe fails, with the reason; believed for a short time."""
@@ -92,6 +153,72 @@ class ServedModel:
             for modality, outcome in zip(modalities, await asyncio.gather(*probes), strict=True)
             if isinstance(outcome, BaseException)
         }
+
+
+class Models:
+    """The models of an engine, the default one first. An async context manager.
+
+    Args:
+        embedders: At least one.
+        settings: Limits of what each takes.
+        telemetry: Where their work is counted.
+    """
+
+    def __init__(
+        self, embedders: Sequence[Embedder], settings: Settings, telemetry: Telemetry
+    ) -> None:
+        self.served = tuple(ServedModel(it, settings, telemetry) for it in embedders)
+        self._running = AsyncExitStack()
+
+    async def __aenter__(self) -> "Models":
+        """Starts their workers."""
+        for model in self.served:
+            await self._running.enter_async_context(model)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Waits for their work, then stops their workers."""
+        await self._running.aclose()
+
+    def named(self, name: str | None) -> ServedModel:
+        """Returns a model by its name; None means the default one.
+
+        Raises:
+            ModelNotFound: If it is not served.
+        """
+        for model in self.served:
+            if name is None or model.info.name == name:
+                return model
+        known = ", ".join(model.info.name for model in self.served)
+        raise ModelNotFound(f"a model must be one that is served ({known}), got {name!r}")
+
+    def of(self, collection: Collection) -> ServedModel:
+        """Returns the model of a collection's space.
+
+        Raises:
+            SpaceMismatch: If that model is not served.
+        """
+        for model in self.served:
+            if model.info.space == collection.space_id:
+                return model
+        known = ", ".join(f"{model.info.space} ({model.info.name})" for model in self.served)
+        raise SpaceMismatch(
+            f"collection {collection.name!r} holds vectors of space {collection.space_id} "
+            f"({collection.model}); the models served make {known}"
+        )
+
+    async def failures(self) -> Mapping[str, str]:
+        """Returns what fails its probe, as model/modality, with the reason."""
+        found = await asyncio.gather(*(model.failures() for model in self.served))
+        return {name: reason for each in found for name, reason in each.items()}
+
+
+def _vector_of(collection: Collection, item_id: str) -> Outcome:
+    try:
+        item = collection.get(item_id)
+    except IndexesError as error:
+        return error
+    return Encoded(item.vector, Modality(item.modality))
 
 
 def describe(embedder: Embedder) -> ModelInfo:

@@ -1,0 +1,67 @@
+"""What the rooms below store and find, in the words of `service.messages`, and the reverse."""
+
+from datetime import UTC, datetime
+
+from embedder.media import Modality
+from indexes import item as indexed
+from indexes.collection import Collection, Hit
+from service.batching import Encoded
+from service.intake import digest, mime_type, raw
+from service.messages import CollectionInfo, ItemInput, SearchHit, StoredItem
+
+
+def item_of(asked: ItemInput, encoded: Encoded, *, keep_content: bool) -> indexed.Item:
+    """Returns what a collection stores of an item that was sent and embedded.
+
+    Raises:
+        InvalidItem: If its id or metadata break a rule.
+    """
+    data = raw(asked.content) if keep_content else None
+    kept = indexed.Content(mime_type(data, encoded.modality), data) if data else None
+    name = digest(asked.content) if asked.id is None else asked.id
+    return indexed.Item(name, encoded.modality, encoded.vector, dict(asked.metadata), content=kept)
+
+
+def stored_item(item: indexed.Item, *, with_vector: bool) -> StoredItem:
+    """Returns a stored item as the service tells it."""
+    return StoredItem(
+        id=item.id,
+        modality=Modality(item.modality),
+        metadata=item.metadata,
+        created=_text(item.created),
+        has_content=item.mime is not None,
+        vector=item.vector if with_vector else None,
+    )
+
+
+def search_hit(hit: Hit) -> SearchHit:
+    """Returns a hit as the service tells it."""
+    return SearchHit(
+        id=hit.id,
+        modality=Modality(hit.modality),
+        score=hit.score,
+        calibrated=hit.calibrated,
+        probability=hit.probability,
+        metadata=hit.metadata,
+        has_content=hit.mime is not None,
+        vector=hit.vector,
+    )
+
+
+def collection_info(collection: Collection) -> CollectionInfo:
+    """Returns what is told of a collection; reads the disk."""
+    return CollectionInfo(
+        name=collection.name,
+        model=collection.model,
+        space=collection.space_id,
+        dim=collection.dim,
+        counts=collection.count(),
+        index=collection.index,
+        bytes=collection.size_bytes(),
+        created=_text(collection.created),
+    )
+
+
+def _text(time: datetime | None) -> str:
+    """Returns a time in RFC 3339, UTC."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z") if time else ""
