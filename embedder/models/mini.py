@@ -150,7 +150,15 @@ def _tokenizer(path: Path, weights: MiniWeights) -> TextTokenizer:
             f"the tokenizer must be that of the weights, SHA-256 {weights.tokenizer}; "
             f"{path} is {digest}"
         )
-    return TextTokenizer.load(path, int(weights.shapes[Modality.TEXT]["context"]))
+    shape = weights.shapes[Modality.TEXT]
+    tokenizer = TextTokenizer.load(path, int(shape["context"]))
+    # The text tower is read where it finds the last id of its vocabulary, the end mark.
+    if tokenizer.vocabulary != shape["vocabulary"]:
+        raise WeightsError(
+            f"the tokenizer must have the {shape['vocabulary']} entries that the text tower has, "
+            f"got {tokenizer.vocabulary}"
+        )
+    return tokenizer
 
 
 def _tower(modality: Modality, weights: MiniWeights) -> torch.nn.Module:
