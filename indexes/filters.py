@@ -19,6 +19,7 @@ Eleven operators become six kinds of node: `$eq` is an `AnyOf` of one value, `$n
 """
 
 import math
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -271,6 +272,5 @@ def _name(field: Field) -> str:
 
 
 def _shown(value: object) -> str:
-    """Returns a value short enough for a message."""
-    shown = repr(value)
-    return shown if len(shown) <= 80 else shown[:77] + "..."
+    """Returns a value short enough for a message, however long or deep it is."""
+    return reprlib.repr(value)

@@ -165,6 +165,7 @@ class Ledger:
         if self.closed:
             raise CollectionNotFound(f"collection {self.path.parent.name!r} is closed")
         with _failures(self.path):
+            self._write_back()
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self._writer
@@ -172,16 +173,6 @@ class Ledger:
             finally:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
-
-    def write_back(self) -> None:
-        """Writes the log into the database when it has grown long, waiting for searches to end.
-
-        SQLite would do so by itself only at a moment without any reader, which may never come.
-        """
-        log = self.path.with_name(self.path.name + "-wal")
-        if log.stat().st_size > _WAL_LIMIT:
-            with _failures(self.path):
-                self._writer.execute("PRAGMA wal_checkpoint(RESTART)")
 
     def size_bytes(self) -> int:
         """Returns what the database and its log take on disk."""
@@ -194,6 +185,15 @@ class Ledger:
             idle, self._idle = self._idle, []
         for connection in [*idle, self._writer]:
             connection.close()
+
+    def _write_back(self) -> None:
+        """Writes the log into the database when it has grown long, waiting for searches to end.
+
+        SQLite would do so by itself only at a moment without any reader, which may never come.
+        """
+        log = self.path.with_name(self.path.name + "-wal")
+        if log.exists() and log.stat().st_size > _WAL_LIMIT:
+            self._writer.execute("PRAGMA wal_checkpoint(RESTART)")
 
     def _borrow(self) -> sqlite3.Connection:
         with self._lock:

@@ -165,7 +165,6 @@ class LocalCollection(Collection):
     def _changing(self) -> Iterator["_Change"]:
         """Makes one change: on disk, then published, or, after an exception, not at all."""
         with self._writing:
-            self._ledger.write_back()
             moments = self._calibration.settled()
             with self._ledger.write() as connection:
                 change = _Change(connection, self._state, self.dim)
