@@ -85,11 +85,16 @@ def _ffmpeg(data: bytes, demuxer: str) -> Iterator[_Block]:
 def _joined(blocks: Iterator[_Block], limits: Limits) -> Audio:
     """Joins the blocks, and stops reading them as soon as they pass a limit."""
     parts: list[NDArray[np.float32]] = []
-    frames, rate = 0, 0
-    for samples, rate in blocks:
+    kinds: set[tuple[int, int]] = set()
+    frames = 0
+    for samples, sample_rate in blocks:
         parts.append(samples)
+        kinds.add((sample_rate, samples.shape[0]))
         frames += samples.shape[1]
-        limits.check_duration(frames, rate, samples.shape[0])
-    if not parts:
-        raise UndecodableMedia("a sound must have at least one sample, got none")
-    return Audio(np.ascontiguousarray(np.concatenate(parts, axis=1)), rate)
+        limits.check_duration(frames, sample_rate, samples.shape[0])
+    if len(kinds) != 1:
+        found = " and ".join(f"{rate} Hz on {channels}" for rate, channels in sorted(kinds))
+        raise UndecodableMedia(
+            f"a sound must have samples of one rate and channel count, got {found or 'none'}"
+        )
+    return Audio(np.ascontiguousarray(np.concatenate(parts, axis=1)), kinds.pop()[0])

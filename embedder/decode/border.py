@@ -18,7 +18,8 @@ FOREIGN_ERRORS: dict[type[Exception], type[MediaError]] = {
     # Pillow's own limit, on frames and tiles that exceed the size in the header.
     PIL.Image.DecompressionBombError: TooManyPixels,
     PIL.Image.DecompressionBombWarning: TooManyPixels,
-    # Pillow: broken structure is a SyntaxError, a broken stream an OSError, the rest are accidents.
+    # Pillow: a broken structure is a SyntaxError, a broken stream an OSError; the other builtins
+    # are accidents of plugins that believed what a file says.
     SyntaxError: UndecodableMedia,
     OSError: UndecodableMedia,
     EOFError: UndecodableMedia,
@@ -26,10 +27,8 @@ FOREIGN_ERRORS: dict[type[Exception], type[MediaError]] = {
     TypeError: UndecodableMedia,
     LookupError: UndecodableMedia,
     ArithmeticError: UndecodableMedia,
-    AttributeError: UndecodableMedia,
-    NotImplementedError: UndecodableMedia,
     MemoryError: UndecodableMedia,  # a size that the header claims and nobody has
-    UserWarning: UndecodableMedia,  # where warnings are errors
+    UserWarning: UndecodableMedia,  # where the process makes warnings errors
     struct.error: UndecodableMedia,
     zlib.error: UndecodableMedia,
     soundfile.SoundFileError: UndecodableMedia,

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -31,6 +32,9 @@ _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile]] = {
     "BMP": BmpImageFile,
     "TIFF": TiffImageFile,
 }
+
+# Pillow warns of each odd tag of a TIFF; none of them is read here.
+warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
 
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
