@@ -56,7 +56,9 @@ class Head(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Returns unit vectors (n, dim) of raw features (n, inputs)."""
         standard = ((features - self.mean) / self.deviation).clamp(-6.0, 6.0)
-        return functional.normalize(self.layers(standard), dim=1)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.training):
+            vectors = self.layers(standard)
+        return functional.normalize(vectors.float(), dim=1)
 
 
 class TextMap(nn.Module):
