@@ -1,5 +1,6 @@
 """Sounds, through libsndfile and FFmpeg."""
 
+import contextlib
 import io
 from collections.abc import Iterator
 
@@ -7,6 +8,7 @@ import av
 import av.error
 import numpy as np
 import soundfile
+from av.container import InputContainer
 from numpy.typing import NDArray
 
 from embedder.decode.border import foreign_errors
@@ -69,32 +71,38 @@ def _ffmpeg(data: bytes, demuxer: str) -> Iterator[_Block]:
     with av.open(io.BytesIO(data), format=demuxer, metadata_errors="ignore") as container:
         if not container.streams.audio:
             raise UndecodableMedia("a film must have a sound track, got none")
-        to_float = av.AudioResampler(format="fltp")
-        for packet in container.demux(container.streams.audio[0]):
-            try:
-                frames = packet.decode()
-            except av.error.InvalidDataError:
-                # Players skip a damaged packet, a few hundredths of a second, and so do we: MP3
-                # and AAC streams are often cut in the middle of one.
-                continue
-            for frame in frames:
-                for converted in to_float.resample(frame):
-                    yield converted.to_ndarray(), converted.sample_rate
+        converters: dict[tuple[str, int], av.AudioResampler] = {}
+        for frame in _frames(container):
+            # What the first frame is, the sound is: a damaged frame may claim anything, and
+            # streams may be strung together.
+            if not converters:
+                layout, rate = frame.layout, frame.sample_rate
+            kind = (frame.layout.name, frame.sample_rate)
+            if kind not in converters:
+                converters[kind] = av.AudioResampler("fltp", layout, rate)
+            for converted in converters[kind].resample(frame):
+                yield converted.to_ndarray(), rate
+
+
+def _frames(container: InputContainer) -> Iterator[av.AudioFrame]:
+    """Yields what can be decoded.
+
+    Players skip a damaged packet, a few hundredths of a second, and so do we: MP3 and AAC streams
+    are often cut in the middle of one.
+    """
+    for packet in container.demux(container.streams.audio[0]):
+        with contextlib.suppress(av.error.InvalidDataError):
+            yield from packet.decode()
 
 
 def _joined(blocks: Iterator[_Block], limits: Limits) -> Audio:
     """Joins the blocks, and stops reading them as soon as they pass a limit."""
     parts: list[NDArray[np.float32]] = []
-    kinds: set[tuple[int, int]] = set()
-    frames = 0
-    for samples, sample_rate in blocks:
+    frames, rate = 0, 0
+    for samples, rate in blocks:
         parts.append(samples)
-        kinds.add((sample_rate, samples.shape[0]))
         frames += samples.shape[1]
-        limits.check_duration(frames, sample_rate, samples.shape[0])
-    if len(kinds) != 1:
-        found = " and ".join(f"{rate} Hz on {channels}" for rate, channels in sorted(kinds))
-        raise UndecodableMedia(
-            f"a sound must have samples of one rate and channel count, got {found or 'none'}"
-        )
-    return Audio(np.ascontiguousarray(np.concatenate(parts, axis=1)), kinds.pop()[0])
+        limits.check_duration(frames, rate, samples.shape[0])
+    if not parts:
+        raise UndecodableMedia("a sound must have at least one sample, got none")
+    return Audio(np.ascontiguousarray(np.concatenate(parts, axis=1)), rate)

@@ -126,10 +126,13 @@ def test_mp3_with_a_tag_that_is_no_utf_8() -> None:
     assert_heard(decode_audio(data), tone(), 440, slack=0.1)
 
 
-def test_a_stream_that_changes_its_channels_is_undecodable() -> None:
-    mono, stereo = (ffmpeg_bytes(tone(channels=channels), "adts", "aac") for channels in (1, 2))
-    with pytest.raises(UndecodableMedia, match="16000 Hz on 1 and 16000 Hz on 2"):
-        decode_audio(mono + stereo)
+def test_a_stream_that_changes_is_heard_as_it_began() -> None:
+    first, then = tone(440, sample_rate=16_000), tone(440, sample_rate=48_000, channels=2)
+    joined = ffmpeg_bytes(first, "adts", "aac") + ffmpeg_bytes(then, "adts", "aac")
+    found = decode_audio(joined)
+    assert (found.sample_rate, found.samples.shape[0]) == (16_000, 1)
+    assert found.seconds == pytest.approx(2, abs=0.3)
+    assert loudest_hertz(found.samples[0], 16_000) == pytest.approx(440, abs=3)
 
 
 def test_one_sample_is_a_sound() -> None:
@@ -144,7 +147,7 @@ def test_ten_milliseconds_are_a_sound() -> None:
 def test_no_sample_is_undecodable() -> None:
     buffer = io.BytesIO()
     soundfile.write(buffer, np.zeros((0, 1), np.float32), 8_000, format="WAV")
-    with pytest.raises(UndecodableMedia, match="must have samples.*got none"):
+    with pytest.raises(UndecodableMedia, match="at least one sample, got none"):
         decode_audio(buffer.getvalue())
 
 
