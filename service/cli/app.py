@@ -1,21 +1,39 @@
-"""Puts the commands together."""
+"""The commands of `kindred`, together."""
 
 import typer
 
+from service.cli.demo import demo
+from service.cli.doctor import doctor
 from service.cli.embed import embed
+from service.cli.evaluate import evaluate
 from service.cli.index import index
 from service.cli.models import models
 from service.cli.refusal import RefusingGroup
 from service.cli.search import search
+from service.cli.serve import serve
+from service.cli.train import train
+
+HELP = """Finds pictures, sounds and words by one another, in one space.
+
+To begin with:
+
+    kindred demo                          # a gallery, questions, a search page
+    kindred index ~/Pictures              # only what is new, when run again
+    kindred search a dog on the beach
+    kindred search --image dog.jpg -m audio
+    kindred serve                         # REST, gRPC, http://localhost:8000
+
+The status is 0, or 1 if something failed, or 2 if the question was wrong and nothing was done.
+"""
 
 app = typer.Typer(
     name="kindred",
+    help=HELP,
     cls=RefusingGroup,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,
-    help=__doc__,
 )
-for command in (index, search, embed, models):
+for command in (demo, index, search, serve, embed, models, evaluate, train, doctor):
     app.command()(command)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 MakeEngine = Callable[["Settings"], AbstractAsyncContextManager["Engine"]]
 """Makes the engine of a command that works in this process; tests hand in their own."""
 
-SERVER_SECONDS = 300.0
-"""How long an answer may take: a batch of long sounds on a small, busy server does take minutes."""
+PATIENCE_SECONDS = 600.0
+"""How long an answer may take: a batch of long sounds on a small machine does take minutes."""
 
 
 class Backend(Protocol):
@@ -78,7 +78,8 @@ class Where:
 
         if data and server:
             raise typer.BadParameter("give --data or --server, not both")
-        return cls(load_settings(data=data), server, ctx.obj or _make_engine)
+        settings = load_settings(data=data, request_seconds=PATIENCE_SECONDS)
+        return cls(settings, server, ctx.obj or _make_engine)
 
     @contextmanager
     def without_data(self) -> Iterator["Where"]:
@@ -97,7 +98,7 @@ class Where:
             import kindred
             from service.cli.remote import RemoteBackend
 
-            async with kindred.AsyncClient(self.server, timeout=SERVER_SECONDS) as client:
+            async with kindred.AsyncClient(self.server, timeout=PATIENCE_SECONDS) as client:
                 yield RemoteBackend(client)
         else:
             from service.cli.local import LocalBackend

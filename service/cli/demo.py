@@ -17,9 +17,10 @@ from service.cli.backend import Where
 from service.cli.folder import list_files
 from service.cli.index import Telling
 from service.cli.ingest import Ingest
-from service.cli.local import LocalBackend
+from service.cli.serve import run_server
 from service.cli.show import answers
 from service.messages import QueryPart, SearchHit, SearchQuery
+from service.settings import load_settings
 
 if TYPE_CHECKING:
     from service.demo.questions import Question
@@ -71,6 +72,7 @@ def demo(
 
 
 async def _run(where: Where, gallery: Path) -> list[Answer]:
+    from service.cli.local import LocalBackend
     from service.demo.questions import questions
 
     async with where.open_engine() as engine:

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
 from service.cli import options
-from service.cli.show import answers, notes
+from service.cli.show import answers, progress
 
 if TYPE_CHECKING:
     from embedder.evaluate import Report
@@ -37,9 +36,8 @@ def evaluate(
     from embedder.catalog import load
     from embedder.evaluate import evaluate
 
-    columns = ("embedding", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=notes(), transient=True) as bar:
-        task = bar.add_task("embedding")
+    with progress("embedding") as bar:
+        task = bar.add_task("", total=None)
         embedder = load(model, threads=threads)
         report = evaluate(
             embedder,

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.text import Text
 
 from service.cli import options
@@ -16,7 +15,7 @@ from service.cli.backend import Where
 from service.cli.folder import Listing, list_files
 from service.cli.ingest import Fate, Ingest, Outcome
 from service.cli.refusal import FAILED, INTERRUPTED
-from service.cli.show import answers, notes
+from service.cli.show import answers, notes, progress
 
 MARKS = {
     Fate.ADDED: ("+", "green"),
@@ -25,7 +24,6 @@ MARKS = {
     Fate.PASSED_BY: ("-", "yellow"),
     Fate.FAILED: ("x", "red"),
 }
-_COLUMNS = ("indexing", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
 
 def index(  # noqa: PLR0913 - one parameter per option
@@ -87,8 +85,9 @@ class Telling:
 
     async def run(self, ingest: Ingest, listing: Listing) -> None:
         """Runs the ingest and tells of it on standard error."""
-        with Progress(*_COLUMNS, console=notes(), transient=True) as bar:
-            task = bar.add_task("indexing", total=len(listing.files) + len(listing.unreadable))
+        total = len(listing.files) + len(listing.unreadable)
+        with progress("indexing") as bar:
+            task = bar.add_task("", total=total)
             async for outcome in ingest.run(listing):
                 self.tally[outcome.fate] += 1
                 if self.verbose or outcome.fate == Fate.FAILED:

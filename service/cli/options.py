@@ -12,8 +12,7 @@ Data = Annotated[
     typer.Option(
         "--data",
         metavar="DIR",
-        show_default="kindred-data",
-        help="Folder of the collections, opened in this process.",
+        help="Folder of the collections, opened in this process. Default: kindred-data.",
     ),
 ]
 Server = Annotated[

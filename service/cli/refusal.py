@@ -33,7 +33,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
     # Only reached when a command has failed: none of these are needed to run one.
     from embedder.errors import EmbedderError
     from indexes.errors import IndexesError
-    from kindred._errors import KindredError
+    from kindred import KindredError
     from service.errors import ServiceError
     from service.settings import SettingsError
 
@@ -41,7 +41,7 @@ def _known_errors() -> tuple[type[Exception], ...]:
 
 
 def _status(error: Exception) -> int:
-    from kindred._errors import KindredError
+    from kindred import KindredError
     from service.errors import status_of
     from service.settings import SettingsError
 

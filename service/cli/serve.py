@@ -1,21 +1,25 @@
 """`kindred serve`: REST, gRPC and the search page; every setting is an option."""
 
+import asyncio
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic.fields import FieldInfo
 
-from service.settings import Settings
+from service.cli.show import notes
+from service.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from service.serve import Addresses
 
 Command = Callable[..., None]
 
 
 def with_settings(command: Command) -> Command:
     """Gives a command that takes `**flags` one option per setting; what is not given stays None."""
-    context = inspect.signature(command).parameters["ctx"]
-    parameters = [context, *_parameters()]
+    parameters = list(_parameters())
     command.__annotations__ = {
         **command.__annotations__,
         **{parameter.name: parameter.annotation for parameter in parameters},
@@ -40,5 +44,35 @@ def _option(name: str, field: FieldInfo, many: bool) -> Any:  # noqa: ANN401 - t
     flag = "--" + (name.removesuffix("s") if many else name).replace("_", "-")
     if field.annotation is bool:
         flag = f"{flag}/--no-{flag.removeprefix('--')}"
-    shown = ", ".join(field.default) if many else str(field.default)
-    return typer.Option(flag, help=field.description, show_default=shown)
+    default = ", ".join(field.default) if many else field.default
+    return typer.Option(flag, help=f"{field.description} Default: {default}.", show_default=False)
+
+
+@with_settings
+def serve(**flags: Any) -> None:  # noqa: ANN401 - one type per setting
+    """Serves REST, gRPC and a search page, until Ctrl-C or SIGTERM.
+
+    Every option is also KINDRED_... in the environment (KINDRED_PORT=9000) and a key of
+    kindred.toml in the working directory; a flag goes before the environment, that before the file.
+
+    For example:
+
+        kindred serve --data ./kindred-data
+        kindred serve --host 0.0.0.0 --allow-anonymous
+    """
+    run_server(load_settings(**flags))
+
+
+def run_server(settings: Settings) -> None:
+    """Serves until it is told to stop, and then ends what it has begun."""
+    from service.serve import serve
+
+    asyncio.run(serve(settings, _announce))
+
+
+def _announce(addresses: "Addresses") -> None:
+    console = notes()
+    console.print(f"Search page  {addresses.http}/")
+    console.print(f"REST         {addresses.http}/v1, explained at {addresses.http}/docs")
+    console.print(f"gRPC         {addresses.grpc}")
+    console.print("Ctrl-C stops it.")

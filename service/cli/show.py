@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +21,13 @@ def answers() -> Console:
 def notes() -> Console:
     """Returns the console of progress and complaints, out of the way of pipes."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def progress(what: str) -> Progress:
+    """Returns a bar that leaves no trace; a log, which can't take back a line, gets none."""
+    console = notes()
+    columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def complain(message: str) -> None:
