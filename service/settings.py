@@ -36,47 +36,57 @@ class Settings(BaseSettings):
         env_prefix="KINDRED_", toml_file="kindred.toml", extra="forbid", frozen=True
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8000, ge=0, le=65535, description="REST port; 0 picks a free one.")
-    grpc_port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 picks a free one.")
-    allow_anonymous: bool = Field(
-        False, description="Listen beyond loopback although nobody has to show a key."
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="REST port; 0 picks a free one.")
+    grpc_port: int = Field(
+        default=50051, ge=0, le=65535, description="gRPC port; 0 picks a free one."
     )
-    data: Path = Field(Path("kindred-data"), description="Folder of the collections.")
+    allow_anonymous: bool = Field(
+        default=False, description="Listen beyond loopback although nobody has to show a key."
+    )
+    data: Path = Field(default=Path("kindred-data"), description="Folder of the collections.")
     models: Annotated[tuple[str, ...], NoDecode] = Field(
-        ("kindred-mini",), min_length=1, description="Models to serve, the default one first."
+        default=("kindred-mini",),
+        min_length=1,
+        description="Models to serve, the default one first.",
     )
     threads: int = Field(
-        0, ge=0, description="Threads of a forward pass; 0 means one per CPU of this process."
+        default=0,
+        ge=0,
+        description="Threads of a forward pass; 0 means one per CPU of this process.",
     )
     keep_content: bool = Field(
-        True, description="Keep media beside vectors, so that a search page can show them."
+        default=True, description="Keep media beside vectors, so that a search page can show them."
     )
 
-    max_item_bytes: int = Field(32 * MIB, ge=1, description="Bytes of one encoded item.")
+    max_item_bytes: int = Field(default=32 * MIB, ge=1, description="Bytes of one encoded item.")
     max_pixels: int = Field(
-        64_000_000, ge=1, description="Pixels of a picture, checked before it is decoded."
+        default=64_000_000, ge=1, description="Pixels of a picture, checked before it is decoded."
     )
-    max_audio_seconds: float = Field(600.0, gt=0, description="Seconds of a sound.")
-    max_items: int = Field(256, ge=1, description="Items in one request.")
-    max_k: int = Field(1000, ge=1, description="Hits of one search.")
+    max_audio_seconds: float = Field(default=600.0, gt=0, description="Seconds of a sound.")
+    max_items: int = Field(default=256, ge=1, description="Items in one request.")
+    max_k: int = Field(default=1000, ge=1, description="Hits of one search.")
     max_body_bytes: int = Field(
-        128 * MIB, ge=1, description="Bytes of one request, as JSON, form or gRPC message."
+        default=128 * MIB, ge=1, description="Bytes of one request, as JSON, form or gRPC message."
     )
     queue_size: int = Field(
-        1024, ge=1, description="Items that may wait for one model before it answers OVERLOADED."
+        default=1024,
+        ge=1,
+        description="Items that may wait for one model before it answers OVERLOADED.",
     )
     decode_threads: int = Field(
-        2, ge=1, description="Threads that decode and preprocess beside the forward pass."
+        default=2, ge=1, description="Threads that decode and preprocess beside the forward pass."
     )
     request_seconds: float = Field(
-        60.0, gt=0, description="Time to embed what a request holds before DEADLINE_EXCEEDED."
+        default=60.0,
+        gt=0,
+        description="Time to embed what a request holds before DEADLINE_EXCEEDED.",
     )
     ready_seconds: float = Field(
-        10.0, ge=0, description="How long a readiness probe's finding is believed."
+        default=10.0, ge=0, description="How long a readiness probe's finding is believed."
     )
     log_level: str = Field(
-        "info", pattern="^(debug|info|warning|error)$", description="Least level logged."
+        default="info", pattern="^(debug|info|warning|error)$", description="Least level logged."
     )
 
     @field_validator("models", mode="before")

@@ -1,9 +1,31 @@
-"""What every test of the service shares."""
+"""What every test of the service shares: a real server over real sockets, with a tiny model."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
 import pytest
+
+from service.engine import Engine
+from service.serve import Addresses, listening
+from service.settings import Settings
+from tests.fakes import FakeEmbedder
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     """Async tests run on asyncio, as the service does."""
     return "asyncio"
+
+
+@pytest.fixture
+async def addresses(tmp_path: Path) -> AsyncIterator[Addresses]:
+    settings = Settings.model_validate({"data": tmp_path, "port": 0, "grpc_port": 0})
+    async with Engine(settings, [FakeEmbedder()]) as engine, listening(engine) as found:
+        yield found
+
+
+@pytest.fixture
+async def http(addresses: Addresses) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=addresses.http) as client:
+        yield client

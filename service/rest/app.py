@@ -1,0 +1,40 @@
+"""Puts the application together."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from service.engine import Engine
+from service.rest import (
+    collections,
+    embeddings,
+    items,
+    models,
+    operations,
+    pages,
+    rank,
+    search,
+)
+from service.rest.edge import Edge
+from service.rest.failures import ErrorBody, handle_failures
+
+DESCRIPTION = "One embedding space for pictures, words and sounds."
+
+
+def create_app(engine: Engine) -> FastAPI:
+    """Returns the HTTP application of an engine, which must be running when requests come."""
+    app = FastAPI(
+        title="Kindred",
+        description=DESCRIPTION,
+        version=version("kindred"),
+        docs_url=None,  # its page loads scripts from elsewhere; ours is in `pages`
+        redoc_url=None,
+        responses={"default": {"model": ErrorBody, "description": "What went wrong."}},
+        separate_input_output_schemas=False,
+    )
+    app.state.engine = engine
+    for module in (models, embeddings, rank, collections, items, search, operations, pages):
+        app.include_router(module.router)
+    handle_failures(app)
+    app.add_middleware(Edge, settings=engine.settings, telemetry=engine.telemetry)
+    return app

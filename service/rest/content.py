@@ -1,0 +1,96 @@
+"""What can be asked about, as JSON: a tagged union, where a bare string means text."""
+
+import base64
+import binascii
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from embedder.errors import UndecodableMedia
+from embedder.media import Modality
+from service import messages
+from service.errors import InvalidRequest
+from service.rest.wire import Question
+
+
+class TextPart(Question):
+    """Words."""
+
+    type: Literal["text"]
+    text: str
+
+    def content(self) -> messages.Content:
+        """Returns what the engine is asked about."""
+        return messages.TextContent(self.text)
+
+
+class MediaPart(Question):
+    """A picture or a sound, encoded as it is and written in base64 or as a data: address."""
+
+    type: Literal["image", "audio"]
+    data: str = Field(
+        repr=False, description="Base64 of the file, or `data:image/jpeg;base64,...`."
+    )
+
+    def content(self) -> messages.Content:
+        """Returns what the engine is asked about."""
+        try:
+            return messages.MediaContent(Modality(self.type), decoded(self.data))
+        except (InvalidRequest, UndecodableMedia) as error:
+            return messages.BrokenContent(error)
+
+
+class ItemPart(Question):
+    """A stored item of the collection that is searched."""
+
+    type: Literal["item"]
+    id: str
+
+    def content(self) -> messages.Content:
+        """Returns what the engine is asked about."""
+        return messages.ItemContent(self.id)
+
+
+class VectorPart(Question):
+    """A vector of the model's space, of any norm, and the modality it came from."""
+
+    type: Literal["vector"]
+    vector: list[float]
+    modality: Modality
+
+    def content(self) -> messages.Content:
+        """Returns what the engine is asked about."""
+        with np.errstate(over="ignore"):
+            vector = np.array(self.vector, dtype=np.float32)
+        return messages.VectorContent(vector, self.modality)
+
+
+Content = str | Annotated[TextPart | MediaPart | ItemPart | VectorPart, Field(discriminator="type")]
+
+
+def content_of(part: Content) -> messages.Content:
+    """Returns what the engine is asked about."""
+    return messages.TextContent(part) if isinstance(part, str) else part.content()
+
+
+def decoded(data: str) -> bytes:
+    """Returns the bytes of base64 text or of a data: address.
+
+    Raises:
+        InvalidRequest: If it is the address of something elsewhere.
+        UndecodableMedia: If it is not base64.
+    """
+    if data[:8].lower().startswith(("http://", "https://", "ftp://", "file://")):
+        raise InvalidRequest(
+            "data must be the file itself in base64: the server never fetches a URL, "
+            f"got {data[:80]!r}"
+        )
+    if data.startswith("data:"):
+        kind, _, data = data.partition(",")
+        if not kind.endswith(";base64"):
+            raise UndecodableMedia(f"a data: address must be in base64, got {kind[:80]!r}")
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise UndecodableMedia(f"data must be base64: {error}, got {data[:20]!r}...") from error

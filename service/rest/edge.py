@@ -1,0 +1,109 @@
+"""What all requests share: a request id, bounds, the origin, metrics and a log line."""
+
+import logging
+import re
+import time
+from collections.abc import MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.errors import PayloadTooLarge, PermissionDenied, ServiceError
+from service.rest.failures import failure
+from service.settings import LOOPBACK, Settings
+from service.telemetry import Telemetry, new_request_id, request_id
+
+log = logging.getLogger(__name__)
+
+_SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class Edge:
+    """Stands around the whole app, as ASGI middleware.
+
+    Args:
+        app: What answers.
+        settings: Bounds, and where it listens.
+        telemetry: Where requests are counted.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings, telemetry: Telemetry) -> None:
+        self._app = app
+        self._settings = settings
+        self._telemetry = telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        name = _id_of(headers)
+        request_id.set(name)
+        began, status = time.perf_counter(), 500
+        # As it was sent: decoded, an id with a slash would look like two segments.
+        scope = {**scope, "path": scope["raw_path"].decode("ascii", "replace")}
+
+        async def send_named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = name
+            await send(message)
+
+        try:
+            self._check(headers)
+            await self._app(scope, self._bounded(receive), send_named)
+        except ServiceError as error:
+            await failure(error)(scope, receive, send_named)
+        finally:
+            self._observe(scope, status, time.perf_counter() - began)
+
+    def _check(self, headers: Headers) -> None:
+        """Refuses what a browser sends for a foreign page, and a body that says it is too large.
+
+        A page elsewhere may not read our answers (there is no CORS), but could have a browser send
+        an upload here; and a name that it makes point to this machine would be its own origin.
+        """
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != host:
+            raise PermissionDenied(f"a page of {origin} may not call {host}")
+        local = self._settings.host in LOOPBACK and not self._settings.allow_anonymous
+        if local and urlsplit(f"//{host}").hostname not in LOOPBACK:
+            raise PermissionDenied(f"a server on loopback answers to localhost, not to {host!r}")
+        length = headers.get("content-length", "")
+        if length.isdigit():
+            self._check_size(int(length))
+
+    def _check_size(self, size: int) -> None:
+        limit = self._settings.max_body_bytes
+        if size > limit:
+            raise PayloadTooLarge(f"a request may have at most {limit} bytes, got {size} or more")
+
+    def _bounded(self, receive: Receive) -> Receive:
+        """Counts what comes: a length may be missing or a lie."""
+        size = 0
+
+        async def counted() -> MutableMapping[str, Any]:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            self._check_size(size)
+            return message
+
+        return counted
+
+    def _observe(self, scope: Scope, status: int, seconds: float) -> None:
+        route = scope.get("route")
+        # Of what has no route, path and method are the client's own: too many to count apart.
+        method = f"{scope['method']} {route.path}" if route else "unknown"
+        self._telemetry.answered("rest", method, str(status), seconds)
+        log.info("%s %s %d %.1f ms", scope["method"], scope["path"], status, 1000 * seconds)
+
+
+def _id_of(headers: Headers) -> str:
+    """Returns the client's own request id if it can stand in a log, else a new one."""
+    sent = headers.get("x-request-id", "")
+    return sent if _SAFE_ID.fullmatch(sent) else new_request_id()

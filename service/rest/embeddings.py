@@ -1,0 +1,116 @@
+"""Embeddings, compatible with OpenAI's: its clients work unchanged, and may send media too."""
+
+import base64
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, Response
+from numpy.typing import NDArray
+from pydantic import Field, WithJsonSchema
+
+from embedder.media import Modality
+from service.messages import EmbedAnswer, Embedded
+from service.rest.content import Content, content_of
+from service.rest.wire import Answer, JsonRoute, Question, TheEngine, Timing, WrongItem, reply
+
+router = APIRouter(prefix="/v1", tags=["embeddings"], route_class=JsonRoute)
+
+Encoding = Literal["float", "base64"]
+
+
+Written = Annotated[
+    Any,
+    WithJsonSchema({"anyOf": [{"type": "array", "items": {"type": "number"}}, {"type": "string"}]}),
+]
+"""A vector as numbers or as base64."""
+
+
+class EmbeddingsQuestion(Question):
+    """What to embed, and how vectors are written."""
+
+    input: Content | list[Content] = Field(description="One content, or a list of them.")
+    model: str | None = Field(None, description="A served model; by default the first.")
+    encoding_format: Encoding = Field(
+        "float", description="Numbers, or base64 of little-endian float32, which is smaller."
+    )
+    dimensions: int | None = Field(None, description="Keep so many leading numbers of a vector.")
+    on_error: Literal["request", "item"] = Field(
+        "request", description="Whether one bad content fails the request or has its own error."
+    )
+    user: str | None = Field(None, description="Taken for the sake of OpenAI's clients, not used.")
+
+
+class Embedding(Answer):
+    """One vector, or the error that took its place."""
+
+    object: Literal["embedding"] = "embedding"
+    index: int
+    embedding: Written | None = None
+    modality: Modality | None = None
+    truncated: bool | None = None
+    resampled: bool | None = None
+    padded: bool | None = None
+    windows: int | None = None
+    error: WrongItem | None = None
+
+
+class Usage(Answer):
+    """Work done, in the model's own units: tokens, pictures, patches of sound."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class Embeddings(Answer):
+    """One entry for each content, in order."""
+
+    object: Literal["list"] = "list"
+    model: str
+    space: str
+    data: list[Embedding]
+    usage: Usage
+    timing_ms: Timing
+
+
+@router.post("/embeddings", response_model=Embeddings)
+async def create_embeddings(question: EmbeddingsQuestion, engine: TheEngine) -> Response:
+    """Embeds texts, pictures, sounds or any list of them into one space."""
+    asked = question.input if isinstance(question.input, list) else [question.input]
+    answer = await engine.embed(
+        [content_of(part) for part in asked],
+        model=question.model,
+        dimensions=question.dimensions,
+        on_error=question.on_error,
+    )
+    return reply(_embeddings(answer, question.encoding_format))
+
+
+def _embeddings(answer: EmbedAnswer, encoding: Encoding) -> Embeddings:
+    return Embeddings(
+        model=answer.model,
+        space=answer.space,
+        data=[_embedding(each, encoding) for each in answer.results],
+        usage=Usage(prompt_tokens=answer.units, total_tokens=answer.units),
+        timing_ms=Timing.model_validate(answer.timing_ms),
+    )
+
+
+def _embedding(each: Embedded, encoding: Encoding) -> Embedding:
+    if each.error or each.vector is None:
+        return Embedding(index=each.index, error=WrongItem.model_validate(each.error))
+    return Embedding(
+        index=each.index,
+        embedding=_written(each.vector, encoding),
+        modality=each.modality,
+        truncated=each.treatment.truncated,
+        resampled=each.treatment.resampled,
+        padded=each.treatment.padded,
+        windows=each.treatment.windows,
+    )
+
+
+def _written(vector: NDArray[np.float32], encoding: Encoding) -> NDArray[np.float32] | str:
+    """Returns the vector as orjson is to print it."""
+    if encoding == "float":
+        return vector
+    return base64.b64encode(vector.astype("<f4").tobytes()).decode()

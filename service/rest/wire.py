@@ -1,0 +1,95 @@
+"""How JSON comes in and goes out."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+from urllib.parse import unquote
+
+import orjson
+from fastapi import Depends, Path, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import AfterValidator, BaseModel, ConfigDict, WithJsonSchema
+
+from service.engine import Engine
+
+
+class Question(BaseModel):
+    """What a client sends: an unknown field is an error, since it would be ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Answer(BaseModel):
+    """What a client gets; made from the engine's answer of the same shape."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+Vector = Annotated[Any, WithJsonSchema({"type": "array", "items": {"type": "number"}})]
+"""A float32 array: orjson prints the shortest decimals that read back to the same bits."""
+
+PathText = Annotated[str, Path(description="With `/` as `%2F`."), AfterValidator(unquote)]
+"""Routes see paths as they were sent, so that an id may hold a slash; see `edge`."""
+
+
+class Treatment(Answer):
+    """What preprocessing did to an item."""
+
+    truncated: bool
+    resampled: bool
+    padded: bool
+    windows: int
+
+
+class Timing(Answer):
+    """Where the time of the request went, in milliseconds."""
+
+    decode: float
+    queue: float
+    embed: float
+    search: float
+    total: float
+
+
+class WrongItem(Answer):
+    """Why one item of a batch failed."""
+
+    reason: str
+    message: str
+
+
+def reply(answer: Answer, status: int = 200) -> Response:
+    """Returns the answer as JSON, without what is None."""
+    return json_response(answer.model_dump(exclude_none=True), status)
+
+
+def json_response(body: object, status: int = 200) -> Response:
+    """Returns any JSON, NumPy arrays included."""
+    data = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+    return Response(data, status, media_type="application/json")
+
+
+class _OrjsonRequest(Request):
+    async def json(self) -> Any:  # noqa: ANN401 - any JSON
+        return orjson.loads(await self.body())
+
+
+class JsonRoute(APIRoute):
+    """Reads bodies with orjson: several times as fast, and without NaN, which is no JSON."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Returns the handler, given requests that read so."""
+        handle = super().get_route_handler()
+
+        async def with_orjson(request: Request) -> Response:
+            return await handle(_OrjsonRequest(request.scope, request.receive))
+
+        return with_orjson
+
+
+def _engine_of(request: Request) -> Engine:
+    engine: Engine = request.app.state.engine
+    return engine
+
+
+TheEngine = Annotated[Engine, Depends(_engine_of)]
+"""The engine of the process, handed to a route."""

@@ -1,0 +1,102 @@
+"""Both transports over one engine in one process, from the start to a clean end."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import NamedTuple
+
+import uvicorn
+
+from service.engine import Engine
+from service.rest.app import create_app
+from service.rpc.server import create_server
+from service.settings import Settings
+from service.telemetry import configure_logging
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 10.0
+"""How long requests that have begun may go on after the server was told to stop."""
+
+
+class Addresses(NamedTuple):
+    """Where a server listens."""
+
+    http: str
+    grpc: str
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals alone: two transports stop together, and `serve` tells them when."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def listening(engine: Engine) -> AsyncIterator[Addresses]:
+    """Listens with both transports where the engine's settings say; leaving drains both.
+
+    Raises:
+        OSError: If a port is taken.
+        RuntimeError: If the gRPC port is.
+    """
+    settings = engine.settings
+    rpc = create_server(engine, settings)
+    with socket.create_server((settings.host, settings.port), family=_family(settings)) as bound:
+        http = _Server(
+            uvicorn.Config(
+                create_app(engine),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                timeout_graceful_shutdown=int(GRACE_SECONDS),
+            )
+        )
+        await rpc.server.start()
+        serving = asyncio.create_task(http.serve(sockets=[bound]))
+        try:
+            yield Addresses(
+                f"http://{_shown(settings.host)}:{bound.getsockname()[1]}",
+                f"{_shown(settings.host)}:{rpc.port}",
+            )
+        finally:
+            http.should_exit = True
+            await asyncio.gather(serving, rpc.server.stop(GRACE_SECONDS))
+
+
+async def serve(settings: Settings, announce: Callable[[Addresses], None] = lambda _: None) -> None:
+    """Serves until SIGTERM or SIGINT, then finishes what has begun.
+
+    Args:
+        settings: What to serve, and where.
+        announce: Called when both transports listen.
+
+    Raises:
+        ModelNotFound: If a model is not in the catalogue.
+        StorageError: If the data folder cannot be used.
+        OSError: If a port is taken.
+    """
+    configure_logging(settings.log_level)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with Engine(settings) as engine, listening(engine) as addresses:
+        log.info("listening on %s and gRPC %s", *addresses)
+        announce(addresses)
+        await stop.wait()
+        log.info("stopping")
+
+
+def _family(settings: Settings) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,72 @@
+"""Flag, environment, file, default, in this order; and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from service.settings import Settings, SettingsError, load_settings
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_flag_environment_file_default(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().port == 8000
+    (elsewhere / "kindred.toml").write_text('port = 1\nmodels = ["a", "b"]\n')
+    assert load_settings().port == 1
+    assert load_settings().models == ("a", "b")
+    monkeypatch.setenv("KINDRED_PORT", "2")
+    assert load_settings().port == 2
+    assert load_settings(port=3).port == 3
+    assert load_settings(port=None).port == 2
+
+
+def test_the_environment_writes_lists_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KINDRED_MODELS", "kindred-mini, other")
+    assert load_settings().models == ("kindred-mini", "other")
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_says_what_it_is_for(name: str) -> None:
+    assert Settings.model_fields[name].description
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"port": 70_000}, "port: .*65535, got 70000"),
+        ({"max_items": 0}, "max_items: .*greater than or equal to 1, got 0"),
+        ({"models": ()}, "models: "),
+        ({"hots": "x"}, "hots: "),
+        ({"log_level": "loud"}, "log_level: "),
+        ({"host": "0.0.0.0"}, "host 0.0.0.0 is not loopback.* allow_anonymous"),
+        ({"max_items": 2000}, "queue_size 1024 must not be less than max_items 2000"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_name_and_rule(
+    flags: dict[str, object], message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message):
+        load_settings(**flags)
+
+
+def test_a_wrong_file_is_refused(elsewhere: Path) -> None:
+    (elsewhere / "kindred.toml").write_text("port = \n")
+    with pytest.raises(SettingsError, match=r"kindred\.toml is not TOML"):
+        load_settings()
+    (elsewhere / "kindred.toml").write_text("prot = 1\n")
+    with pytest.raises(SettingsError, match="prot"):
+        load_settings()
+
+
+def test_another_address_may_be_listened_on_when_told_so() -> None:
+    assert load_settings(host="0.0.0.0", allow_anonymous=True).host == "0.0.0.0"
+    assert load_settings(host="::1").host == "::1"
+
+
+def test_threads_of_a_forward_pass_fit_the_machine() -> None:
+    assert load_settings().forward_threads >= 1
+    assert load_settings(threads=3).forward_threads == 3
