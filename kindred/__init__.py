@@ -6,7 +6,7 @@
         client.create_collection("album")
         client.upload("album", ["dog.jpg", "rain.wav"])
         for hit in client.search("album", "a wet dog").hits:
-            print(hit.id, hit.score)
+            print(hit.metadata["filename"], hit.score)
 
 `AsyncClient` has the same methods, awaited. Both give the same answers over either wire: vectors
 are equal bit for bit, and errors (see `KindredError`) have the same reasons.

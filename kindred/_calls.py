@@ -217,12 +217,16 @@ class Search(Call[SearchAnswer]):
 
 
 def upload(collection: str, files: Iterable[str | Path]) -> Upsert:
-    """Stores files, each under its name as id and with its name as metadata `file`.
+    """Stores files, each with the digest of its content as id and its name as `filename`.
+
+    Args:
+        collection: Where to.
+        files: Paths of pictures, sounds and texts; their names tell which is which.
 
     A bad file costs itself alone: look at `failed` of the answer.
     """
     paths = [Path(file) for file in files]
     return Upsert(
         collection,
-        [ItemInput(content_of(path), path.name, {"file": path.name}) for path in paths],
+        [ItemInput(content_of(path), metadata={"filename": path.name}) for path in paths],
     )

@@ -44,6 +44,11 @@ def _json(read: Callable[[dict[str, Any]], Any]) -> Callable[[httpx.Response], A
     return lambda response: read(response.json())
 
 
+def _mime_type(response: httpx.Response) -> str:
+    kind: str = response.headers["content-type"]
+    return kind.partition(";")[0]
+
+
 _COLLECTIONS = "/v1/collections"
 _COLLECTION = "/v1/collections/{name}"
 _ITEMS = "/v1/collections/{collection}/items"
@@ -91,7 +96,7 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
     calls.GetContent: Route(
         "GET",
         f"{_ITEMS}/{{id}}/content",
-        lambda response: answers.File(response.content, response.headers["content-type"]),
+        lambda response: answers.File(response.content, _mime_type(response)),
     ),
     calls.Search: Route("POST", f"{_ITEMS}:search", _json(answered.search_answer), asked.search),
 }

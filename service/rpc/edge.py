@@ -46,6 +46,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no typ
     def _guarded(self, behaviour: Behaviour, method: str) -> Behaviour:
         async def guarded(request: Any, context: Any) -> Any:  # noqa: ANN401
             request_id.set(new_request_id())
+            context.set_trailing_metadata(_named())
             start, status = time.perf_counter(), "CANCELLED"
             try:
                 answer = await _in_time(behaviour(request, context), context.time_remaining())
@@ -72,8 +73,14 @@ async def _in_time(call: Awaitable[Any], seconds: float | None) -> Any:  # noqa:
 
 async def _abort(context: Any, found: Problem) -> NoReturn:  # noqa: ANN401
     status = rpc_status.to_status(_status(found))
-    await context.abort(status.code, status.details, status.trailing_metadata)
+    trailer = (*status.trailing_metadata, *_named())
+    await context.abort(status.code, status.details, trailer)
     raise AssertionError("abort raises")
+
+
+def _named() -> tuple[tuple[str, str], ...]:
+    """Returns what tells the client the id of its request, as REST does in a header."""
+    return (("x-request-id", request_id.get()),)
 
 
 def _status(found: Problem) -> Status:

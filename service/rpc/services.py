@@ -68,21 +68,22 @@ class Embeddings(embeddings_grpc.EmbeddingServiceServicer):
         self, request_iterator: AsyncIterator[embeddings_pb.EmbedStreamRequest], context: Context
     ) -> None:
         """Embeds contents as they come: many at a time, answered in their order."""
-        window = asyncio.Queue[asyncio.Task[embeddings_pb.EmbedStreamResponse] | None](
-            STREAM_WINDOW
-        )
+        room = asyncio.Semaphore(STREAM_WINDOW)
+        answers = asyncio.Queue[asyncio.Task[embeddings_pb.EmbedStreamResponse] | None]()
 
         async def read() -> None:
             index = 0
             async for request in request_iterator:
-                await window.put(group.create_task(self._embed_one(index, request)))
+                await room.acquire()
+                answers.put_nowait(group.create_task(self._embed_one(index, request)))
                 index += 1
-            await window.put(None)
+            answers.put_nowait(None)
 
         async with asyncio.TaskGroup() as group:
             group.create_task(read())
-            while task := await window.get():
-                await context.write(await task)
+            while answer := await answers.get():
+                await context.write(await answer)
+                room.release()
 
     async def _embed_one(
         self, index: int, request: embeddings_pb.EmbedStreamRequest
