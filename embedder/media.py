@@ -29,13 +29,17 @@ class Text:
     modality: ClassVar[Modality] = Modality.TEXT
 
     def __post_init__(self) -> None:
-        """Refuses text without a visible character.
+        """Refuses text without a visible character, and what is no text at all.
 
         Raises:
-            InvalidMedia: If the text is empty or only white space.
+            InvalidMedia: If the text is empty or only white space, or holds half a surrogate pair.
         """
         if not self.text.strip():
             raise InvalidMedia("text must hold at least one visible character, got none")
+        try:
+            self.text.encode()
+        except UnicodeEncodeError as exc:
+            raise InvalidMedia(f"text must be Unicode, got {self.text[exc.start]!r}") from exc
 
 
 @dataclass(frozen=True, slots=True, eq=False)

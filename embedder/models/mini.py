@@ -29,6 +29,9 @@ WEIGHTS = Path(__file__).parent.parent / "weights" / f"{NAME}.safetensors"
 _MAX_ROWS = {Modality.TEXT: 256, Modality.IMAGE: 32, Modality.AUDIO: 8}
 """Inputs of one forward pass: more only costs memory. Of sounds, windows of at most ten seconds."""
 
+_MAX_CHARACTERS = 20_000
+"""Of a text, what is tokenised to find the tokens that fit: a megabyte would take a second."""
+
 _TOWERS: dict[Modality, Callable[[Mapping[str, Any]], torch.nn.Module]] = {
     Modality.TEXT: lambda shape: TextTower(TextShape(**shape)),
     Modality.IMAGE: lambda shape: image_tower(**shape),
@@ -92,8 +95,10 @@ class KindredMini(Embedder):
     def _prepare(self, item: Media) -> Prepared:
         match item:
             case Text():
-                ids, truncated = self._tokenizer.encode(item.text)
-                return Prepared(item.modality, ids, Treatment(truncated=truncated), ids.size)
+                beginning = item.text[:_MAX_CHARACTERS]
+                ids, cut = self._tokenizer.encode(beginning)
+                treatment = Treatment(truncated=cut or len(beginning) < len(item.text))
+                return Prepared(item.modality, ids, treatment, ids.size)
             case Image():
                 return Prepared(item.modality, image_input(item))
             case Audio():

@@ -146,6 +146,11 @@ class EmbedderContract:
         assert (other.resampled, other.padded, other.windows) == (True, True, 1)
         assert embedder.prepare(tone(seconds=25)).treatment.windows == 3
 
+    def test_a_book_takes_no_longer_than_its_beginning(self, embedder: Embedder) -> None:
+        book = embedder.prepare(Text("It was a dark and stormy night. " * 200_000))
+        assert book.treatment.truncated
+        assert book.cost <= 1_000
+
     def test_more_work_costs_more(self, embedder: Embedder) -> None:
         assert all(embedder.prepare(item).cost >= 1 for item in ALL_SAMPLES)
         assert embedder.prepare(tone(seconds=25)).cost > embedder.prepare(tone(seconds=5)).cost

@@ -43,6 +43,11 @@ def test_text_must_be_visible(text: str) -> None:
         Text(text)
 
 
+def test_text_must_be_unicode() -> None:
+    with pytest.raises(InvalidMedia, match=r"Unicode, got '\\ud83d'"):
+        Text("half a smile: \ud83d")
+
+
 @pytest.mark.parametrize(
     "pixels",
     [

@@ -2,7 +2,6 @@
 
 import json
 import os
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from embedder.base import Background, Embedder
 from embedder.errors import WeightsError
 from embedder.media import Modality, Text
 from embedder.models.mini import WEIGHTS, KindredMini
-from embedder.runtime.torch import TorchRuntime
 from tests.embedder.contract import ALL_SAMPLES, EmbedderContract
 from tests.embedder.random_weights import DIM, write_random_weights
 from tests.samples import tone
@@ -107,25 +105,6 @@ def test_loading_leaves_the_caller_s_random_numbers_alone(weights: Path) -> None
     torch.manual_seed(5)
     KindredMini.load(weights, threads=1)
     assert torch.equal(torch.rand(3), expected)
-
-
-def test_the_stated_threads_are_used_in_every_thread() -> None:
-    seen: list[int] = []
-
-    class Tower(torch.nn.Module):
-        def forward(self, batch: torch.Tensor) -> torch.Tensor:
-            seen.append(torch.get_num_threads())
-            return batch
-
-    runtime = TorchRuntime(Tower(), threads=1)
-    workers = [
-        threading.Thread(target=runtime.run, args=(np.ones((2, 3), np.float32),)) for _ in range(3)
-    ]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert seen == [1, 1, 1]
 
 
 def rewritten(

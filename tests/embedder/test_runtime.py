@@ -1,0 +1,37 @@
+"""What runs a tower."""
+
+import threading
+
+import numpy as np
+import torch
+
+from embedder.runtime.torch import TorchRuntime
+
+
+def test_a_tower_runs_without_gradients_in_eval_mode() -> None:
+    tower = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Dropout(0.9)).train()
+    batch = np.random.default_rng(0).random((4, 3), dtype=np.float32)
+    expected = batch @ tower[0].weight.detach().numpy().T + tower[0].bias.detach().numpy()
+    found = TorchRuntime(tower).run(batch)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert not any(weight.requires_grad for weight in tower.parameters())
+
+
+def test_the_stated_threads_are_used_in_every_thread() -> None:
+    seen: list[int] = []
+
+    class Tower(torch.nn.Module):
+        def forward(self, batch: torch.Tensor) -> torch.Tensor:
+            seen.append(torch.get_num_threads())
+            return batch
+
+    runtime = TorchRuntime(Tower(), threads=1)
+    workers = [
+        threading.Thread(target=runtime.run, args=(np.ones((2, 3), np.float32),)) for _ in range(3)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert seen == [1, 1, 1]
