@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -63,12 +63,11 @@ def demo(
     gallery, data = folder / "gallery", folder / "data"
     write_gallery(gallery)
     found = asyncio.run(_run(Where.of(ctx, data, None), gallery))
-    answers().print(table(found))
-    answers().print(score(found))
+    answers().print(table(found), *score(found), sep="\n")
     if serve if serve is not None else sys.stdout.isatty():
         run_server(load_settings(data=data, port=port))
     else:
-        answers().print(f"To search it in a browser: kindred serve --data {data}")
+        typer.echo(f"To search it in a browser: kindred serve --data {data}")
 
 
 async def _run(where: Where, gallery: Path) -> list[Answer]:
@@ -121,12 +120,8 @@ def table(found: Sequence[Answer]) -> Table:
     return table
 
 
-def score(found: Sequence[Answer]) -> str:
-    """Returns in how many questions of each direction the expected item came first."""
-    groups = groupby(found, key=lambda answer: answer.question.direction)
-    return "Expected item first: " + "; ".join(
-        f"{direction} {sum(rights)} of {len(rights)}"
-        for direction, rights in (
-            (direction, [answer.is_right for answer in group]) for direction, group in groups
-        )
-    )
+def score(found: Sequence[Answer]) -> Iterator[str]:
+    """Yields for each direction how many questions had the expected item first."""
+    for direction, group in groupby(found, key=lambda answer: answer.question.direction):
+        rights = [answer.is_right for answer in group]
+        yield f"{direction}: the expected one first in {sum(rights)} of {len(rights)}"

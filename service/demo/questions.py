@@ -79,19 +79,19 @@ def _words_to_sound(name: str) -> Question:
 
 def _sound_to_photo(gallery: Path, sound: str, photo: str) -> Question:
     content = MediaContent(Modality.AUDIO, (gallery / sound_id(sound)).read_bytes())
-    return Question("sound to photo", sound_id(sound), content, Modality.IMAGE, photo_id(photo))
+    return Question("sound to photo", sound, content, Modality.IMAGE, photo_id(photo))
 
 
 def _photo_to_sound(gallery: Path, sound: str, photo: str) -> Question:
     content = MediaContent(Modality.IMAGE, (gallery / photo_id(photo)).read_bytes())
-    return Question("photo to sound", photo_id(photo), content, Modality.AUDIO, sound_id(sound))
+    return Question("photo to sound", photo, content, Modality.AUDIO, sound_id(sound))
 
 
 def _photo_to_photo(gallery: Path) -> Iterable[Question]:
     for name in ("cat", "coffee"):
         detail = MediaContent(Modality.IMAGE, mirrored_detail(gallery / photo_id(name)))
-        words = f"{photo_id(name)}, a mirrored detail"
+        words = f"{name}, a mirrored detail"
         yield Question("photo to photo", words, detail, Modality.IMAGE, photo_id(name))
     other = MediaContent(Modality.IMAGE, OTHER_EYE.path().read_bytes())
-    words = "the motorcycle from another place"
+    words = "motorcycle, from another place"
     yield Question("photo to photo", words, other, Modality.IMAGE, photo_id("motorcycle"))
