@@ -43,10 +43,12 @@ async def listening(engine: Engine) -> AsyncIterator[Addresses]:
 
     Raises:
         OSError: If a port is taken.
-        RuntimeError: If the gRPC port is.
     """
     settings = engine.settings
-    rpc = create_server(engine, settings)
+    try:
+        rpc = create_server(engine, settings)
+    except RuntimeError as error:
+        raise OSError(str(error).partition(";")[0]) from error
     with socket.create_server((settings.host, settings.port), family=_family(settings)) as bound:
         http = _Server(
             uvicorn.Config(
@@ -70,12 +72,17 @@ async def listening(engine: Engine) -> AsyncIterator[Addresses]:
             await asyncio.gather(serving, rpc.server.stop(GRACE_SECONDS))
 
 
-async def serve(settings: Settings, announce: Callable[[Addresses], None] = lambda _: None) -> None:
+async def serve(
+    settings: Settings,
+    announce: Callable[[Addresses], None] = lambda _: None,
+    make_engine: Callable[[Settings], Engine] = Engine,
+) -> None:
     """Serves until SIGTERM or SIGINT, then finishes what has begun.
 
     Args:
         settings: What to serve, and where.
         announce: Called when both transports listen.
+        make_engine: Makes the engine; tests hand in one of a small model.
 
     Raises:
         ModelNotFound: If a model is not in the catalogue.
@@ -87,7 +94,7 @@ async def serve(settings: Settings, announce: Callable[[Addresses], None] = lamb
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with Engine(settings) as engine, listening(engine) as addresses:
+    async with make_engine(settings) as engine, listening(engine) as addresses:
         log.info("listening on %s and gRPC %s", *addresses)
         announce(addresses)
         await stop.wait()
