@@ -17,7 +17,7 @@ from embedder.features.image import SIZE, image_input
 from embedder.features.text import TextTokenizer
 from embedder.media import Audio, Image, Media, Modality, Text
 from embedder.models.audio_tower import AudioShape, AudioTower
-from embedder.models.image_tower import image_tower
+from embedder.models.image_tower import ImageShape, ImageTower
 from embedder.models.mini_weights import PREPROCESSING, MiniWeights, read_weights
 from embedder.models.text_tower import TextShape, TextTower
 from embedder.runtime.base import Runtime
@@ -34,7 +34,7 @@ _MAX_CHARACTERS = 20_000
 
 _TOWERS: dict[Modality, Callable[[Mapping[str, Any]], torch.nn.Module]] = {
     Modality.TEXT: lambda shape: TextTower(TextShape(**shape)),
-    Modality.IMAGE: lambda shape: image_tower(**shape),
+    Modality.IMAGE: lambda shape: ImageTower(ImageShape(**shape)),
     Modality.AUDIO: lambda shape: AudioTower(AudioShape(**shape)),
 }
 

@@ -9,9 +9,10 @@ from embedder.runtime.torch import TorchRuntime
 
 
 def test_a_tower_runs_without_gradients_in_eval_mode() -> None:
-    tower = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Dropout(0.9)).train()
+    linear = torch.nn.Linear(3, 2)
+    tower = torch.nn.Sequential(linear, torch.nn.Dropout(0.9)).train()
     batch = np.random.default_rng(0).random((4, 3), dtype=np.float32)
-    expected = batch @ tower[0].weight.detach().numpy().T + tower[0].bias.detach().numpy()
+    expected = batch @ linear.weight.detach().numpy().T + linear.bias.detach().numpy()
     found = TorchRuntime(tower).run(batch)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=1e-6)
