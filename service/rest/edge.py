@@ -50,7 +50,9 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = name
+                answered = MutableHeaders(scope=message)
+                answered["x-request-id"] = name
+                answered["x-content-type-options"] = "nosniff"
             await send(message)
 
         try:
