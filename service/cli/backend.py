@@ -1,7 +1,7 @@
 """Where a command works: in this process or on a server. Commands are written once, for both."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from service.engine import Engine
     from service.settings import Settings
 
-MakeEngine = Callable[["Settings"], AbstractAsyncContextManager["Engine"]]
-"""Makes the engine of a command that works in this process; tests hand in their own."""
+MakeEngine = Callable[["Settings"], "Engine"]
+"""Makes the engine of a command that works in this process."""
 
 PATIENCE_SECONDS = 600.0
 """How long an answer may take: a batch of long sounds on a small machine does take minutes."""
@@ -79,17 +79,13 @@ class Where:
         if data and server:
             raise typer.BadParameter("give --data or --server, not both")
         settings = load_settings(data=data, request_seconds=PATIENCE_SECONDS)
-        return cls(settings, server, ctx.obj or _make_engine)
+        return cls(settings, server, engine_maker(ctx))
 
     @contextmanager
     def without_data(self) -> Iterator["Where"]:
         """Yields the same on a passing folder: what needs no collection makes and locks none."""
         with TemporaryDirectory(prefix="kindred-") as nowhere:
             yield replace(self, settings=self.settings.model_copy(update={"data": Path(nowhere)}))
-
-    def open_engine(self) -> AbstractAsyncContextManager["Engine"]:
-        """Loads the models and opens the folder."""
-        return self.make_engine(self.settings)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Backend]:
@@ -103,11 +99,16 @@ class Where:
         else:
             from service.cli.local import LocalBackend
 
-            async with self.open_engine() as engine:
+            async with self.make_engine(self.settings) as engine:
                 yield LocalBackend(engine)
 
 
-def _make_engine(settings: "Settings") -> AbstractAsyncContextManager["Engine"]:
-    from service.engine import Engine
+def engine_maker(ctx: typer.Context) -> MakeEngine:
+    """Returns what makes the engine; a caller of the app may hand in its own as `obj`."""
+    return ctx.obj or _make_engine
+
+
+def _make_engine(settings: "Settings") -> "Engine":
+    from service.engine import Engine  # loads faiss and every codec
 
     return Engine(settings)

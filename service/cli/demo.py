@@ -65,7 +65,7 @@ def demo(
     found = asyncio.run(_run(Where.of(ctx, data, None), gallery))
     answers().print(table(found), *score(found), sep="\n")
     if serve if serve is not None else sys.stdout.isatty():
-        run_server(load_settings(data=data, port=port))
+        run_server(ctx, load_settings(data=data, port=port))
     else:
         typer.echo(f"To search it in a browser: kindred serve --data {data}")
 
@@ -74,7 +74,7 @@ async def _run(where: Where, gallery: Path) -> list[Answer]:
     from service.cli.local import LocalBackend
     from service.demo.questions import questions
 
-    async with where.open_engine() as engine:
+    async with where.make_engine(where.settings) as engine:
         await _fresh_collection(engine)
         ingest = Ingest(LocalBackend(engine), COLLECTION, where.settings.max_item_bytes)
         telling, started = Telling(), time.monotonic()

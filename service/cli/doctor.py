@@ -61,5 +61,5 @@ def facts(threads: int) -> Iterator[tuple[str, str]]:
 
 async def _examine(where: Where) -> tuple[Sequence[ModelInfo], Readiness]:
     with where.without_data() as scratch:
-        async with scratch.open_engine() as engine:
+        async with scratch.make_engine(scratch.settings) as engine:
             return engine.models(), await engine.readiness()

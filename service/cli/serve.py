@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from pydantic.fields import FieldInfo
 
+from service.cli.backend import engine_maker
 from service.cli.show import notes
 from service.settings import Settings, load_settings
 
@@ -19,7 +20,7 @@ Command = Callable[..., None]
 
 def with_settings(command: Command) -> Command:
     """Gives a command that takes `**flags` one option per setting; what is not given stays None."""
-    parameters = list(_parameters())
+    parameters = [inspect.signature(command).parameters["ctx"], *_parameters()]
     command.__annotations__ = {
         **command.__annotations__,
         **{parameter.name: parameter.annotation for parameter in parameters},
@@ -49,7 +50,7 @@ def _option(name: str, field: FieldInfo, many: bool) -> Any:  # noqa: ANN401 - t
 
 
 @with_settings
-def serve(**flags: Any) -> None:  # noqa: ANN401 - one type per setting
+def serve(ctx: typer.Context, **flags: Any) -> None:  # noqa: ANN401 - one type per setting
     """Serves REST, gRPC and a search page, until Ctrl-C or SIGTERM.
 
     Every option is also KINDRED_... in the environment (KINDRED_PORT=9000) and a key of
@@ -60,19 +61,19 @@ def serve(**flags: Any) -> None:  # noqa: ANN401 - one type per setting
         kindred serve --data ./kindred-data
         kindred serve --host 0.0.0.0 --allow-anonymous
     """
-    run_server(load_settings(**flags))
+    run_server(ctx, load_settings(**flags))
 
 
-def run_server(settings: Settings) -> None:
+def run_server(ctx: typer.Context, settings: Settings) -> None:
     """Serves until it is told to stop, and then ends what it has begun."""
     from service.serve import serve
 
-    asyncio.run(serve(settings, _announce))
+    asyncio.run(serve(settings, _announce, engine_maker(ctx)))
 
 
 def _announce(addresses: "Addresses") -> None:
     console = notes()
     console.print(f"Search page  {addresses.http}/")
     console.print(f"REST         {addresses.http}/v1, explained at {addresses.http}/docs")
-    console.print(f"gRPC         {addresses.grpc}")
+    console.print(f"gRPC         grpc://{addresses.grpc}")
     console.print("Ctrl-C stops it.")

@@ -1,10 +1,16 @@
 """The command line as a process of its own: signals, pipes and start-up time."""
 
+import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from kindred import Client
 
 FILES = 200
 
@@ -38,6 +44,65 @@ def test_ctrl_c_keeps_what_was_reported(tmp_path: Path) -> None:
     added = set(re.findall(r"^\+ (\S+)", again.stderr, re.MULTILINE))
     assert reported <= kept
     assert len(kept) + len(added) == FILES
+
+
+def fake_serve(folder: Path, *options: str) -> list[str]:
+    """Returns the command that serves the fake model on the folder."""
+    gate = folder / "gate"
+    gate.touch()
+    program = [sys.executable, "-m", "tests.service.gated_cli", str(gate), "serve"]
+    return [*program, "--data", str(folder / "data"), *options]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_tells_where_and_ends_when_told(tmp_path: Path, number: signal.Signals) -> None:
+    command = fake_serve(tmp_path, "--port", "0", "--grpc-port", "0")
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = "".join(iter(process.stderr.readline, "Ctrl-C stops it.\n"))
+        for address in re.findall(r"(?:http|grpc)://[\d.]+:\d+(?=/\n|\n)", said):
+            with Client(address) as client:
+                assert client.models()[0].name == "fake"
+        process.send_signal(number)
+        rest = process.stderr.read()
+    assert process.returncode == 0
+    assert "Traceback" not in rest
+
+
+@pytest.mark.parametrize("option", ["--port", "--grpc-port"])
+def test_serve_refuses_a_taken_port(tmp_path: Path, option: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = {"--port": "0", "--grpc-port": "0", option: str(taken.getsockname()[1])}
+        command = fake_serve(tmp_path, *(part for pair in ports.items() for part in pair))
+        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 1
+    assert ports[option] in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--host", "0.0.0.0"), "allow_anonymous"),
+        (("--port", "99999"), "port: "),
+        (("--max-items", "0"), "max_items: "),
+    ],
+)
+def test_serve_refuses_wrong_settings(options: tuple[str, ...], message: str) -> None:
+    result = run("serve", *options)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_environment_sets_what_no_flag_does() -> None:
+    environment = {**os.environ, "KINDRED_LOG_LEVEL": "loud"}
+    command = [sys.executable, "-m", "service", "serve"]
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=60, env=environment
+    )
+    assert result.returncode == 2
+    assert "log_level" in result.stderr
 
 
 def test_help_teaches_without_loading_a_model() -> None:

@@ -1,0 +1,116 @@
+"""The command line against a server, over both wires: the same answers as on the folder itself."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from service.cli import app
+from service.engine import Engine
+from service.serve import Addresses, listening
+from service.settings import Settings
+from tests.fakes import FakeEmbedder
+from tests.samples import image_bytes, picture
+from tests.service.test_cli import data, gallery, kindred
+
+__all__ = ["data", "gallery"]
+
+
+@pytest.fixture
+def addresses(tmp_path: Path) -> Iterator[Addresses]:
+    """A server of the fake model on free ports, in a thread of its own."""
+    settings = Settings(data=tmp_path / "served", port=0, grpc_port=0)
+    loop, listens = asyncio.new_event_loop(), threading.Event()
+    found: list[Addresses] = []
+
+    async def serve() -> None:
+        async with Engine(settings, [FakeEmbedder()]) as engine, listening(engine) as addresses:
+            found.append(addresses)
+            listens.set()
+            await stop.wait()
+
+    stop = asyncio.Event()
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert listens.wait(timeout=60)
+    yield found[0]
+    loop.call_soon_threadsafe(stop.set)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture(params=["http", "grpc"])
+def server(addresses: Addresses, request: pytest.FixtureRequest) -> str:
+    return addresses.http if request.param == "http" else addresses.grpc
+
+
+def ask(server: str, *args: str | Path) -> Result:
+    return CliRunner().invoke(app, [*map(str, args), "--server", server])
+
+
+def test_a_folder_is_indexed_and_found_as_it_is_here(
+    server: str, gallery: Path, data: Path
+) -> None:
+    first = ask(server, "index", gallery)
+    assert first.exit_code == 0, first.output
+    assert "6 added" in first.stdout
+    assert "6 unchanged" in ask(server, "index", gallery).stdout
+    assert kindred("index", gallery, "--data", data).exit_code == 0
+    questions: list[tuple[str | Path, ...]] = [
+        ("red",),
+        ("red", "--negative", "quiet"),
+        ("--image", gallery / "blue.png", "-m", "audio", "-m", "text"),
+        ("--audio", gallery / "sounds" / "loud.wav", "-k", "2"),
+        ("--like", "green.png", "--filter", '{"modality": "image"}'),
+    ]
+    for question in questions:
+        there = json.loads(ask(server, "search", *question, "--json").stdout)
+        here = json.loads(kindred("search", *question, "--data", data, "--json").stdout)
+        assert there["hits"] == here["hits"], question
+        assert there["ranking"] == here["ranking"]
+
+
+def test_vectors_are_the_same_to_the_last_bit(server: str, tmp_path: Path, gallery: Path) -> None:
+    contents = ("red apple", "--image", gallery / "red.png", "-o")
+    assert ask(server, "embed", *contents, tmp_path / "there.npy").exit_code == 0
+    assert kindred("embed", *contents, tmp_path / "here.npy").exit_code == 0
+    there, here = np.load(tmp_path / "there.npy"), np.load(tmp_path / "here.npy")
+    np.testing.assert_array_equal(there, here)
+
+
+def test_models_are_the_server_s(server: str) -> None:
+    there, here = ask(server, "models", "--json"), kindred("models", "--json")
+    assert json.loads(there.stdout) == json.loads(here.stdout)
+
+
+def test_a_bad_file_costs_itself_alone(server: str, gallery: Path) -> None:
+    (gallery / "cut.png").write_bytes(image_bytes(picture("red", (400, 300)))[:200])
+    result = ask(server, "index", gallery)
+    assert result.exit_code == 1
+    assert "6 added, 1 failed" in result.stdout
+    assert "x cut.png: " in result.stderr
+
+
+def test_errors_of_the_server_are_one_line(server: str) -> None:
+    result = ask(server, "search", "red", "-c", "nowhere")
+    assert result.exit_code == 2
+    assert "COLLECTION_NOT_FOUND" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "grpc://127.0.0.1:1"])
+def test_no_server_is_told_in_one_line(address: str) -> None:
+    result = ask(address, "models")
+    assert result.exit_code == 1
+    assert "UNAVAILABLE" in result.stderr
+
+
+def test_a_wrong_address_is_wrong_use() -> None:
+    result = ask("ftp://somewhere", "models")
+    assert result.exit_code == 2
+    assert "ftp://somewhere" in result.stderr
