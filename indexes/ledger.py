@@ -223,6 +223,7 @@ class Ledger:
                 check_same_thread=False,
             )
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA fullfsync = 1")  # macOS: past the cache of the drive
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             connection.execute("PRAGMA cache_size = -8192")
         return connection

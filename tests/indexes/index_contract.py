@@ -65,29 +65,36 @@ class IndexContract(ABC):
         np.testing.assert_array_equal(found.keys[:, : expected.shape[1]], expected)
         assert (found.keys[:, expected.shape[1] :] == -1).all()
 
-    @pytest.mark.parametrize("k", [1, 5, 120, 300])
-    def test_equal_scores_come_in_order_of_their_keys(self, k: int) -> None:
-        same = np.repeat(unit_rows(2, DIM, 9), 200, axis=0)
-        index = self.empty(DIM).add(np.arange(1, 401), same)
-        found = index.search(same[:1], k).keys[0]
-        assert found[: min(k, 200)].tolist() == list(range(1, min(k, 200) + 1))
-        assert found[200:].tolist() == list(range(201, k + 1))
+    @pytest.mark.parametrize("n", [400, 3_000])
+    @pytest.mark.parametrize("k", [1, 5, 99, 150, 400])
+    def test_equal_scores_come_in_order_of_their_keys(self, n: int, k: int) -> None:
+        few, which = unit_rows(5, DIM, 9), np.random.default_rng(9).integers(0, 5, n)
+        keys = np.arange(1, n + 1)
+        index = self.empty(DIM).add(keys, few[which])
+        every = index.search(few[:1], n)
+        scores = np.empty(n, np.float32)
+        scores[every.keys[0] - 1] = every.scores[0]
+        assert len(set(scores.tolist())) == 5
+        expected = keys[np.lexsort((keys, -scores))][:k]
+        assert index.search(few[:1], k).keys[0].tolist() == expected.tolist()
 
-    def test_a_version_is_left_as_it_was_by_later_ones(self) -> None:
-        vectors, query = unit_rows(600, DIM, 10), unit_rows(1, DIM, 11)
-        first = self.empty(DIM).add(np.arange(1, 301), vectors[:300])
-        before = first.search(query, 300)
-        second = first.add(np.arange(301, 601), vectors[300:]).remove(np.arange(1, 250))
-        other = first.add(np.arange(301, 401), vectors[500:])  # as after a commit that failed
-        after = first.search(query, 300)
-        np.testing.assert_array_equal(before.keys, after.keys)
+    @pytest.mark.parametrize("n", [30, 300])
+    def test_a_version_is_left_as_it_was_by_later_ones(self, n: int) -> None:
+        vectors, query = unit_rows(2 * n, DIM, 10), unit_rows(1, DIM, 11)
+        first = self.empty(DIM).add(np.arange(1, n + 1), vectors[:n])
+        before = first.search(query, n)
+        second = first.add(np.arange(n + 1, 2 * n + 1), vectors[n:]).remove(np.arange(1, n - 9))
+        other = first.add(np.array([n + 1]), vectors[-1:])  # as after a commit that failed
+        for version, keys, rows in (
+            (first, np.arange(1, n + 1), vectors[:n]),
+            (second, np.arange(n - 9, 2 * n + 1), vectors[n - 10 :]),
+            (other, np.arange(1, n + 2), np.concatenate([vectors[:n], vectors[-1:]])),
+        ):
+            expected, _ = nearest(query, keys, rows, len(keys))
+            np.testing.assert_array_equal(version.search(query, len(keys)).keys, expected)
+            assert len(version) == len(keys)
+        after = first.search(query, n)
         np.testing.assert_array_equal(before.scores, after.scores)
-        assert (len(first), len(second), len(other)) == (300, 351, 400)
-        expected, _ = nearest(query, np.arange(250, 601), vectors[249:], 351)
-        np.testing.assert_array_equal(second.search(query, 351).keys, expected)
-        rows = np.concatenate([vectors[:300], vectors[500:]])
-        expected, _ = nearest(query, np.arange(1, 401), rows, 400)
-        np.testing.assert_array_equal(other.search(query, 400).keys, expected)
 
     @settings(max_examples=40, deadline=None)
     @given(st.data())

@@ -118,6 +118,21 @@ def test_a_page_overwritten_on_disk_is_noticed(store: Store, collection: Collect
         again.open("things")
 
 
+def test_nothing_is_left_of_what_was_replaced_or_deleted(
+    store: Store, collection: Collection
+) -> None:
+    vectors = unit_rows(3, DIM, 1)
+    for vector in vectors:
+        collection.upsert([Item("a", "image", vector, content=Content("image/png", b"12345"))])
+    collection.upsert([Item("b", "image", vectors[0], content=Content("image/png", b"12345"))])
+    collection.delete(["b"])
+    store.close()
+    connection = sqlite3.connect(database(store))
+    for table in ("item", "vector", "content"):
+        assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (1,)
+    connection.close()
+
+
 @pytest.mark.parametrize(
     ("change", "rule"),
     [

@@ -102,6 +102,14 @@ def test_equal_scores_are_ranked_by_key() -> None:
     assert [hit.key for hit in rank(groups, "calibrated", 4)] == [2, 5, 7, 9]
 
 
+def test_equal_deviations_are_ranked_by_cosine() -> None:
+    groups = [
+        group("image", [1], [0.5], Background(0.0, 0.125)),
+        group("text", [2], [1.0], Background(0.0, 0.25)),
+    ]
+    assert [(hit.key, hit.calibrated) for hit in rank(groups, "calibrated", 2)] == [(2, 4), (1, 4)]
+
+
 def test_the_usual_ranking_calibrates_only_across_modalities() -> None:
     same = Background(0.0, 0.1)
     one, none = group("image", [1], [0.5], same), group("text", [], [], same)
