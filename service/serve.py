@@ -90,15 +90,26 @@ async def serve(
         OSError: If a port is taken.
     """
     configure_logging(settings.log_level)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    with _stop_signal() as stop:
+        async with make_engine(settings) as engine, listening(engine) as addresses:
+            log.info("listening on %s and gRPC %s", *addresses)
+            announce(addresses)
+            await stop.wait()
+            log.info("stopping")
+
+
+@contextmanager
+def _stop_signal() -> Iterator[asyncio.Event]:
+    """Yields what SIGTERM and SIGINT set, instead of ending the process."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
         loop.add_signal_handler(number, stop.set)
-    async with make_engine(settings) as engine, listening(engine) as addresses:
-        log.info("listening on %s and gRPC %s", *addresses)
-        announce(addresses)
-        await stop.wait()
-        log.info("stopping")
+    try:
+        yield stop
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
 
 
 def _family(settings: Settings) -> socket.AddressFamily:

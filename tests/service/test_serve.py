@@ -1,0 +1,125 @@
+"""One process, two transports: sharing work, refusing work, and a clean end."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from embedder.base import Prepared, Vectors
+from service.engine import Engine
+from service.serve import Addresses, listening, serve
+from service.settings import Settings
+from tests.fakes import FakeEmbedder
+
+pytestmark = pytest.mark.anyio
+
+
+class Gated(FakeEmbedder):
+    """Records its batches; holds its forward passes while the gate is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+        self.gate = threading.Event()
+        self.entered = threading.Event()
+
+    def encode(self, batch: Sequence[Prepared]) -> Vectors:
+        self.entered.set()
+        self.gate.wait()
+        self.batches.append(len(batch))
+        return super().encode(batch)
+
+
+@pytest.fixture
+def logs() -> Iterator[None]:
+    """Puts back the log handlers that `serve` replaces."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def settings(folder: Path, **options: object) -> Settings:
+    return Settings.model_validate({"data": folder, "port": 0, "grpc_port": 0, **options})
+
+
+async def waits(client: httpx.AsyncClient, items: int) -> None:
+    """Returns when so many items have been admitted."""
+    while (
+        f'kindred_queue_items{{model="fake"}} {items}.0' not in (await client.get("/metrics")).text
+    ):
+        await asyncio.sleep(0)
+
+
+async def test_32_clients_share_forward_passes_and_a_33rd_is_refused_at_once(
+    tmp_path: Path,
+) -> None:
+    model = Gated()
+    async with (
+        Engine(settings(tmp_path, queue_size=33, max_items=1), [model]) as engine,
+        listening(engine) as addresses,
+        httpx.AsyncClient(base_url=addresses.http) as client,
+    ):
+        requests = [
+            asyncio.create_task(client.post("/v1/embeddings", json={"input": f"word{i}"}))
+            for i in range(33)
+        ]
+        await waits(client, 33)
+        refused = await client.post("/v1/embeddings", json={"input": "one more"})
+        model.gate.set()
+        answers = await asyncio.gather(*requests)
+    assert [answer.status_code for answer in answers] == [200] * 33
+    assert sum(model.batches) == 33
+    assert len(model.batches) <= 4
+    assert refused.status_code == 429
+    assert refused.json()["error"]["reason"] == "OVERLOADED"
+    assert int(refused.headers["retry-after"]) >= 1
+
+
+async def test_what_has_begun_is_answered_after_sigterm(tmp_path: Path, logs: None) -> None:
+    model = Gated()
+    started = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(
+        serve(settings(tmp_path), started.set_result, lambda told: Engine(told, [model]))
+    )
+    addresses: Addresses = await started
+    async with httpx.AsyncClient(base_url=addresses.http) as client:
+        request = asyncio.create_task(client.post("/v1/embeddings", json={"input": "red"}))
+        await asyncio.to_thread(model.entered.wait)
+        os.kill(os.getpid(), signal.SIGTERM)
+        model.gate.set()
+        assert (await request).status_code == 200
+    await serving
+    with pytest.raises(ConnectionError):
+        await asyncio.open_connection(*addresses.http.removeprefix("http://").split(":"))
+
+
+async def test_both_transports_answer_in_one_process(addresses: Addresses) -> None:
+    async with (
+        grpc.aio.insecure_channel(addresses.grpc) as channel,
+        httpx.AsyncClient(base_url=addresses.http) as client,
+    ):
+        health = health_pb2_grpc.HealthStub(channel)
+        status = (await health.Check(health_pb2.HealthCheckRequest())).status
+        assert status == health_pb2.HealthCheckResponse.SERVING
+        assert (await client.get("/readyz")).json()["ready"]
+        assert 'transport="rest"' in (await client.get("/metrics")).text
+
+
+async def test_a_port_that_is_taken_stops_the_start(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        async with Engine(settings(tmp_path, port=port), [FakeEmbedder()]) as engine:
+            with pytest.raises(OSError, match="in use"):
+                async with listening(engine):
+                    pass
