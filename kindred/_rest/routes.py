@@ -35,9 +35,12 @@ class Route:
 
     def path_of(self, call: Call[Any]) -> str:
         """Returns the path of a call."""
-        return self.path.format_map(
-            {name: quote(str(v), safe="") for name, v in vars(call).items()}
-        )
+        return self.path.format_map({name: _segment(str(v)) for name, v in vars(call).items()})
+
+
+def _segment(text: str) -> str:
+    """Returns a text as one segment of a path; bare dots would be taken for a step up."""
+    return quote(text, safe="").replace(".", "%2E") if text in (".", "..") else quote(text, safe="")
 
 
 def _json(read: Callable[[dict[str, Any]], Any]) -> Callable[[httpx.Response], Any]:

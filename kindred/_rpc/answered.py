@@ -128,7 +128,7 @@ def item_results(
 def _item_result(message: collections_pb.ItemResult) -> answers.ItemResult:
     return answers.ItemResult(
         index=message.index,
-        id=message.id or None,
+        id=message.id if message.HasField("id") else None,
         modality=_modality(message.modality) if message.modality else None,
         treatment=_copied(message.treatment, answers.Treatment),
         error=_error(message),

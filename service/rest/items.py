@@ -202,7 +202,13 @@ def _results(results: Sequence[messages.ItemResult]) -> Results:
 def _result(result: messages.ItemResult) -> ItemResult:
     if result.error:
         error = WrongItem.model_validate(result.error)
-        return ItemResult(index=result.index, id=result.id, status="error", error=error)
+        return ItemResult(
+            index=result.index,
+            id=result.id,
+            status="error",
+            modality=result.modality,
+            error=error,
+        )
     return ItemResult(
         index=result.index,
         id=result.id,

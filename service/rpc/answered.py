@@ -99,7 +99,7 @@ def item_results(results: Sequence[messages.ItemResult]) -> dict[str, Any]:
 def _item_result(result: messages.ItemResult) -> collections_pb.ItemResult:
     return collections_pb.ItemResult(
         index=result.index,
-        id=result.id or "",
+        id=result.id,
         modality=_modality(result.modality),
         treatment=_treatment(result.treatment),
         error=None if result.error is None else error(result.error),

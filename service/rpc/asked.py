@@ -89,7 +89,7 @@ def _known(number: int, table: Mapping[int, T], name: str) -> T:
 
 def item_input(message: collections_pb.ItemInput) -> messages.ItemInput:
     """Returns the item to store; one that breaks a rule costs itself alone."""
-    name = message.id or None
+    name = optional(message, "id")
     try:
         metadata = json_object(message.metadata)
     except InvalidRequest as error:

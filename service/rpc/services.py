@@ -58,7 +58,7 @@ class Embeddings(embeddings_grpc.EmbeddingServiceServicer):
         """Embeds contents."""
         answer = await self._engine.embed(
             [asked.content(each) for each in request.contents],
-            model=request.model or None,
+            model=asked.optional(request, "model"),
             dimensions=asked.optional(request, "dimensions"),
             on_error=asked.on_error(request.on_error),
         )
@@ -91,7 +91,7 @@ class Embeddings(embeddings_grpc.EmbeddingServiceServicer):
         try:
             answer = await self._engine.embed(
                 [asked.content(request.content)],
-                model=request.model or None,
+                model=asked.optional(request, "model"),
                 dimensions=asked.optional(request, "dimensions"),
             )
         except (ServiceError, EmbedderError) as error:
@@ -110,7 +110,7 @@ class Embeddings(embeddings_grpc.EmbeddingServiceServicer):
         answer = await self._engine.rank(
             asked.content(request.query),
             [asked.content(each) for each in request.candidates],
-            model=request.model or None,
+            model=asked.optional(request, "model"),
         )
         return answered.rank_response(answer)
 
@@ -125,7 +125,9 @@ class Collections(collections_grpc.CollectionServiceServicer):
         self, request: collections_pb.CreateCollectionRequest, context: Context
     ) -> collections_pb.CreateCollectionResponse:
         """Creates a collection."""
-        info = await self._engine.create_collection(request.name, model=request.model or None)
+        info = await self._engine.create_collection(
+            request.name, model=asked.optional(request, "model")
+        )
         return collections_pb.CreateCollectionResponse(collection=answered.collection(info))
 
     async def GetCollection(

@@ -1,0 +1,235 @@
+"""The same questions, good and bad, over every client and wire: equal answers, equal errors."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+import httpx
+import numpy as np
+import pytest
+
+from kindred import (
+    Audio,
+    Image,
+    Item,
+    ItemInput,
+    Modality,
+    Part,
+    Text,
+    Vector,
+)
+from kindred.v1 import collection_service_pb2 as collections_pb
+from kindred.v1 import collection_service_pb2_grpc as collections_grpc
+from kindred.v1 import content_pb2
+from kindred.v1 import embedding_service_pb2 as embeddings_pb
+from kindred.v1 import embedding_service_pb2_grpc as embeddings_grpc
+from service.serve import Addresses
+from tests.fakes import DIM
+from tests.kindred.wires import Ask, asks, comparable
+from tests.samples import audio_bytes, image_bytes, photo, picture, tone
+from tests.service.poison import POISON
+
+RED = Image(image_bytes(picture("red")))
+LOUD = Audio(audio_bytes(tone(loudness=0.9)))
+VECTOR = Vector(np.random.default_rng(0).standard_normal(DIM), Modality.IMAGE)
+BROKEN = Image(b"no picture")
+
+ITEMS = [
+    ItemInput("red", "a/text with spaces, ünïcode & slash", {"year": 2020, "share": 0.1}),
+    ItemInput(RED, "red", {"year": 2021, "deep": {"list": [1, None, True, "x", -2.5]}}),
+    ItemInput(BROKEN, "broken"),
+    ItemInput(Image(image_bytes(photo(1), "JPEG")), "photo"),
+    ItemInput(LOUD, "loud", {"year": 2022}),
+    ItemInput(Audio(audio_bytes(tone(loudness=0.1, sample_rate=44_100))), None),
+    ItemInput(VECTOR, "vector", {"big": 2**53, "empty": {}, "none": None}),
+    ItemInput(Item("red"), "copy"),
+    ItemInput("  ", "blank"),
+    ItemInput("no name", ""),
+    ItemInput("a long name", "x" * 10_000),
+]
+
+Question = tuple[str, Sequence[Any], dict[str, Any]]
+
+
+def ask_for(method: str, *args: object, **options: object) -> Question:
+    return method, args, options
+
+
+READS = [
+    ask_for("health"),
+    ask_for("models"),
+    ask_for("model", "fake"),
+    ask_for("model", "no/body"),
+    ask_for("embed", "red"),
+    ask_for("embed", ["red", RED, LOUD, VECTOR, Text("some words " * 50)]),
+    ask_for("embed", [f"words number {n}" for n in range(40)]),
+    ask_for("embed", "some words", dimensions=20),
+    ask_for("embed", "some words", dimensions=0),
+    ask_for("embed", "some words", dimensions=DIM + 1),
+    ask_for("embed", "some words", model="nobody"),
+    ask_for("embed", "some words", model=""),
+    ask_for("embed", []),
+    ask_for("embed", ["x"] * 257),
+    ask_for("embed", ""),
+    ask_for("embed", ["red", BROKEN, "blue", BROKEN]),
+    ask_for("embed", ["red", BROKEN, "", Item("red"), "blue"], on_error="item"),
+    ask_for("embed", "red", on_error="ignore"),
+    ask_for("embed", Vector([1.0, 2.0], "image")),
+    ask_for("embed", Vector(np.zeros(DIM), "image"), on_error="item"),
+    ask_for("rank", RED, ["red", "green", LOUD]),
+    ask_for("rank", RED, "red"),
+    ask_for("rank", RED, []),
+    ask_for("rank", BROKEN, ["red"]),
+    ask_for("rank", RED, ["red", BROKEN]),
+    ask_for("collections"),
+    ask_for("collection", "album"),
+    ask_for("collection", "nobody"),
+    ask_for("create_collection", "album"),
+    ask_for("create_collection", "Not a name!"),
+    ask_for("create_collection", "other", model="nobody"),
+    ask_for("delete_collection", "nobody"),
+    ask_for("list_items", "album"),
+    ask_for("list_items", "album", with_vectors=True, filter={"year": {"$gte": 2021}}),
+    ask_for("item_page", "album", page_size=2, with_vectors=True),
+    ask_for("item_page", "album", page_size=0),
+    ask_for("item_page", "album", page_size=-1),
+    ask_for("item_page", "album", page_token="nonsense"),
+    ask_for("item_page", "album", filter={"year": {"$near": 1}}),
+    ask_for("item_page", "nobody"),
+    ask_for("get_item", "album", ITEMS[0].id),
+    ask_for("get_item", "album", "vector", with_vector=True),
+    ask_for("get_item", "album", "nobody"),
+    ask_for("get_item", "album", ".."),
+    ask_for("get_item", "album", "%2F"),
+    ask_for("get_content", "album", "red"),
+    ask_for("get_content", "album", ITEMS[0].id),
+    ask_for("get_content", "album", "loud"),
+    ask_for("get_content", "album", "vector"),
+    ask_for("get_content", "album", "nobody"),
+    ask_for("upsert", "nobody", [ItemInput("red")]),
+    ask_for("upsert", "album", []),
+    ask_for("delete_items", "nobody", ["red"]),
+    ask_for("search", "album", "red"),
+    ask_for("search", "album", RED, with_vectors=True),
+    ask_for("search", "album", [Part(RED), Part("green", 0.6), Part(LOUD, -0.3)]),
+    ask_for("search", "album", Item("red"), k=3),
+    ask_for("search", "album", VECTOR, k=1),
+    ask_for("search", "album", "red", modalities=["image", Modality.AUDIO], k_per_modality=1),
+    ask_for("search", "album", "red", modalities=["smell"]),
+    ask_for("search", "album", "red", filter={"deep.list": {"$exists": True}}),
+    ask_for("search", "album", "red", filter={"year": {"$in": [2020, 2022]}}),
+    ask_for("search", "album", "red", filter={"modality": {"$ne": "text"}}),
+    ask_for("search", "album", "red", filter={"$nonsense": 1}),
+    ask_for("search", "album", "red", filter={"year": {"$gte": "x", "$in": 3}}),
+    ask_for("search", "album", "red", min_score=0.3),
+    ask_for("search", "album", "red", ranking="calibrated"),
+    ask_for("search", "album", "red", ranking="cosine"),
+    ask_for("search", "album", "red", ranking="best"),
+    ask_for("search", "album", "red", k=0),
+    ask_for("search", "album", "red", k=100_000),
+    ask_for("search", "album", "red", k_per_modality=0),
+    ask_for("search", "album", []),
+    ask_for("search", "album", [Part("red"), Part("red", -1.0)]),
+    ask_for("search", "album", Item("nobody")),
+    ask_for("search", "album", BROKEN),
+    ask_for("search", "album", "red", filter={"x": float("nan")}),
+    ask_for("search", "nobody", "red"),
+    ask_for("embed", "x" * 1_100_000),
+    ask_for("upsert", "album", [ItemInput("red", metadata={"x": {1, 2}})]),
+]
+
+
+@pytest.fixture(scope="module")
+def clients(addresses: Addresses) -> dict[str, Ask]:
+    """Returns every client over every wire, beside an album of items."""
+    found = asks(addresses)
+    for name in ("album", "empty"):
+        found["Client, gRPC"]("create_collection", name)
+    found["Client, gRPC"]("upsert", "album", ITEMS)
+    return found
+
+
+def label(question: Question) -> str:
+    method, args, options = question
+    return f"{method}{args}{options or ''}"[:90]
+
+
+@pytest.mark.parametrize("question", READS, ids=label)
+def test_a_question_has_one_answer(clients: dict[str, Ask], question: Question) -> None:
+    method, args, options = question
+    first, *others = [
+        (name, comparable(ask(method, *args, **options))) for name, ask in clients.items()
+    ]
+    for name, answer in others:
+        assert answer == first[1], f"{name} differs from {first[0]}"
+
+
+def test_writing_answers_alike(clients: dict[str, Ask]) -> None:
+    answers = []
+    for number, ask in enumerate(clients.values()):
+        name = f"album-{number}"
+        script = [
+            ask("create_collection", name),
+            ask("upsert", name, ITEMS),
+            ask("delete_items", name, ["red", "nobody"]),
+            ask("delete_items", name, [""]),
+            ask("search", name, "red", with_vectors=True),
+            ask("collection", name),
+            ask("list_items", name),
+            ask("delete_collection", name),
+            ask("collection", name),
+        ]
+        own = ["name", "created", "bytes", "message"]  # which name the collection
+        answers.append(without(own, [comparable(each) for each in script]))
+    assert answers[1:] == answers[:1] * 3
+
+
+def without(names: Sequence[str], answer: Any) -> Any:  # noqa: ANN401 - any answer
+    if isinstance(answer, dict):
+        return {key: without(names, value) for key, value in answer.items() if key not in names}
+    return [without(names, each) for each in answer] if isinstance(answer, list) else answer
+
+
+@pytest.mark.parametrize("name", POISON)
+def test_poison_in_a_batch_costs_itself_alone(clients: dict[str, Ask], name: str) -> None:
+    poison, expected = POISON[name]
+    kind = Image if poison.modality == "image" else Audio
+    contents: list[Any] = [f"words {n}" for n in range(32)]
+    contents[16] = kind(poison.data)
+    answers = [ask("embed", contents, on_error="item") for ask in clients.values()]
+    for answer in answers:
+        reasons = [result.error.reason if result.error else "ok" for result in answer.results]
+        assert reasons == ["ok"] * 16 + [expected] + ["ok"] * 15
+        assert comparable(answer) == comparable(answers[0])
+
+
+def test_the_clients_say_what_the_wires_say(addresses: Addresses, clients: dict[str, Ask]) -> None:
+    """Asks without any client: curl's JSON and a generated stub find what the clients found."""
+    client = clients["Client, gRPC"]
+    hits = client("search", "album", "red", with_vectors=True).hits
+    vector = client("embed", "some words").vectors[0]
+    part = collections_pb.QueryPart(content=content_pb2.Content(text="red"))
+    with grpc.insecure_channel(addresses.grpc) as channel:
+        found = collections_grpc.CollectionServiceStub(channel).SearchItems(
+            collections_pb.SearchItemsRequest(collection="album", query=[part], with_vectors=True)
+        )
+        embedded = embeddings_grpc.EmbeddingServiceStub(channel).Embed(
+            embeddings_pb.EmbedRequest(contents=[content_pb2.Content(text="some words")])
+        )
+    with httpx.Client(base_url=addresses.http) as http:
+        question = {"query": "red", "include": ["metadata", "vector"]}
+        answer = http.post("/v1/collections/album/items:search", json=question).json()
+        plain = http.post("/v1/embeddings", json={"input": "some words"}).json()
+
+    expected = [(hit.id, hit.score, hit.calibrated, hit.vector.tobytes()) for hit in hits]
+    assert [
+        (h.id, h.score, h.calibrated, np.array(h.vector.values, np.float32).tobytes())
+        for h in found.hits
+    ] == expected
+    assert [
+        (h["id"], h["score"], h["calibrated"], np.array(h["vector"], np.float32).tobytes())
+        for h in answer["hits"]
+    ] == expected
+    packed = embedded.results[0].embedding.vector.values
+    for values in (packed, plain["data"][0]["embedding"]):
+        assert np.array(values, np.float32).tobytes() == vector.tobytes()
