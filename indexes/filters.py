@@ -22,7 +22,7 @@ import math
 import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from indexes.errors import InvalidFilter
@@ -103,7 +103,14 @@ EVERYTHING = All(())
 
 _BUILTIN = frozenset({"id", "modality", "created"})
 _ORDERS: Mapping[str, Order] = {"$gt": "$gt", "$gte": "$gte", "$lt": "$lt", "$lte": "$lte"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = 253_402_300_800  # seconds from 1970 to the year 10000
 _OPERATORS = "$eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $not"
+
+
+def microseconds(moment: datetime) -> int:
+    """Returns a point in time as it is stored and compared: microseconds since 1970, UTC."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def parse_filter(expression: object) -> Filter:
@@ -192,7 +199,7 @@ class _Parser:
         if not field.builtin:
             return scalar
         if field.path == ("created",):
-            return _seconds(scalar)
+            return _time(scalar)
         if not isinstance(scalar, str):
             raise InvalidFilter(f"{_name(field)} is compared with strings, got {_shown(value)}")
         return scalar
@@ -254,17 +261,19 @@ def _require_unicode(text: str) -> None:
         raise InvalidFilter(f"text must be valid Unicode: {error.reason}") from error
 
 
-def _seconds(value: Scalar) -> float:
-    """Returns Unix seconds of a point in time; without an offset it is in UTC."""
+def _time(value: Scalar) -> int:
+    """Returns a point in time as `microseconds`; without an offset it is in UTC."""
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)
         except ValueError as error:
             raise InvalidFilter(f"created takes RFC 3339, got {_shown(value)}") from error
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return microseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     if value is None or isinstance(value, bool):
         raise InvalidFilter(f"created takes RFC 3339 text or Unix seconds, got {_shown(value)}")
-    return float(value)
+    if abs(value) > _LATEST:
+        raise InvalidFilter(f"created is compared with years 1 to 9999, got {value} s from 1970")
+    return round(value * 1_000_000)
 
 
 def _name(field: Field) -> str:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ class Item:
         modality: What it was, e.g. "image".
         vector: float32, shape (dim,), of unit norm; made exactly unit if it is off by up to 1e-3.
         metadata: A JSON object of at most 64 KiB; integers fit 64 bits, no text holds a NUL.
-        created: When it was first stored; given, it is taken as it is.
+        created: When it was first stored, in UTC; given, it is taken as it is.
         content: The media to keep with it. Not filled in when an item is read.
         mime: Type of the kept media, of an item that is read.
     """
@@ -78,8 +78,8 @@ class Item:
                 "a modality is a lower-case letter and up to 31 letters, digits or _, "
                 f"got {self.modality!r}"
             )
-        if self.created is not None and self.created.tzinfo is None:
-            raise InvalidItem(f"created must have a time zone, got {self.created.isoformat()}")
+        if self.created is not None:
+            object.__setattr__(self, "created", _in_utc(self.created))
         encode_metadata(self.metadata)
         object.__setattr__(self, "vector", unit_vector(self.vector))
 
@@ -101,6 +101,15 @@ def encode_metadata(metadata: Metadata) -> str:
     if size > MAX_METADATA_BYTES:
         raise InvalidItem(f"metadata may take {MAX_METADATA_BYTES} bytes as JSON, got {size}")
     return text
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise InvalidItem(f"created must have a time zone, got {moment.isoformat()}")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidItem(f"created must lie in years 1 to 9999 of UTC, got {moment}") from error
 
 
 def _check_json(value: object, depth: int) -> None:

@@ -35,7 +35,7 @@ CREATE TABLE item (
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     modality TEXT NOT NULL,
-    created REAL NOT NULL,
+    created INTEGER NOT NULL,
     mime TEXT,
     metadata TEXT NOT NULL,
     crc INTEGER NOT NULL

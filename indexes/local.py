@@ -18,7 +18,7 @@ from indexes import records
 from indexes.base import Index, Keys, Vectors
 from indexes.collection import Answer, Collection, Hit, Page, SearchRequest
 from indexes.errors import InvalidQuery, InvalidVector, StorageError
-from indexes.filters import EVERYTHING, Filter
+from indexes.filters import EVERYTHING, Filter, microseconds
 from indexes.flat import FlatIndex
 from indexes.item import Content, Item
 from indexes.ledger import Ledger, sequence, write_moments, write_sequence
@@ -77,7 +77,7 @@ class LocalCollection(Collection):
         for item in items:
             self._require_dim(item.vector, f"item {item.id!r}")
         latest = {item.id: item for item in items}
-        now = datetime.now(UTC).timestamp()
+        now = microseconds(datetime.now(UTC))
         with self._changing() as change:
             old = records.find(change.connection, latest)
             change.remove(old.values())
@@ -243,7 +243,7 @@ class _Change:
             records.remove(self.connection, numbers)
             self.indexes[modality] = self.indexes[modality].remove(np.sort(np.array(numbers)))
 
-    def insert(self, items: Iterable[tuple[float, Item]]) -> None:
+    def insert(self, items: Iterable[tuple[int, Item]]) -> None:
         """Stores items under new numbers; each comes with the time of its creation."""
         numbered = [
             (number, created, item)
@@ -260,9 +260,9 @@ class _Change:
             self.indexes[modality] = index.add(np.array(keys), np.stack(vectors))
 
 
-def _created(item: Item, old: Mapping[str, records.Stored], now: float) -> float:
+def _created(item: Item, old: Mapping[str, records.Stored], now: int) -> int:
     if item.created is not None:
-        return item.created.timestamp()
+        return microseconds(item.created)
     return old[item.id].created if item.id in old else now
 
 

@@ -10,7 +10,18 @@ from datetime import datetime
 from typing import Any as Anything
 from typing import Protocol
 
-from indexes.filters import All, Any, AnyOf, Compare, Exists, Field, Filter, Not, Scalar
+from indexes.filters import (
+    All,
+    Any,
+    AnyOf,
+    Compare,
+    Exists,
+    Field,
+    Filter,
+    Not,
+    Scalar,
+    microseconds,
+)
 
 _MISSING = object()
 _HOLDS = {"$gt": operator.gt, "$gte": operator.ge, "$lt": operator.lt, "$lte": operator.le}
@@ -67,7 +78,7 @@ def matches(condition: Filter, item: Filterable) -> bool:
 def _found(field: Field, item: Filterable) -> Sequence[Anything]:
     """Returns the values that the field has: the elements of a list, null where it is missing."""
     if field.path == ("created",):
-        return [] if item.created is None else [item.created.timestamp()]
+        return [] if item.created is None else [microseconds(item.created)]
     if field.builtin:
         return [getattr(item, field.path[0])]
     value = _walk(item.metadata, field.path)

@@ -6,7 +6,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -20,17 +20,18 @@ from indexes.matching import Where
 _AT_ONCE = 8_192
 """Rows that are read into one array."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = "item.seq, id, modality, created, mime, metadata, crc, vector.data"
 _ITEMS = f"SELECT {_COLUMNS} FROM item LEFT JOIN vector ON vector.seq = item.seq"
 
 
 class Row(NamedTuple):
-    """An item as it lies in the ledger; `created` in Unix seconds."""
+    """An item as it lies in the ledger; `created` in microseconds since 1970."""
 
     seq: int
     id: str
     modality: str
-    created: float
+    created: int
     mime: str | None
     metadata: str
     crc: int
@@ -42,7 +43,7 @@ class Stored(NamedTuple):
 
     seq: int
     modality: str
-    created: float
+    created: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,12 +59,12 @@ def find(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, Stored
     """Returns those of the ids that are stored."""
     rows = connection.execute(
         "SELECT id, seq, modality, created FROM item WHERE id IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(ids), ensure_ascii=False),),
+        (json.dumps(list(ids)),),  # escaped, so that even what is no id can be asked for
     )
     return {item_id: Stored(*rest) for item_id, *rest in rows}
 
 
-def insert(connection: sqlite3.Connection, items: Sequence[tuple[int, float, Item]]) -> None:
+def insert(connection: sqlite3.Connection, items: Sequence[tuple[int, int, Item]]) -> None:
     """Writes items, each with its number and the time of its creation."""
     rows = [_row(seq, created, item) for seq, created, item in items]
     connection.executemany("INSERT INTO item VALUES (?,?,?,?,?,?,?)", (row[:7] for row in rows))
@@ -99,10 +100,8 @@ def by_id(connection: sqlite3.Connection, item_id: str) -> Item:
     Raises:
         ItemNotFound: If there is none of this id.
     """
-    row = connection.execute(f"{_ITEMS} WHERE id = ?", (item_id,)).fetchone()
-    if row is None:
-        raise ItemNotFound(f"no item has the id {item_id!r}")
-    return _item(Row(*row))
+    seq = _number(connection, item_id)
+    return by_number(connection, [seq])[seq]
 
 
 def content(connection: sqlite3.Connection, item_id: str) -> Content:
@@ -112,10 +111,11 @@ def content(connection: sqlite3.Connection, item_id: str) -> Content:
         ItemNotFound: If there is no such item, or nothing was kept.
     """
     row = connection.execute(
-        "SELECT mime, data, content.crc FROM item JOIN content USING (seq) WHERE id = ?", (item_id,)
+        "SELECT mime, data, content.crc FROM item JOIN content USING (seq) WHERE seq = ?",
+        (_number(connection, item_id),),
     ).fetchone()
     if row is None:
-        raise ItemNotFound(f"no item with stored content has the id {item_id!r}")
+        raise ItemNotFound(f"no content was stored with item {item_id!r}")
     mime, data, crc = row
     if zlib.crc32(data) != crc:
         raise StorageError(f"the content of item {item_id!r} is damaged: its checksum differs")
@@ -158,13 +158,20 @@ def blocks(connection: sqlite3.Connection, dim: int) -> Iterator[Block]:
         yield _block(rest, dim)
 
 
+def _number(connection: sqlite3.Connection, item_id: str) -> int:
+    found = find(connection, [item_id])
+    if item_id not in found:
+        raise ItemNotFound(f"no item has the id {item_id[:80]!r}")
+    return found[item_id].seq
+
+
 def _block(rows: Sequence[Row], dim: int) -> Block:
     keys = np.array([row.seq for row in rows], dtype=np.int64)
     vectors = _numbers(b"".join(row.vector for row in rows)).reshape(len(rows), dim)
     return Block(rows[0].modality, keys, vectors)
 
 
-def _row(seq: int, created: float, item: Item) -> Row:
+def _row(seq: int, created: int, item: Item) -> Row:
     row = Row(
         seq=seq,
         id=item.id,
@@ -185,7 +192,7 @@ def _item(row: Row) -> Item:
         modality=row.modality,
         vector=_numbers(row.vector),
         metadata=json.loads(row.metadata),
-        created=datetime.fromtimestamp(row.created, UTC),
+        created=_EPOCH + timedelta(microseconds=row.created),
         mime=row.mime,
     )
 

@@ -99,11 +99,23 @@ class CollectionContract(ABC):
 
     def test_what_is_not_there_is_not_found(self, collection: Collection) -> None:
         collection.upsert([Item("bare", "image", unit_rows(1, DIM, 1)[0])])
-        with pytest.raises(ItemNotFound, match="'none'"):
-            collection.get("none")
+        for name in ("none", "", "\0", "\ud800", "'; --"):
+            with pytest.raises(ItemNotFound, match="no item has the id"):
+                collection.get(name)
+            assert collection.delete([name]) == ()
         for name in ("none", "bare"):
             with pytest.raises(ItemNotFound, match=name):
                 collection.get_content(name)
+
+    @pytest.mark.parametrize("year", [1, 1969, 2026, 9999])
+    def test_keeps_points_in_time_to_the_microsecond(
+        self, collection: Collection, year: int
+    ) -> None:
+        moment = datetime(year, 12, 31, 23, 59, 59, 999_999, UTC)
+        collection.upsert([Item("a", "image", unit_rows(1, DIM, 1)[0], created=moment)])
+        assert collection.get("a").created == moment
+        condition = parse_filter({"created": moment.isoformat()})
+        assert len(collection.items(filter=condition).items) == 1
 
     def test_an_upsert_replaces_everything_but_the_first_time(self, collection: Collection) -> None:
         old, new = unit_rows(2, DIM, 4)

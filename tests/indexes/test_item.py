@@ -1,5 +1,5 @@
 import reprlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,8 @@ def test_refuses_a_vector(vector: NDArray[np.float32]) -> None:
 def test_refuses_a_time_without_zone_and_a_mime_type_in_disorder() -> None:
     with pytest.raises(InvalidItem, match="time zone"):
         Item("a", "image", ONE, created=datetime(2026, 1, 1))
+    with pytest.raises(InvalidItem, match="9999"):
+        Item("a", "image", ONE, created=datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=3))))
     for mime in ("", "image", "Image/PNG", "image/png; charset=x", "image/\n"):
         with pytest.raises(InvalidItem, match="MIME"):
             Content(mime, b"")
