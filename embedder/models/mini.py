@@ -26,8 +26,8 @@ from embedder.runtime.torch import TorchRuntime
 NAME = "kindred-mini"
 WEIGHTS = Path(__file__).parent.parent / "weights" / f"{NAME}.safetensors"
 
-_MAX_ROWS = {Modality.TEXT: 256, Modality.IMAGE: 32, Modality.AUDIO: 8}
-"""Inputs of one forward pass: more only costs memory. Of sounds, windows of at most ten seconds."""
+_MAX_ROWS = {Modality.TEXT: 64, Modality.IMAGE: 8, Modality.AUDIO: 8}
+"""Inputs of one forward pass; more leave the cache and are slower. A sound's are its windows."""
 
 _MAX_CHARACTERS = 20_000
 """Of a text, what is tokenised to find the tokens that fit: a megabyte would take a second."""

@@ -24,6 +24,8 @@ class TorchRuntime:
         self.device = device
         self._threads = threads
         self._tower = tower.eval().requires_grad_(False).to(device)
+        # Batches of convolutions run up to twice as fast on CPUs with channels innermost.
+        self._tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         """Returns the tower's vectors, shape (n, dim)."""
