@@ -81,7 +81,6 @@ class Hit:
     calibrated: float
     probability: float
     metadata: Metadata
-    created: datetime
     mime: str | None = None
     vector: NDArray[np.float32] | None = None
 

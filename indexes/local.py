@@ -274,7 +274,6 @@ def _hit(ranked: Ranked, item: Item, include_vectors: bool) -> Hit:
         calibrated=ranked.calibrated,
         probability=ranked.probability,
         metadata=item.metadata,
-        created=item.created or datetime.fromtimestamp(0, UTC),
         mime=item.mime,
         vector=item.vector if include_vectors else None,
     )

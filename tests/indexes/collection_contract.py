@@ -86,7 +86,7 @@ class CollectionContract(ABC):
         collection.upsert([Item("b", "audio", -vector)])
         found = collection.search(SearchRequest(vector, "image", include_vectors=True)).hits[0]
         assert (found.id, found.modality, found.mime) == ("a", "image", "image/png")
-        assert (found.metadata, found.created) == (metadata, moment)
+        assert found.metadata == metadata
         assert found.score == pytest.approx(1)
         assert found.vector is not None
         np.testing.assert_array_equal(found.vector, vector)
@@ -259,7 +259,7 @@ class CollectionContract(ABC):
 
         def told(one: Collection) -> list[tuple[object, ...]]:
             return [
-                (hit.id, hit.modality, hit.score, hit.calibrated, hit.probability, hit.created)
+                (hit.id, hit.modality, hit.score, hit.calibrated, hit.probability)
                 for query in queries[:5]
                 for hit in one.search(SearchRequest(query, "text", k=20)).hits
             ]
