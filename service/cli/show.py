@@ -1,6 +1,6 @@
 """What a person sees: answers on standard output, everything else on standard error."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -8,14 +8,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from rich.table import Table
 from rich.text import Text
 
+from embedder.media import Modality
 from service.messages import ModelInfo, SearchHit
 
-MODALITY_STYLES = {"text": "cyan", "image": "green", "audio": "magenta"}
+PIPE_WIDTH = 120
+"""Columns where no terminal says how many there are."""
+
+MODALITY_STYLES = {Modality.TEXT: "cyan", Modality.IMAGE: "green", Modality.AUDIO: "magenta"}
 
 
 def answers() -> Console:
-    """Returns the console of what was asked for; pipes get it without colours."""
-    return Console(highlight=False, soft_wrap=False)
+    """Returns the console of what was asked for; pipes get it wide and without colours."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH
+    return console
 
 
 def notes() -> Console:
@@ -35,14 +42,9 @@ def complain(message: str) -> None:
     notes().print(Text.assemble(("error: ", "bold red"), message))
 
 
-def modality_text(modality: str) -> Text:
-    """Returns a modality's name in its colour."""
-    return Text(modality, style=MODALITY_STYLES.get(modality, ""))
-
-
-def hits_table(hits: Sequence[SearchHit], title: str | None = None) -> Table:
+def hits_table(hits: Sequence[SearchHit]) -> Table:
     """Returns the hits of a search, best first."""
-    table = Table(title=title and escape(title), title_justify="left", header_style="bold")
+    table = Table(header_style="bold")
     table.add_column("#", justify="right")
     table.add_column("modality")
     table.add_column("id", overflow="fold")
@@ -52,7 +54,7 @@ def hits_table(hits: Sequence[SearchHit], title: str | None = None) -> Table:
     for rank, hit in enumerate(hits, start=1):
         table.add_row(
             str(rank),
-            modality_text(hit.modality),
+            Text(hit.modality, MODALITY_STYLES[hit.modality]),
             Text(hit.id),
             f"{hit.score:.3f}",
             f"{hit.calibrated:+.2f}",
@@ -62,28 +64,18 @@ def hits_table(hits: Sequence[SearchHit], title: str | None = None) -> Table:
 
 
 def models_table(models: Sequence[ModelInfo]) -> Table:
-    """Returns the models, the default one first."""
-    table = Table(header_style="bold")
-    for column in (
-        "model",
-        "modalities",
-        "dim",
-        "parameters",
-        "licence",
-        "runtime",
-        "device",
-        "space",
-    ):
-        table.add_column(column, overflow="fold")
-    for model in models:
-        table.add_row(
-            model.name,
-            ", ".join(model.modalities),
-            str(model.dim),
-            f"{model.parameters / 1e6:.1f} M",
-            model.licence,
-            model.runtime,
-            model.device,
-            model.space,
-        )
+    """Returns the models side by side, the default one first."""
+    table = Table("", *(escape(model.name) for model in models), header_style="bold")
+    for name, value in _MODEL_ROWS.items():
+        table.add_row(name, *(Text(value(model)) for model in models))
     return table
+
+
+_MODEL_ROWS: Mapping[str, Callable[[ModelInfo], str]] = {
+    "modalities": lambda model: ", ".join(model.modalities),
+    "dim": lambda model: str(model.dim),
+    "parameters": lambda model: f"{model.parameters / 1e6:.1f} M",
+    "licence": lambda model: model.licence,
+    "runtime": lambda model: f"{model.runtime} on {model.device}",
+    "space": lambda model: model.space,
+}
