@@ -32,11 +32,14 @@ _Block = tuple[NDArray[np.float32], int]
 def decode_audio(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Audio:
     """Decodes a sound, at its own rate and with its own channels; of a film, the first sound track.
 
+    A recording that breaks off is taken as far as it goes: unlike half a picture, it is whole until
+    there.
+
     Raises:
         MediaTooLarge: If the file has too many bytes.
         AudioTooLong: If it lasts too long by its header, or as soon as so much has been decoded.
-        InvalidMedia: If it holds no sample, or one that is not finite.
-        UndecodableMedia: If the file is of no known format, or damaged.
+        InvalidMedia: If it holds a sample that is not finite.
+        UndecodableMedia: If the file is of no known format, damaged, or holds no sample.
     """
     name = expect(data, Modality.AUDIO, limits).name
     with foreign_errors(name):

@@ -233,6 +233,14 @@ def test_a_playlist_is_not_followed() -> None:
             decode_audio(b"ID3" + data)
 
 
+def test_a_recording_that_breaks_off_is_taken_as_far_as_it_goes() -> None:
+    sent = tone(seconds=4, sample_rate=48_000)
+    files = [audio_bytes(sent, format) for format in ("WAV", "AIFF", "FLAC", "MP3")]
+    files += [ffmpeg_bytes(sent, "adts", "aac"), ffmpeg_bytes(sent, "webm", "libopus")]
+    for data in files:
+        assert decode_audio(data[: len(data) // 2]).seconds == pytest.approx(2, abs=0.2)
+
+
 def test_damage_inside_a_stream_costs_a_moment(capfd: pytest.CaptureFixture[str]) -> None:
     """As in any player; and the codecs keep their complaints to themselves."""
     sent = tone(seconds=2)
