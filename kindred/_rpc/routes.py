@@ -16,6 +16,9 @@ from kindred.v1 import embedding_service_pb2_grpc as embeddings_grpc
 from kindred.v1 import model_service_pb2 as models_pb
 from kindred.v1 import model_service_pb2_grpc as models_grpc
 
+Methods = Mapping[type[Call[Any]], Callable[..., Any]]
+"""What makes each call on one channel."""
+
 
 @dataclass(frozen=True)
 class Route:
@@ -32,11 +35,6 @@ class Route:
     name: str
     ask: Callable[[Any], Any]
     read: Callable[[Any], Any]
-
-    def method(self, channel: Any) -> Callable[..., Any]:  # noqa: ANN401 - grpc has no types
-        """Returns what makes the call on a channel."""
-        method: Callable[..., Any] = getattr(self.stub(channel), self.name)
-        return method
 
 
 _MODELS = models_grpc.ModelServiceStub
@@ -112,3 +110,8 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
     ),
     calls.Search: Route(_COLLECTIONS, "SearchItems", asked.search, answered.search_answer),
 }
+
+
+def methods_on(channel: Any) -> Methods:  # noqa: ANN401 - grpc has no types
+    """Returns what makes each call on a channel."""
+    return {call: getattr(route.stub(channel), route.name) for call, route in ROUTES.items()}

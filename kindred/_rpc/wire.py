@@ -18,7 +18,7 @@ from kindred._errors import (
     Unavailable,
     error_type,
 )
-from kindred._rpc.routes import ROUTES
+from kindred._rpc.routes import ROUTES, Methods, methods_on
 
 T = TypeVar("T")
 
@@ -35,12 +35,13 @@ class Rpc:
 
     def __init__(self, target: str) -> None:
         self._channel = grpc.insecure_channel(target, _OPTIONS)
+        self._methods = methods_on(self._channel)
 
     def send(self, call: Call[T], timeout: float | None) -> T:
         """Makes a call and returns its answer."""
         route = ROUTES[type(call)]
         try:
-            answer = route.method(self._channel)(route.ask(call), timeout=timeout)
+            answer = self._methods[type(call)](route.ask(call), timeout=timeout)
         except grpc.RpcError as error:
             raise _kindred_error(error) from error
         return cast(T, route.read(answer))
@@ -64,11 +65,15 @@ class AsyncRpc:
     def _channel(self) -> Any:  # noqa: ANN401 - grpc has no types
         return grpc.aio.insecure_channel(self._target, _OPTIONS)
 
+    @cached_property
+    def _methods(self) -> Methods:
+        return methods_on(self._channel)
+
     async def send(self, call: Call[T], timeout: float | None) -> T:
         """Makes a call and returns its answer."""
         route = ROUTES[type(call)]
         try:
-            answer = await route.method(self._channel)(route.ask(call), timeout=timeout)
+            answer = await self._methods[type(call)](route.ask(call), timeout=timeout)
         except grpc.RpcError as error:
             raise _kindred_error(error) from error
         return cast(T, route.read(answer))

@@ -149,7 +149,8 @@ class CollectionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetItemContent(self, request, context):
-        """Gets the stored media of an item. CONTENT_NOT_FOUND if they were not kept.
+        """Gets the stored media of an item. ITEM_NOT_FOUND if there is no such item, or its media were not kept.
+        Clients must allow messages as large as what they stored; gRPC's own limit is 4 MiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
