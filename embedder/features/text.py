@@ -1,7 +1,7 @@
 """Text to token ids, without torch.
 
-A text is lower-cased, loses its accents and is split into byte pairs of a vocabulary of our own, so that
-any text of any script has ids. Id 0 pads, 1 is the begin mark, the last of the vocabulary the end mark.
+A text is lower-cased, loses its accents and is split into byte pairs of a vocabulary of our own, so
+that any text of any script has ids. Id 0 pads; the vocabulary's last is the end mark.
 """
 
 from pathlib import Path
@@ -16,7 +16,11 @@ PAD, BEGIN, END = "<pad>", "<begin>", "<end>"
 
 
 class TextTokenizer:
-    """Turns a text into int64 ids between a begin mark and an end mark, at most `context` of them."""
+    """Turns a text into int64 ids between a begin and an end mark, at most `context` of them.
+
+    Raises:
+        WeightsError: If the vocabulary lacks a mark, or has the end mark anywhere but at its end.
+    """
 
     def __init__(self, tokenizer: Tokenizer, context: int) -> None:
         tokenizer.no_padding()

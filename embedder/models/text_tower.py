@@ -34,10 +34,10 @@ class TextShape:
 
 
 class TextTower(TextTransformer):  # type: ignore[misc]
-    """Token ids (n, tokens) to vectors (n, dim) of any norm; texts may be padded after the end mark.
+    """Token ids (n, tokens) to vectors (n, dim) of any norm; 0 pads a text after its end mark.
 
-    What follows the end mark changes nothing, since attention looks backwards only: a batch needs to be
-    no longer than its longest text.
+    What follows the end mark changes nothing, since attention looks backwards only: a batch needs to
+    be no longer than its longest text.
     """
 
     def __init__(self, shape: TextShape) -> None:
@@ -53,12 +53,12 @@ class TextTower(TextTransformer):  # type: ignore[misc]
         )
 
     def _embeds(self, text: Tensor) -> tuple[Tensor, Tensor]:
-        """Cuts the causal mask to the batch's length, which open_clip expects to be the whole context."""
+        """Cuts the causal mask to the batch's length; open_clip's own is for the whole context."""
         x, mask = super()._embeds(text)
         tokens = text.shape[1]
         return x, mask[:tokens, :tokens]
 
 
 def pad(rows: list[Tensor]) -> Tensor:
-    """Returns id rows of unequal lengths as one (n, tokens) tensor, padded with 0 after the end mark."""
+    """Returns id rows of unequal lengths as one (n, tokens) tensor, padded with 0 at the end."""
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)

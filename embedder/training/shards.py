@@ -7,6 +7,7 @@ synonyms, fold, licence, tier, source, title, author. A folder may hold `train/`
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,11 @@ class ShardItem:
     tier: str
     shard: Path
     row: int
+
+    @property
+    def family(self) -> str:
+        """Names the group of the item's shard: `photos` for photos-000, photos-001 and so on."""
+        return re.sub(r"-\d+$", "", self.shard.stem)
 
 
 def read_items(folder: Path, pattern: str = "*.parquet") -> list[ShardItem]:

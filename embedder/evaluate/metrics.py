@@ -29,7 +29,7 @@ def recall_at(ranked: NDArray[np.int64], relevant: Relevance, k: int) -> float:
 def precision_at(ranked: NDArray[np.int64], relevant: Relevance, k: int) -> float:
     """Returns the mean share of relevant rows among the k nearest.
 
-    A query with fewer than k relevant rows is judged on as many as it has, so that 1 is always in reach.
+    A query with fewer than k relevant rows is judged on as many as it has: 1 is always in reach.
     """
     hits = np.take_along_axis(relevant, ranked[:, :k], axis=1)
     depth = np.minimum(relevant.sum(axis=1), k)
@@ -52,12 +52,12 @@ def chance_precision(relevant: Relevance) -> float:
 
 
 def modality_gap(first: Vectors, second: Vectors) -> float:
-    """Returns the distance between two modalities' mean vectors (Liang et al. 2022, arXiv:2203.02053)."""
+    """Returns the distance between two modalities' means (Liang et al. 2022, arXiv:2203.02053)."""
     return float(np.linalg.norm(first.mean(axis=0) - second.mean(axis=0)))
 
 
 def separability(first: Vectors, second: Vectors) -> float:
-    """Returns how well a plane halfway between the two means tells the modalities apart; 0.5 is chance."""
+    """Returns how well a plane halfway between the means tells modalities apart; 0.5 is chance."""
     normal = first.mean(axis=0) - second.mean(axis=0)
     offset = normal @ (first.mean(axis=0) + second.mean(axis=0)) / 2
     return float(((first @ normal > offset).mean() + (second @ normal <= offset).mean()) / 2)
@@ -69,7 +69,10 @@ def alignment(first: Vectors, second: Vectors) -> float:
 
 
 def uniformity(vectors: Vectors) -> float:
-    """Returns log mean exp(-2 |x - y|^2) over distinct rows (Wang and Isola 2020); lower is more even."""
+    """Returns log mean exp(-2 |x - y|^2) over pairs of rows; lower is more even.
+
+    Source: Wang and Isola 2020, arXiv:2005.10242.
+    """
     squared = 2.0 - 2.0 * (vectors @ vectors.T)
     rows, columns = np.triu_indices(len(vectors), k=1)
     return float(np.log(np.exp(-2.0 * squared[rows, columns]).mean()))
