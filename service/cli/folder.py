@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,27 +86,42 @@ def list_files(folder: Path, prefix: str = "") -> Listing:
     """
     listing = Listing()
 
-    def note(error: OSError) -> None:
-        place = Path(str(error.filename)).relative_to(folder).as_posix()
-        listing.unreadable[prefix + place] = error.strerror or str(error)
+    def refuse(path: Path, reason: str) -> None:
+        shown = path.relative_to(folder).as_posix().encode(errors="backslashreplace").decode()
+        listing.unreadable[prefix + shown] = reason
 
-    for parent, folders, names in os.walk(folder, onerror=note):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(name for name in names if not name.startswith(".")):
-            path = Path(parent, name)
-            try:
-                status = path.stat()
-            except OSError as error:
-                note(error)
-                continue
-            if stat.S_ISREG(status.st_mode):
-                listing.files.append(_file(path, folder, prefix, status))
+    def note(error: OSError) -> None:
+        refuse(Path(error.filename), error.strerror or str(error))
+
+    for path in _visible(folder, note):
+        try:
+            status = path.stat()
+        except OSError as error:
+            note(error)
+            continue
+        if not stat.S_ISREG(status.st_mode):
+            continue
+        if _is_text(path.name):
+            name = prefix + path.relative_to(folder).as_posix()
+            listing.files.append(File(name, path, status.st_size, _time(status.st_mtime)))
+        else:
+            refuse(path, "a file's name must be UTF-8, for it becomes the item's id")
     return listing
 
 
-def _file(path: Path, folder: Path, prefix: str, status: os.stat_result) -> File:
-    modified = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="microseconds")
-    return File(prefix + path.relative_to(folder).as_posix(), path, status.st_size, modified)
+def _visible(folder: Path, on_error: Callable[[OSError], None]) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder, onerror=on_error):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _is_text(name: str) -> bool:
+    # Bytes that are no UTF-8 reach Python as lone surrogates, which nothing else can store.
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
 
 
 def item_of(file: File, known: Stamp | None, max_bytes: int) -> ItemInput | None:

@@ -1,5 +1,6 @@
 """Works on a server, through the same client that users have."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -26,6 +27,9 @@ from service.messages import (
     TimingMs,
     VectorContent,
 )
+
+PATIENT_TRIES = 60
+"""How often a busy server is asked again, each time after as long as it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class RemoteBackend:
     async def upsert(self, collection: str, items: Sequence[ItemInput]) -> Sequence[ItemResult]:
         """Stores items, each on its own."""
         sent = [kindred.ItemInput(_content(item.content), item.id, item.metadata) for item in items]
-        answer = await self.client.upsert(collection, sent)
+        answer = await self._upsert_patiently(collection, sent)
         return [
             ItemResult(
                 index=result.index,
@@ -90,6 +94,17 @@ class RemoteBackend:
             )
             for result in answer.results
         ]
+
+    async def _upsert_patiently(
+        self, collection: str, items: Sequence[kindred.ItemInput]
+    ) -> kindred.ItemResults:
+        """Waits while others keep the server busy: a folder has time, and stopping would not."""
+        for _ in range(PATIENT_TRIES):
+            try:
+                return await self.client.upsert(collection, items)
+            except kindred.Overloaded as error:
+                await asyncio.sleep(error.retry_after or 1.0)
+        return await self.client.upsert(collection, items)
 
     async def search(self, collection: str, query: SearchQuery) -> SearchAnswer:
         """Finds the nearest items."""

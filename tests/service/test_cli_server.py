@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from service.cli import app
+from service.cli.ingest import BATCH_FILES
 from service.engine import Engine
 from service.serve import Addresses, listening
 from service.settings import Settings
@@ -23,8 +24,14 @@ __all__ = ["data", "gallery"]
 
 @pytest.fixture
 def addresses(tmp_path: Path) -> Iterator[Addresses]:
-    """A server of the fake model on free ports, in a thread of its own."""
-    settings = Settings(data=tmp_path / "served", port=0, grpc_port=0)
+    """A server of the fake model on free ports, with room for one batch of files at a time."""
+    settings = Settings(
+        data=tmp_path / "served",
+        port=0,
+        grpc_port=0,
+        max_items=BATCH_FILES,
+        queue_size=BATCH_FILES,
+    )
     loop, listens = asyncio.new_event_loop(), threading.Event()
     found: list[Addresses] = []
 
@@ -86,6 +93,16 @@ def test_vectors_are_the_same_to_the_last_bit(server: str, tmp_path: Path, galle
 def test_models_are_the_server_s(server: str) -> None:
     there, here = ask(server, "models", "--json"), kindred("models", "--json")
     assert json.loads(there.stdout) == json.loads(here.stdout)
+
+
+def test_a_busy_server_is_waited_for(server: str, tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for number in range(4 * BATCH_FILES):
+        (folder / f"{number}.txt").write_text(f"text {number}", encoding="utf-8")
+    result = ask(server, "index", folder)
+    assert result.exit_code == 0, result.output
+    assert f"{4 * BATCH_FILES} added" in result.stdout
 
 
 def test_a_bad_file_costs_itself_alone(server: str, gallery: Path) -> None:

@@ -148,6 +148,21 @@ def test_what_cannot_be_read_is_told_with_its_reason(tmp_path: Path) -> None:
     assert "UTF-8" in reasons["latin.txt"]
 
 
+def test_a_name_that_is_no_text_is_refused_and_can_be_shown(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt")).write_text(
+        "coffee", encoding="utf-8"
+    )
+    (outcome,) = run(DictBackend(), tmp_path).values()
+    assert outcome.fate is Fate.FAILED
+    assert "must be UTF-8" in outcome.reason
+    assert outcome.id.encode() == b"caf\\udce9.txt"
+
+
+def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path) -> None:
+    listing = list_files(tmp_path / "gone")
+    assert listing.unreadable == {".": "No such file or directory"}
+
+
 def test_a_prefix_keeps_two_folders_apart(folder: Path) -> None:
     assert next(file.id for file in list_files(folder, "mine/").files) == "mine/a.png"
 
