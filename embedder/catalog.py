@@ -89,5 +89,6 @@ def load(name: str = DEFAULT_MODEL, *, device: str = "cpu", threads: int | None 
     Raises:
         ModelNotFound: If no model has this name.
         WeightsError: If its weights are missing, damaged or of another architecture.
+        MissingDependency: If the installed runtime can't use the device.
     """
     return find(name).loader(device, threads)

@@ -62,4 +62,4 @@ class EncodingFailed(EmbedderError):
 
 
 class MissingDependency(EmbedderError):
-    """An optional package is not installed."""
+    """An optional package is not installed, or not in the build that is needed."""

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from embedder.errors import MissingDependency
+
 
 class TorchRuntime:
     """Runs a module in eval mode, without gradients.
@@ -14,6 +16,9 @@ class TorchRuntime:
         tower: Maps a batch (n, ...) to vectors (n, dim).
         device: A torch device, e.g. "cpu" or "cuda".
         threads: Threads of one forward pass; None leaves torch's own choice.
+
+    Raises:
+        MissingDependency: If the installed torch can't use the device.
     """
 
     name = "torch"
@@ -23,7 +28,12 @@ class TorchRuntime:
     ) -> None:
         self.device = device
         self._threads = threads
-        self._tower = tower.eval().requires_grad_(False).to(device)
+        try:
+            self._tower = tower.eval().requires_grad_(False).to(device)
+        except (RuntimeError, AssertionError, NotImplementedError) as exc:
+            raise MissingDependency(
+                f"the device must be one that the installed torch can use, got {device!r}: {exc}"
+            ) from exc
         # Batches of convolutions run up to twice as fast on CPUs with channels innermost.
         self._tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -3,8 +3,10 @@
 import threading
 
 import numpy as np
+import pytest
 import torch
 
+from embedder.errors import MissingDependency
 from embedder.runtime.torch import TorchRuntime
 
 
@@ -17,6 +19,12 @@ def test_a_tower_runs_without_gradients_in_eval_mode() -> None:
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert not any(weight.requires_grad for weight in tower.parameters())
+
+
+@pytest.mark.parametrize("device", ["abacus", "cuda:99"])
+def test_a_device_that_is_not_there_is_named(device: str) -> None:
+    with pytest.raises(MissingDependency, match=f"must be one that .* can use, got '{device}'"):
+        TorchRuntime(torch.nn.Linear(3, 2), device=device)
 
 
 def test_the_stated_threads_are_used_in_every_thread() -> None:
