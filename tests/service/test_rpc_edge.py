@@ -158,6 +158,15 @@ async def test_calls_are_counted_by_status(tmp_path: Path) -> None:
         assert f"kindred_requests_total{{{labels}}} 1.0" in metrics
 
 
+async def test_answers_and_errors_carry_their_request_id(tmp_path: Path) -> None:
+    async with serving(engine_in(tmp_path)) as channel:
+        stub = models_grpc.ModelServiceStub(channel)
+        found = stub.ListModels(models_pb.ListModelsRequest())
+        missing = stub.GetModel(models_pb.GetModelRequest(name="nobody"))
+        names = {dict(await call.trailing_metadata())["x-request-id"] for call in (found, missing)}
+    assert len(names) == 2
+
+
 async def test_health_is_what_readiness_says(tmp_path: Path) -> None:
     engine = Failing(tmp_path, ValueError())
     async with serving(engine) as channel:
