@@ -62,18 +62,23 @@ def read_weights(path: Path) -> MiniWeights:
             tensors = {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as exc:
         raise WeightsError(f"the weights must be a safetensors file, got {path}: {exc}") from exc
-    _check_versions(config, path)
     try:
+        _check_header(config, path)
         return _weights(digest, config, tensors)
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
-        raise WeightsError(f"the header of {path} must hold every field, got {exc!r}") from exc
+        raise WeightsError(
+            f"{path} must hold every field of the header and finite tensors, got {exc!r}"
+        ) from exc
 
 
-def _check_versions(config: Mapping[str, Any], path: Path) -> None:
+def _check_header(config: Mapping[str, Any], path: Path) -> None:
     for name, expected in {"format": FORMAT, "preprocessing": PREPROCESSING}.items():
         found = config.get(name)
         if found != expected:
             raise WeightsError(f"{name} of the weights must be {expected}, got {found} in {path}")
+    dims = [config[modality]["dim"] for modality in Modality]
+    if dims != [config["dim"]] * len(dims):
+        raise WeightsError(f"dim of every tower must be {config['dim']}, got {dims} in {path}")
 
 
 def _weights(

@@ -134,6 +134,7 @@ def rewritten(
     [
         (lambda c: c.update(format=99), "format of the weights must be 1, got 99"),
         (lambda c: c.update(preprocessing=0), "preprocessing of the weights must be 1, got 0"),
+        (lambda c: c.update(dim=512), r"dim of every tower must be 512, got \[384, 384, 384\]"),
         (lambda c: c.pop("logit_scale"), "must hold every field.*logit_scale"),
         (lambda c: c.pop("text"), "must hold every field.*text"),
         (lambda c: c["background"].update(smell=1), "must hold every field"),
@@ -180,6 +181,9 @@ def test_files_that_are_no_weights(weights: Path, tmp_path: Path) -> None:
     nameless = tmp_path / "nameless.safetensors"
     save_file({"a": torch.ones(1)}, nameless)
     with pytest.raises(WeightsError, match="format of the weights must be 1, got None"):
+        KindredMini.load(nameless)
+    save_file({"a": torch.ones(1)}, nameless, {"config": "[]"})
+    with pytest.raises(WeightsError, match="must hold every field"):
         KindredMini.load(nameless)
 
 
