@@ -64,10 +64,13 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no typ
 
 
 async def _in_time(call: Awaitable[Any], seconds: float | None) -> Any:  # noqa: ANN401
+    deadline = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds):
+        async with deadline:
             return await call
     except TimeoutError as error:
+        if not deadline.expired():
+            raise
         raise DeadlineExceeded("the deadline that the call came with has passed") from error
 
 

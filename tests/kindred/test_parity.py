@@ -58,8 +58,8 @@ def ask_for(method: str, *args: object, **options: object) -> Question:
 READS = [
     ask_for("health"),
     ask_for("models"),
-    ask_for("model", "fake"),
-    ask_for("model", "no/body"),
+    ask_for("get_model", "fake"),
+    ask_for("get_model", "no/body"),
     ask_for("embed", "red"),
     ask_for("embed", ["red", RED, LOUD, VECTOR, Text("some words " * 50)]),
     ask_for("embed", [f"words number {n}" for n in range(40)]),
@@ -81,9 +81,9 @@ READS = [
     ask_for("rank", RED, []),
     ask_for("rank", BROKEN, ["red"]),
     ask_for("rank", RED, ["red", BROKEN]),
-    ask_for("collections"),
-    ask_for("collection", "album"),
-    ask_for("collection", "nobody"),
+    ask_for("list_collections"),
+    ask_for("get_collection", "album"),
+    ask_for("get_collection", "nobody"),
     ask_for("create_collection", "album"),
     ask_for("create_collection", "Not a name!"),
     ask_for("create_collection", "other", model="nobody"),
@@ -174,10 +174,10 @@ def test_writing_answers_alike(clients: dict[str, Ask]) -> None:
             ask("delete_items", name, ["red", "nobody"]),
             ask("delete_items", name, [""]),
             ask("search", name, "red", with_vectors=True),
-            ask("collection", name),
+            ask("get_collection", name),
             ask("list_items", name),
             ask("delete_collection", name),
-            ask("collection", name),
+            ask("get_collection", name),
         ]
         own = ["name", "created", "bytes", "message"]  # which name the collection
         answers.append(without(own, [comparable(each) for each in script]))
