@@ -10,13 +10,8 @@ router = APIRouter(include_in_schema=False)
 WEB = Path(__file__).parent.parent / "web"
 """The folder of the pages."""
 
-_FILES = {
-    "/": ("index.html", "text/html"),
-    "/docs": ("docs.html", "text/html"),
-    "/web/search.js": ("search.js", "text/javascript"),
-    "/web/docs.js": ("docs.js", "text/javascript"),
-    "/web/style.css": ("style.css", "text/css"),
-    "/web/icon.svg": ("icon.svg", "image/svg+xml"),
+_FILES = {"/": WEB / "index.html", "/docs": WEB / "docs.html"} | {
+    f"/web/{file.name}": file for file in WEB.iterdir() if file.suffix != ".html"
 }
 _ONLY_OURS = {
     "content-security-policy": (
@@ -30,8 +25,7 @@ _ONLY_OURS = {
 
 
 async def _file(request: Request) -> FileResponse:
-    name, kind = _FILES[request.scope["path"]]
-    return FileResponse(WEB / name, media_type=kind, headers=_ONLY_OURS)
+    return FileResponse(_FILES[request.scope["path"]], headers=_ONLY_OURS)
 
 
 for _path in _FILES:

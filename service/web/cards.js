@@ -1,0 +1,135 @@
+// Items as cards: a picture, a sound with its waveform and a player, or words.
+
+import { content, contentUrl } from "./api.js";
+
+const BARS = 56;
+const SVG = "http://www.w3.org/2000/svg";
+const template = document.getElementById("card");
+
+/** Makes the card of an item or a hit; `more` is called when its kin are asked for. */
+export function makeCard(collection, item, more) {
+  const card = template.content.firstElementChild.cloneNode(true);
+  card.dataset.id = item.id;
+  card.querySelector(".media").append(mediaOf(collection, item));
+  card.classList.add(item.modality);
+  card.querySelector(".dot").classList.add(item.modality);
+  const name = card.querySelector(".name span");
+  name.textContent = nameOf(item);
+  name.title = item.id;
+  if (item.score !== undefined) showMatch(card, item);
+  const button = card.querySelector(".more");
+  button.setAttribute("aria-label", `More like ${nameOf(item)}`);
+  button.addEventListener("click", more);
+  return card;
+}
+
+/** What a person would call an item: its title, else its file's name, without folders. */
+export const nameOf = ({ id, metadata }) =>
+  metadata?.title ?? (metadata?.filename ?? id).split("/").filter(Boolean).pop() ?? id;
+
+/** Lets go of what a card holds that is removed from the page. */
+export function discard(card) {
+  const player = card.querySelector("audio");
+  if (player?.src.startsWith("blob:")) URL.revokeObjectURL(player.src);
+}
+
+function showMatch(card, { score, calibrated, probability }) {
+  const match = card.querySelector(".match");
+  match.hidden = false;
+  match.title = `cosine ${score.toFixed(4)}; ${calibrated.toFixed(2)} standard deviations above chance; `
+    + `probability that it is no chance match ${(100 * probability).toFixed(1)} %`;
+  match.querySelector("meter").value = probability;
+  const sigma = `${calibrated < 0 ? "−" : "+"}${Math.abs(calibrated).toFixed(1)} σ`;
+  match.querySelector(".numbers").textContent =
+    `${score.toFixed(3)}  ·  ${sigma}  ·  ${Math.round(100 * probability)} %`;
+}
+
+function mediaOf(collection, item) {
+  if (!item.has_content) return made("p", { className: "none", textContent: "not kept" });
+  if (item.modality === "image") {
+    return made("img", { src: contentUrl(collection, item.id), alt: nameOf(item), loading: "lazy", decoding: "async" });
+  }
+  return item.modality === "audio" ? soundOf(collection, item) : wordsOf(collection, item);
+}
+
+function wordsOf(collection, item) {
+  const quote = made("blockquote");
+  const words = made("span");
+  quote.append(words);
+  content(collection, item.id).then((response) => response.text())
+    .then((text) => { words.textContent = text; }, () => { words.textContent = "…"; });
+  return quote;
+}
+
+function soundOf(collection, item) {
+  const sound = made("div", { className: "sound" });
+  const player = made("audio", { controls: true, preload: "none", src: contentUrl(collection, item.id) });
+  player.setAttribute("aria-label", nameOf(item));
+  player.addEventListener("play", () => pauseOthers(player));
+  sound.append(bars(new Array(BARS).fill(0)), player);
+  whenSeen(sound, () => showSound(sound, player, collection, item.id));
+  return sound;
+}
+
+async function showSound(sound, player, collection, id) {
+  const blob = await (await content(collection, id)).blob();
+  player.src = URL.createObjectURL(blob); // can be wound forth and back, and is not fetched again
+  player.preload = "metadata";
+  const decoder = new OfflineAudioContext(1, 1, 16_000);
+  const { data, error } = await decoder.decodeAudioData(await blob.arrayBuffer())
+    .then((buffer) => ({ data: buffer.getChannelData(0) }), (error) => ({ error }));
+  if (!error) sound.firstElementChild.replaceWith(bars(peaks(data)));
+}
+
+/** The loudest sample of each of BARS stretches, from 0 to 1. */
+function peaks(samples) {
+  const stretch = Math.max(1, Math.floor(samples.length / BARS));
+  const found = Array.from({ length: BARS }, (_, bar) => {
+    let peak = 0;
+    for (let i = bar * stretch; i < Math.min((bar + 1) * stretch, samples.length); i++) {
+      peak = Math.max(peak, Math.abs(samples[i]));
+    }
+    return peak;
+  });
+  const highest = Math.max(...found, 1e-6);
+  return found.map((peak) => peak / highest);
+}
+
+function bars(heights) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", `0 0 ${BARS * 4} 100`);
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("aria-hidden", "true");
+  const line = document.createElementNS(SVG, "path");
+  line.setAttribute("d", heights.map((height, i) => {
+    const half = 2 + 44 * height;
+    return `M${i * 4 + 2} ${50 - half}V${50 + half}`;
+  }).join(""));
+  line.setAttribute("stroke", "currentColor");
+  line.setAttribute("stroke-width", "2.2");
+  line.setAttribute("stroke-linecap", "round");
+  svg.append(line);
+  return svg;
+}
+
+function pauseOthers(player) {
+  for (const other of document.querySelectorAll("audio")) {
+    if (other !== player) other.pause();
+  }
+}
+
+const seen = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    seen.unobserve(target);
+    target.dispatchEvent(new Event("seen"));
+  }
+}, { rootMargin: "200px" });
+
+function whenSeen(element, work) {
+  element.addEventListener("seen", work, { once: true });
+  seen.observe(element);
+}
+
+/** Makes an element with these properties. */
+export const made = (tag, properties = {}) => Object.assign(document.createElement(tag), properties);
