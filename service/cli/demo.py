@@ -1,6 +1,7 @@
 """`kindred demo`: a gallery, questions about it, and then the search page."""
 
 import asyncio
+import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from service.cli.ingest import Ingest
 from service.cli.serve import run_server
 from service.cli.show import answers
 from service.messages import QueryPart, SearchHit, SearchQuery
-from service.settings import load_settings
+from service.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from service.demo.questions import Question
@@ -65,9 +66,21 @@ def demo(
     found = asyncio.run(_run(Where.of(ctx, data, None), gallery))
     answers().print(table(found), *score(found), sep="\n")
     if serve if serve is not None else sys.stdout.isatty():
-        run_server(ctx, load_settings(data=data, port=port))
+        run_server(ctx, _settings(data, port))
     else:
         typer.echo(f"To search it in a browser: kindred serve --data {data}")
+
+
+def _settings(data: Path, port: int | None) -> Settings:
+    """Returns where to serve: on any port, if the usual one is taken and none was asked for."""
+    settings = load_settings(data=data, port=port, grpc_port=0)
+    try:
+        socket.create_server((settings.host, settings.port)).close()
+    except OSError:
+        if port is not None:
+            raise
+        return settings.model_copy(update={"port": 0})
+    return settings
 
 
 async def _run(where: Where, gallery: Path) -> list[Answer]:

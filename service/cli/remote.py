@@ -98,7 +98,7 @@ class RemoteBackend:
     async def _upsert_patiently(
         self, collection: str, items: Sequence[kindred.ItemInput]
     ) -> kindred.ItemResults:
-        """Waits while others keep the server busy: a folder has time, and stopping would not."""
+        """Waits while others keep the server busy: indexing a folder has no deadline."""
         for _ in range(PATIENT_TRIES):
             try:
                 return await self.client.upsert(collection, items)
