@@ -73,7 +73,7 @@ def demo(
 
 def _settings(data: Path, port: int | None) -> Settings:
     """Returns where to serve: on any port, if the usual one is taken and none was asked for."""
-    settings = load_settings(data=data, port=port, grpc_port=0)
+    settings = load_settings(data=data, port=port, grpc_port=0, log_level="warning")
     try:
         socket.create_server((settings.host, settings.port)).close()
     except OSError:

@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from service.cli import options
+from service.cli.refusal import needs
 from service.cli.show import answers, progress
 
 if TYPE_CHECKING:
@@ -33,8 +34,9 @@ def evaluate(
 
         kindred evaluate --data shared/data
     """
-    from embedder.catalog import load
-    from embedder.evaluate import evaluate
+    with needs("train"):
+        from embedder.catalog import load
+        from embedder.evaluate import evaluate
 
     with progress("embedding") as bar:
         task = bar.add_task("", total=None)

@@ -3,6 +3,8 @@
 Status 1: something failed on the way. Status 2: the question was wrong, and nothing was done.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -27,6 +29,23 @@ class RefusingGroup(TyperGroup):
         except _known_errors() as error:
             complain(str(error) or type(error).__name__)
             raise typer.Exit(_status(error)) from error
+
+
+@contextmanager
+def needs(extra: str) -> Iterator[None]:
+    """Words a missing package as what to install; stands around the import of what needs it.
+
+    Raises:
+        MissingDependency: If a package is not installed.
+    """
+    from embedder.errors import MissingDependency
+
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingDependency(
+            f"this needs {error.name}, which is not installed: pip install 'kindred[{extra}]'"
+        ) from error
 
 
 def _known_errors() -> tuple[type[Exception], ...]:

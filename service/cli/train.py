@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from service.cli.refusal import needs
+
 
 def train(
     data: Annotated[
@@ -30,6 +32,7 @@ def train(
 
         kindred train --data shared/data --teachers shared/teachers --out runs/mini
     """
-    from embedder.training.pipeline import train
+    with needs("train"):
+        from embedder.training.pipeline import train
 
     train(data, teachers, out)

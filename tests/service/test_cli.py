@@ -1,14 +1,22 @@
 """The command line, on real files and a real folder of collections; only the model is a fake."""
 
+import importlib
+import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from embedder.errors import MissingDependency
+from embedder.evaluate import Figure, Report
 from service.cli import app
+from service.cli.evaluate import figures_table
+from service.cli.refusal import needs
 from service.engine import Engine
 from service.settings import Settings
 from tests.fakes import FakeEmbedder
@@ -208,3 +216,29 @@ def test_models_are_listed() -> None:
     assert model["name"] == "fake"
     assert model["space"] == FakeEmbedder().space.id
     assert "fake" in kindred("models").stdout
+
+
+def test_figures_stand_beside_what_chance_reaches() -> None:
+    report = Report(
+        (
+            Figure("text > image", "photos", "R@1", 0.123, 0.001, 900),
+            Figure("text > image", "photos", "R@10", 0.456, 0.01, 900),
+            Figure("text - image", "held out", "modality gap", 0.5, None, 900),
+        )
+    )
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(figures_table(report))
+    rows = [re.findall(r"[^│┃]+", line) for line in console.export_text().splitlines()]
+    cells = [[cell.strip() for cell in row] for row in rows if len(row) == 6]
+    assert cells == [
+        ["direction", "dataset", "metric", "value", "chance", "queries"],
+        ["text > image", "photos", "R@1", "0.123", "0.001", "900"],
+        ["", "photos", "R@10", "0.456", "0.010", "900"],
+        ["text - image", "held out", "modality gap", "0.500", "", "900"],
+    ]
+
+
+def test_a_missing_package_is_told_with_what_to_install() -> None:
+    expected = pytest.raises(MissingDependency, match=r"needs no_such_package.*kindred\[train\]")
+    with expected, needs("train"):
+        importlib.import_module("no_such_package")
