@@ -24,7 +24,7 @@ class RefusingGroup(TyperGroup):
         """Runs the command that was named."""
         try:
             return super().invoke(ctx)
-        except typer.Exit:
+        except (typer.Exit, BrokenPipeError):
             raise
         except _known_errors() as error:
             complain(str(error) or type(error).__name__)
