@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import MutableMapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -70,10 +69,10 @@ class Edge:
         an upload here; and a name that it makes point to this machine would be its own origin.
         """
         host, origin = headers.get("host", ""), headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and origin.partition("://")[2] != host:
             raise PermissionDenied(f"a page of {origin} may not call {host}")
         local = self._settings.host in LOOPBACK and not self._settings.allow_anonymous
-        if local and urlsplit(f"//{host}").hostname not in LOOPBACK:
+        if local and _name_of(host) not in LOOPBACK:
             raise PermissionDenied(f"a server on loopback answers to localhost, not to {host!r}")
         length = headers.get("content-length", "")
         if length.isdigit():
@@ -103,6 +102,11 @@ class Edge:
         method = f"{scope['method']} {route.path}" if route else "unknown"
         self._telemetry.answered("rest", method, str(status), seconds)
         log.info("%s %s %d %.1f ms", scope["method"], scope["path"], status, 1000 * seconds)
+
+
+def _name_of(host: str) -> str:
+    """Returns a Host header without its port and without the brackets of IPv6."""
+    return host.rpartition("]")[0].lstrip("[") if "]" in host else host.partition(":")[0]
 
 
 def _id_of(headers: Headers) -> str:

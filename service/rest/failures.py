@@ -1,5 +1,6 @@
 """Every failure in one shape, by the table of `service.errors`."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -18,9 +19,6 @@ from service.errors import (
     problem,
 )
 from service.rest.wire import json_response
-
-MOST_REASONS = 3
-"""A union of many shapes has a complaint from each; the first few say enough."""
 
 
 class ErrorFields(BaseModel):
@@ -60,15 +58,36 @@ async def _known(request: Request, error: Exception) -> Response:
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
-    reasons = [_sentence(each) for each in error.errors()[:MOST_REASONS]]
-    return failure(InvalidRequest("; ".join(reasons)))
+    reasons = [_sentence(each) for each in _telling(error.errors())]
+    return failure(InvalidRequest("; ".join(dict.fromkeys(reasons))))
+
+
+def _telling(complaints: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns the complaint of each field that got furthest.
+
+    Every alternative of a union complains; the one that was meant reads deepest before it does.
+    """
+    deepest: dict[tuple[object, ...], dict[str, Any]] = {}
+    for each in complaints:
+        field = each["loc"][:2]
+        if field not in deepest or len(each["loc"]) >= len(deepest[field]["loc"]):
+            deepest[field] = each
+    return list(deepest.values())
 
 
 def _sentence(complaint: dict[str, Any]) -> str:
-    if complaint["type"] == "json_invalid":
-        return f"the body must be JSON: {complaint['ctx']['error']}"
-    place = ".".join(str(part) for part in complaint["loc"])
+    match complaint:
+        case {"type": "json_invalid", "ctx": {"error": reason}}:
+            return f"the body must be JSON: {reason}"
+        case {"loc": ("body",), "input": bytes()}:
+            return "the body must be JSON, and say so: content-type: application/json"
+    place = ".".join(str(part) for part in complaint["loc"] if _is_of_the_client(part))
     return f"{place}: {complaint['msg']}, got {complaint.get('input')!r:.80}"
+
+
+def _is_of_the_client(part: object) -> bool:
+    """Tells a field or index from the label that pydantic puts in for an alternative."""
+    return not (isinstance(part, str) and ("[" in part or part == "str"))
 
 
 async def _foreign(request: Request, error: HTTPException) -> Response:

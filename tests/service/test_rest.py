@@ -290,7 +290,9 @@ async def test_files_are_uploaded_as_they_are(http: httpx.AsyncClient) -> None:
         (b"[]", "body: "),
         (b"{}", "body.input: Field required"),
         (b'{"input": "a", "inputs": "b"}', "body.inputs: Extra inputs"),
-        (b'{"input": [{"type": "video", "data": ""}]}', "'video'"),
+        (b'{"input": [{"type": "video", "data": ""}]}', "body.input.0: Input tag 'video'"),
+        (b'{"input": [{"type": "image"}]}', "body.input.0.image.data: Field required"),
+        (b'{"input": ["a", 7]}', "body.input.1: "),
         (b'{"input": "a", "encoding_format": "hex"}', "encoding_format"),
         (b'{"input": []}', "at least one item"),
         (b'{"input": "a", "dimensions": 0}', "dimensions must be 1 to 32, got 0"),
@@ -302,6 +304,11 @@ async def test_a_wrong_question_is_told_its_rule(
     headers = {"content-type": "application/json"}
     response = await http.post("/v1/embeddings", content=body, headers=headers)
     assert words in assert_failure(response, 400, "INVALID_ARGUMENT")
+
+
+async def test_a_body_that_does_not_say_that_it_is_json_is_told_so(http: httpx.AsyncClient) -> None:
+    response = await http.post("/v1/embeddings", content=b'{"input": "a"}')
+    assert "content-type: application/json" in assert_failure(response, 400, "INVALID_ARGUMENT")
 
 
 async def test_unknown_paths_and_methods_have_the_same_body(http: httpx.AsyncClient) -> None:
@@ -322,8 +329,11 @@ async def test_every_answer_has_a_request_id(http: httpx.AsyncClient) -> None:
 async def test_a_foreign_page_may_not_call(http: httpx.AsyncClient) -> None:
     foreign = await http.get("/v1/models", headers={"origin": "http://evil.example"})
     assert_failure(foreign, 403, "PERMISSION_DENIED")
-    rebound = await http.get("/v1/models", headers={"host": "evil.example:8000"})
-    assert_failure(rebound, 403, "PERMISSION_DENIED")
+    for host in ("evil.example:8000", "[::1", "", "localhost.evil.example"):
+        rebound = await http.get("/v1/models", headers={"host": host})
+        assert_failure(rebound, 403, "PERMISSION_DENIED")
+    for host in ("localhost:1", "[::1]:1", "127.0.0.1"):
+        assert (await http.get("/v1/models", headers={"host": host})).status_code == 200
     own = await http.get("/v1/models", headers={"origin": str(http.base_url).rstrip("/")})
     assert own.status_code == 200
     assert "access-control-allow-origin" not in own.headers
