@@ -19,12 +19,12 @@ from service.messages import (
     SearchQuery,
     StoredItem,
 )
+from service.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from service.engine import Engine
-    from service.settings import Settings
 
-MakeEngine = Callable[["Settings"], "Engine"]
+MakeEngine = Callable[[Settings], "Engine"]
 """Makes the engine of a command that works in this process."""
 
 PATIENCE_SECONDS = 600.0
@@ -63,7 +63,7 @@ class Where:
         make_engine: Makes the engine of this process.
     """
 
-    settings: "Settings"
+    settings: Settings
     server: str | None
     make_engine: MakeEngine
 
@@ -74,8 +74,6 @@ class Where:
         Raises:
             SettingsError: If a setting breaks its rule.
         """
-        from service.settings import load_settings
-
         if data and server:
             raise typer.BadParameter("give --data or --server, not both")
         settings = load_settings(data=data, request_seconds=PATIENCE_SECONDS)
@@ -108,7 +106,7 @@ def engine_maker(ctx: typer.Context) -> MakeEngine:
     return ctx.obj or _make_engine
 
 
-def _make_engine(settings: "Settings") -> "Engine":
+def _make_engine(settings: Settings) -> "Engine":
     from service.engine import Engine  # loads faiss and every codec
 
     return Engine(settings)

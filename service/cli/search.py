@@ -88,9 +88,9 @@ def _parts(
     words: Sequence[str] | None, negative: Iterable[str] | None, like: Iterable[str] | None
 ) -> list[QueryPart]:
     """Returns the parts that are not files; unquoted words are one question."""
-    wanted = [TextContent(" ".join(words))] if words else []
+    wanted = [" ".join(words)] if words else []
     return [
-        *(QueryPart(content) for content in wanted),
+        *(QueryPart(TextContent(text)) for text in wanted),
         *(QueryPart(ItemContent(name)) for name in like or ()),
         *(QueryPart(TextContent(text), NEGATIVE_WEIGHT) for text in negative or ()),
     ]
