@@ -24,7 +24,8 @@ class TextRecipe:
         full_stops: Share of texts that get a full stop.
         steps: Optimiser steps with some words held back, and then with every word.
         final_steps: Optimiser steps at the end, with every word.
-        learning_rate: Peak rate of AdamW.
+        learning_rate: Peak rate of AdamW in the first run.
+        final_rate: The same at the end.
         weight_decay: Decay of AdamW.
         ema: Decay of the weights' moving average.
         relation_weight: Weight of the contrastive term beside the cosine term.
@@ -42,9 +43,10 @@ class TextRecipe:
     batch: int = 512
     pool: int = 8
     full_stops: float = 0.15
-    steps: int = 2_800
-    final_steps: int = 1_000
+    steps: int = 2_000
+    final_steps: int = 700
     learning_rate: float = 2e-3
+    final_rate: float = 7e-4
     weight_decay: float = 0.02
     ema: float = 0.998
     relation_weight: float = 0.5
@@ -90,9 +92,11 @@ class AudioRecipe:
         layer_mix: Windows of the first part.
         layer_steps: Its optimiser steps.
         layer_rate: Its peak learning rate.
+        fit_steps: Batches that the layers' scales and offsets are fitted on.
         chain_mix: Windows of the second part.
         chain_steps: Its optimiser steps.
         chain_rate: Its peak learning rate.
+        chain_kept: First stages that it leaves as they are: large maps, and small errors.
         chain_thawed: Share of its steps in which batch normalisation still follows the batch.
         map_weight: Weight of the maps' errors, the mean over all stages.
         embedding_weight: Weight of 1 - cosine of the embeddings' square roots.
@@ -102,10 +106,12 @@ class AudioRecipe:
     layer_mix: MixRecipe = MixRecipe(seed=31, batch=128)
     layer_steps: int = 300
     layer_rate: float = 4e-3
+    fit_steps: int = 20
     chain_mix: MixRecipe = MixRecipe(seed=32, batch=64)
     chain_steps: int = 1_000
-    chain_rate: float = 3e-4
-    chain_thawed: float = 0.5
+    chain_rate: float = 2e-4
+    chain_kept: int = 5
+    chain_thawed: float = 0.0
     map_weight: float = 1.0
     embedding_weight: float = 3.0
     score_weight: float = 10.0
@@ -127,7 +133,8 @@ class SpaceRecipe:
         sound_dropout: Of the audio head's inputs and its hidden layer.
         shares: Share of a batch that each set gets, in order of precedence; others share `rest`.
         rest: Share of all sets that `shares` does not name.
-        sound_shares: As `shares`, of clips; the others share what is left.
+        sound_shares: As `shares`, of clips.
+        sound_rest: As `rest`, of clips.
         mixed: Share of pictures taught with the mean of two of their captions.
         kin: Pairs whose texts' cosine in the teacher is at least this are not negatives.
         sound_kin: The same for sounds.
@@ -156,6 +163,7 @@ class SpaceRecipe:
     )
     rest: float = 0.16
     sound_shares: tuple[tuple[str, float], ...] = (("esc50", 0.5),)
+    sound_rest: float = 0.3
     mixed: float = 0.5
     kin: float = 0.9
     sound_kin: float = 0.75
@@ -192,13 +200,20 @@ class ImageMapsRecipe:
 
 
 IMAGE_BLOCKS = ImageMapsRecipe(
-    loop=LoopRecipe(steps=1500, learning_rate=3e-3, warmup=30, ema=0.99, save_every=100),
+    loop=LoopRecipe(steps=800, learning_rate=3e-3, warmup=30, ema=0.99, save_every=100),
     view=ViewRecipe(size=128, area=(0.15, 0.7), jitter=0.3),
     part=16,
 )
+IMAGE_FILTERS = ImageMapsRecipe(
+    loop=LoopRecipe(steps=300, learning_rate=3e-3, warmup=30, ema=0.97, save_every=100, seed=1),
+    view=ViewRecipe(size=128, area=(0.15, 0.7), jitter=0.3),
+    part=16,
+    sample=32,
+)
 IMAGE_CHAIN = ImageMapsRecipe(
-    loop=LoopRecipe(steps=4000, learning_rate=3e-4, ema=0.998, save_every=100),
+    loop=LoopRecipe(steps=1700, learning_rate=3e-4, ema=0.995, save_every=100, seed=2),
     view=ViewRecipe(size=128, area=(0.15, 1.0), jitter=0.3),
+    part=16,
     hidden_weight=0.2,
     pooled_weight=0.5,
     logit_weight=0.2,
@@ -263,3 +278,42 @@ class HearRecipe:
     mixed: float = 0.5
     background: tuple[float, float] = (-20.0, -5.0)
     bands: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ImageVectorsRecipe:
+    """One stage in which the image tower learns its vectors.
+
+    Attributes:
+        loop: Steps, rates and seed.
+        view: How a picture is cut and coloured, where pixels are read.
+        part: Pictures a thread and step.
+        parts: Threads.
+        texts: Descriptions that compete for each picture.
+        own_share: Share of the picture's own description in what the descriptions' ranks are taught; the rest is
+            how the teachers rank them.
+        cosine_weight: Weight of the distance from the teachers' vector, beside 1 for the descriptions.
+        name_weight: Weight of the class names.
+        dropout: Of the head's input.
+    """
+
+    loop: LoopRecipe
+    view: ViewRecipe = ViewRecipe(area=(0.7, 1.0), jitter=0.15)
+    part: int = 16
+    parts: int = 2
+    texts: int = 512
+    own_share: float = 0.5
+    cosine_weight: float = 5.0
+    name_weight: float = 0.3
+    dropout: float = 0.0
+
+
+IMAGE_HEAD = ImageVectorsRecipe(
+    loop=LoopRecipe(steps=800, learning_rate=1e-3, weight_decay=0.1, ema=0.99, seed=3),
+    part=512,
+    parts=1,
+    dropout=0.2,
+)
+IMAGE_VECTORS = ImageVectorsRecipe(
+    loop=LoopRecipe(steps=800, learning_rate=1e-4, ema=0.99, save_every=50, seed=4),
+)

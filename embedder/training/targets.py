@@ -5,28 +5,28 @@ renamed, so that a file that exists is whole.
 """
 
 import hashlib
-import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-import PIL.Image
 import torch
 from numpy.typing import NDArray
 
-from embedder.features.image import SIZE, scaled, squash
+from embedder.features.image import scaled, squash
 from embedder.training.shards import ShardItem, read_media
-from embedder.training.teachers.image import (
-    V1_FILE,
-    V2_FILE,
-    MobileNetV1Teacher,
-    MobileNetV2Teacher,
-)
+from embedder.training.teachers.image import ImageTeachers, as_quantised
+from embedder.training.views import ViewRecipe, opened, random_crop
 
 logger = logging.getLogger(__name__)
+
+In = TypeVar("In")
+Out = TypeVar("Out")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,19 +46,6 @@ class ImageTargets:
     logits: NDArray[np.float16]
 
 
-@dataclass(frozen=True, slots=True)
-class CropRecipe:
-    """How a random view of a picture is cut.
-
-    Attributes:
-        area: Smallest and largest share of the picture's area.
-        aspect: Largest ratio of the crop's sides, either way round.
-    """
-
-    area: tuple[float, float] = (0.4, 1.0)
-    aspect: float = 4 / 3
-
-
 def cache_image_targets(
     items: Sequence[ShardItem], teachers: Path, out: Path, *, view: int = 0, seed: int = 0
 ) -> Path:
@@ -76,18 +63,26 @@ def cache_image_targets(
     """
     if out.exists():
         return out
-    v1 = MobileNetV1Teacher(teachers / V1_FILE).eval()
-    v2 = MobileNetV2Teacher(teachers / V2_FILE).eval()
-    rows: list[tuple[NDArray[np.float16], ...]] = []
-    views = _views(items, view, seed)
-    while batch := list(islice(views, 64)):
-        x = torch.from_numpy(np.stack(batch))
+    models = ImageTeachers(teachers)
+    torch.set_num_threads(1)
+
+    def outputs(batch: Sequence[NDArray[np.float32]]) -> tuple[NDArray[np.float16], ...]:
+        x = as_quantised(torch.from_numpy(np.stack(batch))).contiguous(
+            memory_format=torch.channels_last
+        )
         with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-            maps = v2(x)
-            outputs = (v1(x), maps.pooled, maps.logits)
-        rows.append(tuple(o.float().numpy().astype(np.float16) for o in outputs))
-        if len(rows) % 50 == 0:
-            logger.info("image targets, view %d: %d of %d", view, 64 * len(rows), len(items))
+            outputs = models.outputs(x)
+        return tuple(o.float().numpy().astype(np.float16) for o in outputs)
+
+    rows: list[tuple[NDArray[np.float16], ...]] = []
+    # Two threads of one core each: torch's own two threads wait for each other at every operation.
+    with ThreadPoolExecutor(2) as pool:
+        views = _views(items, view, seed)
+        batches = iter(lambda: list(islice(views, 32)), [])
+        for row in in_order(pool, outputs, batches):
+            rows.append(row)
+            if len(rows) % 100 == 0:
+                logger.info("image targets, view %d: %d of %d", view, 32 * len(rows), len(items))
     columns = [np.concatenate(column) for column in zip(*rows, strict=True)]
     keys = np.array([item.key for item in items])
     save_arrays(out, dict(zip(("keys", "v1", "v2", "logits"), (keys, *columns), strict=True)))
@@ -108,33 +103,25 @@ def save_arrays(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
     part.replace(path)
 
 
+def in_order(
+    pool: ThreadPoolExecutor, work: Callable[[In], Out], inputs: Iterable[In], depth: int = 4
+) -> Iterator[Out]:
+    """Yields work(input) for every input, in order, reading at most `depth` inputs ahead."""
+    waiting: deque[Future[Out]] = deque()
+    for item in inputs:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) >= depth:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
 def _views(items: Sequence[ShardItem], view: int, seed: int) -> Iterator[NDArray[np.float32]]:
     for item, media in zip(items, read_media(items), strict=True):
-        picture = PIL.Image.open(io.BytesIO(media)).convert("RGB")
+        picture = opened(media)
         if view == 0:
             yield scaled(squash(np.asarray(picture)))
         else:
             digest = hashlib.sha256(f"{seed}:{view}:{item.key}".encode()).digest()
             rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
-            yield scaled(random_crop(picture, SIZE, rng, CropRecipe()))
-
-
-def random_crop(
-    picture: PIL.Image.Image, size: int, rng: np.random.Generator, recipe: CropRecipe
-) -> NDArray[np.uint8]:
-    """Cuts a random part of a picture, scales it to a square and mirrors it half the time.
-
-    Returns:
-        uint8, (size, size, 3).
-    """
-    area = rng.uniform(*recipe.area)
-    stretch = np.exp(rng.uniform(-0.5, 0.5) * np.log(recipe.aspect))
-    # Shares of the width and height, not pixels: the tower sees every picture squashed to a square.
-    share = np.minimum(1.0, np.sqrt(area) * np.array([stretch, 1.0 / stretch]))
-    left, top = rng.uniform(0.0, 1.0 - share)
-    width, height = picture.size
-    box = (left * width, top * height, (left + share[0]) * width, (top + share[1]) * height)
-    view = picture.resize((size, size), PIL.Image.Resampling.BICUBIC, box=box)
-    if rng.random() < 0.5:
-        view = view.transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT)
-    return np.asarray(view)
+            yield scaled(random_crop(picture, ViewRecipe(), rng))

@@ -30,45 +30,74 @@ _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Maps:
-    """What MobileNetV2 sees on its way, in float32.
+    """What a MobileNetV2 sees on its way; every map is (n, channels, h, w).
 
     Attributes:
-        hidden: Per block, the maps of its inner convolutions before their ReLU6, each (n, channels, h, w).
-        blocks: The map at the end of the stem and of every block: entry i is what block i reads.
-        pooled: Mean of the last map after its ReLU6, (n, 1280).
-        logits: (n, 1001); class 0 is "background".
+        stem: The first convolution's map, before its ReLU6.
+        hidden: Per block, the maps of its convolutions before any activation or sum.
+        blocks: What each block reads, and at the end what the last block puts out.
+        last: The last convolution's map, before its ReLU6.
     """
 
+    stem: Tensor
     hidden: list[list[Tensor]]
     blocks: list[Tensor]
-    pooled: Tensor
-    logits: Tensor
+    last: Tensor
+
+    @property
+    def pooled(self) -> Tensor:
+        """The mean of the last map after its ReLU6, (n, 1280)."""
+        return functional.relu6(self.last).mean((2, 3))
 
 
 class FoldedConv(nn.Module):
-    """A convolution with its batch norm folded in, padded as TensorFlow's "SAME" is."""
+    """A convolution with its batch norm folded in, padded as TensorFlow's "SAME" is.
 
-    def __init__(
-        self, weight: NDArray[np.float32], bias: NDArray[np.float32], stride: int, groups: int
-    ) -> None:
+    Attributes:
+        weight: The kernel, (out, in / groups, k, k), or its coordinates where `basis` and `gain` are set.
+        bias: What comes out where the input is `center`.
+        center: A fixed point to look from: learning is quicker around the inputs' mean than around zero,
+            which a ReLU6 never centres on.
+        basis: None, or fixed coordinates of the inputs; see `embedder.training.whitening`.
+        gain: None, or a fixed factor of each output channel.
+    """
+
+    center: Tensor
+    basis: Tensor | None
+    gain: Tensor | None
+
+    def __init__(self, weight: Tensor, bias: Tensor, stride: int, groups: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.from_numpy(weight), requires_grad=False)
-        self.bias = nn.Parameter(torch.from_numpy(bias), requires_grad=False)
+        self.weight = nn.Parameter(weight)
+        self.bias = nn.Parameter(bias)
+        self.register_buffer("center", torch.zeros(weight.shape[1] * groups))
+        self.register_buffer("basis", None)
+        self.register_buffer("gain", None)
         self.stride, self.groups = stride, groups
+
+    def plain(self) -> tuple[Tensor, Tensor]:
+        """Returns the plain kernel, and the plain bias: what comes out where the input is zero."""
+        kernel: Tensor = self.weight
+        with torch.autocast("cpu", enabled=False):
+            if self.basis is not None and self.gain is not None:
+                rows = kernel.reshape(len(self.basis), -1, self.basis.shape[-1]) @ self.basis
+                kernel = rows.reshape(kernel.shape) * self.gain[:, None, None, None]
+            mass = kernel.sum((2, 3))
+            lift = mass[:, 0] * self.center if self.groups > 1 else mass @ self.center
+        return kernel, self.bias - lift
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the map before any activation."""
-        kernel = self.weight.shape[-1]
-        if self.stride == 1:
-            return functional.conv2d(
-                x, self.weight, self.bias, padding=kernel // 2, groups=self.groups
-            )
-        x = functional.pad(
-            x,
-            same_padding(x.shape[3], kernel, self.stride)
-            + same_padding(x.shape[2], kernel, self.stride),
-        )
-        return functional.conv2d(x, self.weight, self.bias, self.stride, groups=self.groups)
+        (kernel, bias), size = self.plain(), self.weight.shape[-1]
+        if self.stride == 1 or (self.groups > 1 and self.training):
+            y = functional.conv2d(x, kernel, bias, padding=size // 2, groups=self.groups)
+            # Every second place of stride 1 is what "SAME" at stride 2 keeps; oneDNN's gradient of a
+            # strided depthwise convolution takes three times as long as this detour.
+            first = [(side + 1) % self.stride for side in x.shape[2:]]
+            return y if self.stride == 1 else y[:, :, first[0] :: 2, first[1] :: 2]
+        sides = (same_padding(side, size, self.stride) for side in (x.shape[3], x.shape[2]))
+        x = functional.pad(x, [side for pair in sides for side in pair])
+        return functional.conv2d(x, kernel, bias, self.stride, groups=self.groups)
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -77,54 +106,87 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-class MobileNetV1Teacher(nn.Module):
+class MobileNetV1(nn.Module):
     """MobileNetV1 up to its pooled feature."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, convolutions: Sequence[FoldedConv]) -> None:
         super().__init__()
-        self.convolutions = nn.ModuleList(read_convolutions(file))
+        self.convolutions = nn.ModuleList(convolutions)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns pooled features (n, 1024) of images (n, 3, h, w) in [-1, 1]."""
-        x = as_quantised(x)
+        """Returns pooled features (n, 1024) of images (n, 3, h, w)."""
         for convolution in self.convolutions:
             x = functional.relu6(convolution(x))
         return x.mean((2, 3))
 
 
-class MobileNetV2Teacher(nn.Module):
-    """MobileNetV2 with every map readable."""
+class MobileNetV2(nn.Module):
+    """MobileNetV2 with every map readable: the teacher, and the form in which the student's trunk learns."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, convolutions: Sequence[FoldedConv]) -> None:
         super().__init__()
-        stem, *body, last, classifier = read_convolutions(file)
-        self.stem, self.last, self.classifier = stem, last, classifier
+        stem, *body, last = convolutions
+        self.stem, self.last = stem, last
         # The first block has no expansion: two convolutions; the sixteen others have three.
         groups = [body[:2]] + [body[i : i + 3] for i in range(2, len(body), 3)]
         self.blocks = nn.ModuleList(nn.ModuleList(group) for group in groups)
 
-    def forward(self, x: Tensor) -> Maps:
-        """Returns the maps of images (n, 3, h, w) in [-1, 1]."""
-        x = functional.relu6(self.stem(as_quantised(x)))
-        blocks, hidden = [x], []
+    def forward(self, x: Tensor, read: Maps | None = None) -> Maps:
+        """Returns the maps of images (n, 3, h, w).
+
+        Args:
+            x: The images.
+            read: If given, every block reads this network's map at its place instead of the one before it, so
+                that all blocks can learn at once and no error is passed on.
+        """
+        stem = self.stem(x)
+        blocks, hidden = [functional.relu6(stem)], []
+        for i, block in enumerate(self.blocks):
+            output, maps = run_block(block, read.blocks[i] if read else blocks[-1])  # type: ignore[arg-type]
+            blocks.append(output)
+            hidden.append(maps)
+        return Maps(stem, hidden, blocks, self.last(read.blocks[-1] if read else blocks[-1]))
+
+    def convolutions(self) -> list[FoldedConv]:
+        """Returns every convolution in the order of the data."""
+        inner = [convolution for block in self.blocks for convolution in block]  # type: ignore[attr-defined]
+        return [self.stem, *inner, self.last]
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """Returns the pooled feature (n, 1280) alone, without holding on to the maps."""
+        x = functional.relu6(self.stem(x))
         for block in self.blocks:
-            x, inner = run_block(list(block), x)  # type: ignore[call-overload]
-            blocks.append(x)
-            hidden.append(inner)
-        pooled = functional.relu6(self.last(x)).mean((2, 3))
-        logits = self.classifier(pooled[:, :, None, None])[:, :, 0, 0]
-        return Maps(hidden, blocks, pooled, logits)
+            x = run_block(block, x)[0]  # type: ignore[arg-type]
+        return functional.relu6(self.last(x)).mean((2, 3))
 
 
-def run_block(block: Sequence[nn.Module], x: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Runs an inverted residual block; returns its output and its hidden maps before their ReLU6."""
-    *inner, project = block
-    hidden, y = [], x
-    for convolution in inner:
-        hidden.append(convolution(y))
-        y = functional.relu6(hidden[-1])
-    y = project(y)
-    return (y + x if y.shape == x.shape else y), hidden
+class ImageTeachers(nn.Module):
+    """Both teachers, frozen. Their images are scaled by `as_quantised`."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.v1 = MobileNetV1(read_convolutions(folder / V1_FILE))
+        *convolutions, self.classifier = read_convolutions(folder / V2_FILE)
+        self.v2 = MobileNetV2(convolutions)
+        self.requires_grad_(False).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def outputs(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns MobileNetV1's pooled feature, MobileNetV2's, and its logits: (n, 1024), (n, 1280), (n, 1001)."""
+        pooled = self.v2.pooled(x)
+        return self.v1(x), pooled, self.logits(pooled)
+
+    def logits(self, pooled: Tensor) -> Tensor:
+        """Returns MobileNetV2's logits (n, 1001) of its pooled features; class 0 is "background"."""
+        logits: Tensor = self.classifier(pooled[:, :, None, None])[:, :, 0, 0]
+        return logits
+
+
+def run_block(block: nn.ModuleList, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Runs an inverted residual block; returns its output and the map of each of its convolutions."""
+    maps: list[Tensor] = []
+    for convolution in block:
+        maps.append(convolution(functional.relu6(maps[-1]) if maps else x))
+    return (maps[-1] + x if maps[-1].shape == x.shape else maps[-1]), maps
 
 
 def as_quantised(x: Tensor) -> Tensor:
@@ -166,8 +228,8 @@ def _convolution(
     height_in = int(tensors[source]["shape"][1])
     height_out = int(tensors[int(operation["outputs"][0])]["shape"][1])
     return FoldedConv(
-        np.ascontiguousarray(weight),
-        _dequantised(interpreter, tensors[bias]),
+        torch.from_numpy(np.ascontiguousarray(weight)),
+        torch.from_numpy(_dequantised(interpreter, tensors[bias])),
         stride=-(-height_in // height_out),
         groups=weight.shape[0] if depthwise else 1,
     )

@@ -1,0 +1,181 @@
+"""Teaching the image tower its vectors: into the teachers' joint space, whose texts stand still.
+
+Three lessons at once: be where the teachers' image head puts the picture; rank descriptions as it does, the
+picture's own first; and name the classes that the teacher names.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import islice
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from embedder.features.image import scaled, squash
+from embedder.models.image_tower import ImageShape, ImageTower
+from embedder.training.image_maps import unfold
+from embedder.training.lessons import Lessons
+from embedder.training.loop import Losses, Parts
+from embedder.training.recipe import ImageVectorsRecipe
+from embedder.training.shards import ShardItem, read_media
+from embedder.training.space import DIM, TeacherSpace
+from embedder.training.targets import in_order
+from embedder.training.teachers.image import MobileNetV2
+from embedder.training.views import opened
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guide:
+    """What n pictures are taught; m descriptions compete for each.
+
+    Attributes:
+        x: What the model reads of each picture: pooled features, or pixels.
+        targets: The teachers' unit vectors, (n, dim).
+        texts: Unit vectors of descriptions, (m, dim).
+        own: Which description is the picture's own, (n,).
+        allowed: Which descriptions compete, (n, m).
+        probabilities: The teacher's class probabilities, (n, 1000).
+    """
+
+    x: Tensor
+    targets: Tensor
+    texts: Tensor
+    own: Tensor
+    allowed: Tensor
+    probabilities: Tensor
+
+    def parts(self, size: int) -> "Parts[Guide]":
+        """Splits the pictures; every part keeps all the descriptions."""
+        rows = [slice(i, i + size) for i in range(0, len(self.x), size)]
+        return Parts(
+            Guide(
+                self.x[r], self.targets[r], self.texts, self.own[r], self.allowed[r],
+                self.probabilities[r],
+            )
+            for r in rows
+        )  # fmt: skip
+
+
+class VectorLesson:
+    """Draws pictures with what they are taught, and says how far their vectors are from it.
+
+    Args:
+        space: The teachers' joint space, frozen.
+        lessons: The training pictures with the teachers' features.
+        names: The text teacher's vectors of the image teacher's class names, (1000, 384).
+        recipe: The numbers.
+    """
+
+    def __init__(
+        self, space: TeacherSpace, lessons: Lessons, names: Tensor, recipe: ImageVectorsRecipe
+    ) -> None:
+        self.space, self.lessons, self.recipe = space, lessons, recipe
+        self.names = space.text_map(names)
+        self.scale, self.name_scale = space.logit_scale.exp(), space.name_scale.exp()
+
+    @torch.no_grad()
+    def draw(self, step: int, read: Callable[[NDArray[np.int64]], Tensor]) -> Guide:
+        """Returns a step's guide; `read` gives the model's input for the rows of the pictures drawn."""
+        recipe = self.recipe
+        count = recipe.part * recipe.parts
+        random = np.random.default_rng([recipe.loop.seed, step])
+        batch = self.lessons.batch(random, max(count, recipe.texts))
+        features = batch.features[:count]
+        return Guide(
+            x=read(batch.chosen[:count].numpy()),
+            targets=self.space.image_head(features),
+            texts=self.space.text_map(batch.described),
+            own=torch.arange(count),
+            allowed=(batch.negatives | torch.eye(len(batch.negatives), dtype=torch.bool))[:count],
+            probabilities=features[:, -1000:].softmax(dim=1),
+        )
+
+    def loss(self, model: nn.Module, guide: Guide, _step: int) -> Losses:
+        """Returns the weighted sum of the three lessons, and each of them."""
+        recipe = self.recipe
+        vectors = functional.normalize(model(guide.x).float(), dim=1)
+        cosine = (vectors * guide.targets).sum(1).mean()
+        logits, ranks = (
+            (self.scale * v @ guide.texts.T).masked_fill(~guide.allowed, -1e4)
+            for v in (vectors, guide.targets)
+        )
+        own = functional.one_hot(guide.own, len(guide.texts))
+        order = recipe.own_share * own + (1.0 - recipe.own_share) * ranks.softmax(1)
+        texts = functional.cross_entropy(logits, order)
+        named = self.name_scale * vectors @ self.names.T
+        names = functional.cross_entropy(named, guide.probabilities)
+        loss = recipe.cosine_weight * (1.0 - cosine) + texts + recipe.name_weight * names
+        return {"loss": loss, "cosine": cosine, "texts": texts, "names": names}
+
+
+class StandardisedHead(nn.Module):
+    """The tower's head in training: features standardised and thinned out before it."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, head: nn.Module, features: Tensor, dropout: float) -> None:
+        super().__init__()
+        self.head, self.dropout = head, dropout
+        self.register_buffer("mean", features.mean(0))
+        self.register_buffer("deviation", features.std(0) + 0.1 * features.std())
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Returns vectors of pooled features (n, 1280)."""
+        standard = (features - self.mean) / self.deviation
+        vectors: Tensor = self.head(functional.dropout(standard, self.dropout, self.training))
+        return vectors
+
+    @torch.no_grad()
+    def merged(self) -> nn.Module:
+        """Returns the head alone, the standardisation made part of its first layer."""
+        head = deepcopy(self.head)
+        first = cast("nn.Linear", head.get_submodule("mlp.fc1"))
+        first.weight.div_(self.deviation)
+        first.bias.sub_(first.weight @ self.mean)
+        return head
+
+
+class FoldedTower(nn.Module):
+    """The tower in the form in which its trunk learns."""
+
+    def __init__(self, trunk: MobileNetV2, head: nn.Module) -> None:
+        super().__init__()
+        self.trunk, self.head = trunk, head
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns vectors (n, dim) of pictures (n, 3, 224, 224); the trunk runs in bfloat16."""
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            pooled = self.trunk.pooled(x)
+        vectors: Tensor = self.head(pooled.float())
+        return vectors
+
+    def unfolded(self) -> nn.Module:
+        """Returns the tower as it ships."""
+        tower = ImageTower(ImageShape(DIM))
+        unfold(self.trunk, tower.trunk)
+        tower.head.load_state_dict(self.head.state_dict())
+        return tower
+
+
+@torch.inference_mode()
+def pooled_features(trunk: MobileNetV2, items: Sequence[ShardItem]) -> Tensor:
+    """Returns the pooled features (n, 1280) of whole pictures, float32."""
+    trunk.eval()
+
+    def pooled(files: Sequence[bytes]) -> Tensor:
+        pixels = [scaled(squash(np.asarray(opened(file)))) for file in files]
+        x = torch.from_numpy(np.stack(pixels)).contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+            return trunk.pooled(x).float()
+
+    files = read_media(items)
+    batches = iter(lambda: list(islice(files, 32)), [])
+    with ThreadPoolExecutor(2) as pool:
+        return torch.cat(list(in_order(pool, pooled, batches)))
