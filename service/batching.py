@@ -39,6 +39,9 @@ BATCH_COST: Mapping[Modality, int] = {
 }
 """Most work in one forward pass, in the unit of `Prepared.cost`: it bounds memory and time."""
 
+READY_BYTES = 256 * 1024 * 1024
+"""Once so much is prepared, decoding waits for forward passes: small files make large arrays."""
+
 T = TypeVar("T")
 
 
@@ -91,8 +94,12 @@ class Batcher:
         self._telemetry = telemetry
         self._decoders = ThreadPoolExecutor(settings.decode_threads, "decode")
         self._forward = ThreadPoolExecutor(1, "forward")
+        self._decoding = asyncio.Semaphore(2 * settings.decode_threads)
         self._ready: deque[_Job] = deque()
         self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._ready_bytes = 0
         self._admitted = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -159,14 +166,22 @@ class Batcher:
         self._telemetry.queue_items.labels(self._embedder.name).set(total)
 
     async def _embed_one(self, load: Load) -> Encoded | BaseException:
-        prepared = await _settled(self._decoders, self._prepare, load)
+        async with self._decoding:
+            await self._room.wait()
+            prepared = await _settled(self._decoders, self._prepare, load)
         if isinstance(prepared, BaseException):
             return prepared
         item, seconds = prepared
         answer: asyncio.Future[Encoded | BaseException] = asyncio.get_running_loop().create_future()
         self._ready.append(_Job(item, answer, seconds, time.perf_counter()))
         self._wake.set()
+        self._count_ready(self._ready_bytes + item.array.nbytes)
         return await answer
+
+    def _count_ready(self, size: int) -> None:
+        """Lets decoding go on while what is ready fits the memory meant for it."""
+        self._ready_bytes = size
+        (self._room.set if size < READY_BYTES else self._room.clear)()
 
     def _prepare(self, load: Load) -> tuple[Prepared, float]:
         began = time.perf_counter()
@@ -198,6 +213,7 @@ class Batcher:
             else:
                 rest.append(job)
         self._ready = rest
+        self._count_ready(sum(job.prepared.array.nbytes for job in rest))
         return batch
 
     async def _run(self, jobs: Sequence[_Job]) -> None:

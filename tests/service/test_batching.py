@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from embedder.base import Prepared, Vectors
 from embedder.errors import EncodingFailed, InvalidMedia, UndecodableMedia
 from embedder.media import Media, Modality, Text
+from service import batching
 from service.batching import BATCH_COST, Batcher, Encoded, Load
 from service.errors import DeadlineExceeded, Overloaded
 from service.settings import Settings
@@ -165,6 +167,26 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_return() -> None:
         model.gate.set()
         await waiting
         assert len(await batches.embed(words("d", "e"))) == 2
+
+
+async def test_decoding_waits_while_much_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Watched()
+    model.gate.clear()
+    monkeypatch.setattr(batching, "READY_BYTES", 6 * model.prepare(Text("a")).array.nbytes)
+    decoded: list[int] = []
+
+    def decode(i: int) -> Media:
+        decoded.append(i)
+        return Text(f"word{i}")
+
+    async with batcher(model, decode_threads=1) as batches:
+        request = asyncio.create_task(batches.embed([partial(decode, i) for i in range(100)]))
+        await until(lambda: batches.ready_items >= 6)
+        assert len(decoded) <= 10
+        model.gate.set()
+        outcomes = await request
+    assert decoded == list(range(100))
+    assert all(isinstance(outcome, Encoded) for outcome in outcomes)
 
 
 async def test_a_deadline_drops_what_has_not_begun() -> None:
