@@ -1,10 +1,10 @@
 // The server's REST interface, as far as the page needs it.
 
-/** A failure in words for people: the server's own message where there is one. */
+/** A failure in words for people: the server's own, with the place of the item it is about. */
 export class Failure extends Error {
-  constructor(message, reason) {
+  constructor(message, index) {
     super(message);
-    this.reason = reason;
+    this.index = index;
   }
 }
 
@@ -14,12 +14,12 @@ async function answered(request) {
     response = await request;
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Failure("The server does not answer. Is it still running?", "UNAVAILABLE");
+    throw new Failure("The server does not answer. Is it still running?");
   }
   if (response.ok) return response;
   const body = await response.json().catch(() => ({}));
-  const { message = response.statusText, reason = `HTTP ${response.status}` } = body.error ?? {};
-  throw new Failure(message, reason);
+  const { message = response.statusText, details } = body.error ?? {};
+  throw new Failure(message, details?.index);
 }
 
 const json = async (request) => (await answered(request)).json();

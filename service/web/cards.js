@@ -65,6 +65,7 @@ function soundOf(collection, item) {
   const sound = made("div", { className: "sound" });
   const player = made("audio", { controls: true, preload: "none", src: contentUrl(collection, item.id) });
   player.setAttribute("aria-label", nameOf(item));
+  player.setAttribute("controlslist", "nodownload noplaybackrate"); // what remains has room for the time line
   player.addEventListener("play", () => pauseOthers(player));
   sound.append(bars(new Array(BARS).fill(0)), player);
   whenSeen(sound, () => showSound(sound, player, collection, item.id));

@@ -92,7 +92,13 @@ function complain(error) {
   const box = $("alert");
   box.hidden = !error;
   box.replaceChildren();
-  if (error) box.append(made("b", { textContent: "That did not work" }), error.message);
+  if (error) box.append(made("b", { textContent: culprit(error) }), error.message.replace(/^item \d+: /, ""));
+}
+
+/** What an error is about: the words or the file that it names by its place in the query. */
+function culprit({ index }) {
+  const labels = [...(words.value.trim() ? ["The words"] : []), ...parts.map(({ label }) => label)];
+  return labels[index] ?? "That did not work";
 }
 
 // --- Parts of the query -------------------------------------------------------------------------

