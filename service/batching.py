@@ -35,7 +35,7 @@ Load = Callable[[], Media]
 BATCH_COST: Mapping[Modality, int] = {
     Modality.TEXT: 4096,
     Modality.IMAGE: 32,
-    Modality.AUDIO: 1024,
+    Modality.AUDIO: 320,
 }
 """Most work in one forward pass, in the unit of `Prepared.cost`: it bounds memory and time."""
 
