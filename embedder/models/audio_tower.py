@@ -12,6 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+EPSILON = 1e-8
+"""Batch normalisation's: some of the maps before a rectifier have a variance near 1e-5."""
+
 ROOT_OFFSET = 1e-4
 """Added before a square root, so that its gradient stays finite at zero."""
 
@@ -38,6 +41,7 @@ class AudioTower(nn.Module):
 
     def __init__(self, shape: AudioShape) -> None:
         super().__init__()
+        self.shape = shape
         self.stages = make_stages(shape)
         self.head = make_head(shape)
 
@@ -132,4 +136,4 @@ def _unit(inputs: int, outputs: int, kernel: int, stride: int, *, norm: bool) ->
     groups = inputs if kernel == 3 else 1
     padding = kernel // 2 if stride == 1 else 0
     conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=not norm)
-    return ConvUnit(conv, nn.BatchNorm2d(outputs, eps=1e-4) if norm else nn.Identity())
+    return ConvUnit(conv, nn.BatchNorm2d(outputs, eps=EPSILON) if norm else nn.Identity())

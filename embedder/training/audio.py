@@ -5,54 +5,27 @@ pass, to answer the teacher's map before it with the teacher's map after it. The
 one chain, with a loss at every stage, on the embedding and on the class scores.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from embedder.models.audio_tower import ROOT_OFFSET, AudioShape, ConvUnit, make_stages, pooled
+from embedder.models.audio_tower import (
+    EPSILON,
+    ROOT_OFFSET,
+    AudioShape,
+    ConvUnit,
+    make_stages,
+    pooled,
+)
 from embedder.training.loop import LoopRecipe, Losses, train
 from embedder.training.recipe import AudioRecipe
 from embedder.training.teachers.sound import SoundTeacher
 from embedder.training.windows import WindowSampler
 
 _OVER_POSITIONS = (0, 2, 3)
-
-
-class LayerStudy(nn.Module):
-    """The student's layers, and how the teacher's maps before each rectifier are spread.
-
-    A layer's scale and offset are not learnt but measured on the teacher's maps. What is left to
-    learn is a correlation, channel by channel: no minimum lies behind a rectifier.
-    """
-
-    def __init__(self, stages: nn.ModuleList) -> None:
-        super().__init__()
-        self.stages = stages
-        for index, unit in enumerate(units(stages)):
-            unit.norm.requires_grad_(False)
-            if unit.conv.groups > 1:
-                # Normalisation takes the scale out, so a smaller start is a higher learning rate.
-                unit.conv.weight.data.mul_(0.2)
-            self.register_buffer(f"mean_{index}", torch.zeros(unit.conv.out_channels))
-            self.register_buffer(f"variance_{index}", torch.ones(unit.conv.out_channels))
-
-    def observe(self, index: int, mean: Tensor, variance: Tensor, step: int) -> None:
-        """Follows the teacher's statistics of one layer, equally over the first hundred steps."""
-        share = max(0.01, 1.0 / (step + 1))
-        self.get_buffer(f"mean_{index}").lerp_(mean, share)
-        self.get_buffer(f"variance_{index}").lerp_(variance, share)
-
-    def calibrated(self) -> nn.ModuleList:
-        """Returns the layers with the teacher's scales and offsets, ready to be chained."""
-        for index, unit in enumerate(units(self.stages)):
-            assert isinstance(unit.norm, nn.BatchNorm2d)
-            unit.norm.weight.data.copy_(self.get_buffer(f"variance_{index}").sqrt())
-            unit.norm.bias.data.copy_(self.get_buffer(f"mean_{index}"))
-            unit.norm.requires_grad_(True)
-        return self.stages
 
 
 def units(stages: nn.Module) -> Iterator[ConvUnit]:
@@ -63,39 +36,97 @@ def units(stages: nn.Module) -> Iterator[ConvUnit]:
 def teach_layers(
     teacher: SoundTeacher, windows: WindowSampler, recipe: AudioRecipe, folder: Path
 ) -> nn.ModuleList:
-    """Returns stages, each layer of which maps the teacher's input to the teacher's output."""
-    study = LayerStudy(make_stages(AudioShape(), norm=True))
-    study.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    """Returns stages, each layer of which maps the teacher's input to the teacher's output.
 
-    def loss(model: nn.Module, batch: Tensor, step: int) -> Losses:
-        assert isinstance(model, LayerStudy)
-        return _layer_losses(model, teacher, batch, step)
+    A layer learns a correlation, channel by channel, so no minimum lies behind a rectifier; scale and
+    offset are fitted at the end.
+    """
+    stages = make_stages(AudioShape(), norm=True)
+    stages.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for unit in units(stages):
+        unit.norm.requires_grad_(False)
+        if unit.conv.groups > 1:
+            # Normalisation takes the scale out, so a smaller start is a higher learning rate.
+            unit.conv.weight.data.mul_(0.2)
+
+    def loss(model: nn.Module, batch: Tensor, _step: int) -> Losses:
+        pairs = _answers(model, teacher, batch)
+        losses = [
+            1.0 - (unit.linear(maps) * _standardised(answer)).mean() for unit, maps, answer in pairs
+        ]
+        total = torch.stack(losses)
+        return {"loss": total.sum(), "mean": total.mean(), "worst": total.max()}
 
     numbers = LoopRecipe(
         steps=recipe.layer_steps, learning_rate=recipe.layer_rate, weight_decay=0.0, warmup=50,
         gradient_norm=1e9, ema=0.0, seed=recipe.layer_mix.seed,
     )  # fmt: skip
-    train(study, windows, loss, numbers, folder)
-    return study.calibrated()
+    train(stages, windows, loss, numbers, folder)
+    batches = [windows(recipe.layer_steps + i) for i in range(recipe.fit_steps)]
+    teach_stem(stages, teacher, batches[0])
+    fit_norms(stages, teacher, batches)
+    return stages
 
 
-def _layer_losses(study: LayerStudy, teacher: SoundTeacher, patches: Tensor, step: int) -> Losses:
-    """Returns one minus the correlation with the teacher's maps, summed over the layers."""
+def teach_stem(stages: nn.ModuleList, teacher: SoundTeacher, patches: Tensor) -> None:
+    """Finishes the first layer by a quasi-Newton method.
+
+    It reads a smooth spectrogram, whose neighbouring cells are so alike that plain gradients crawl: they
+    leave an error of 4 % there, which every later layer would inherit.
+    """
+    stem, maps = next(units(stages)), patches[:, None]
+    with torch.no_grad():
+        answer = _standardised(next(units(teacher.stages)).linear(maps))
+    optimiser = torch.optim.LBFGS(
+        stem.conv.parameters(), max_iter=150, history_size=30, tolerance_change=1e-9,
+        line_search_fn="strong_wolfe",
+    )  # fmt: skip
+
+    def error() -> Tensor:
+        optimiser.zero_grad()
+        loss = (1.0 - (stem.linear(maps) * answer).mean(_OVER_POSITIONS)).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    stem.train()
+    optimiser.step(error)  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def fit_norms(stages: nn.ModuleList, teacher: SoundTeacher, batches: Sequence[Tensor]) -> None:
+    """Sets each layer's normalisation so that the layer predicts the teacher's with least squares."""
+    sums = [torch.zeros(5, unit.conv.out_channels, dtype=torch.float64) for unit in units(stages)]
+    for batch in batches:
+        for total, (unit, maps, answer) in zip(sums, _answers(stages, teacher, batch), strict=True):
+            x, y = unit.convolved(maps).double(), answer.double()
+            moments = (torch.ones_like(x), x, y, x * x, x * y)
+            total += torch.stack([m.sum(_OVER_POSITIONS) for m in moments])
+    for total, unit in zip(sums, units(stages), strict=True):
+        x, y, xx, xy = total[1:] / total[0]
+        variance = xx - x * x
+        norm = unit.norm
+        assert isinstance(norm, nn.BatchNorm2d)
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        norm.running_mean.copy_(x)
+        norm.running_var.copy_(variance)
+        norm.weight.copy_((xy - x * y) / (variance + norm.eps).sqrt())
+        norm.bias.copy_(y)
+        norm.requires_grad_(True)
+
+
+def _answers(
+    stages: nn.Module, teacher: SoundTeacher, patches: Tensor
+) -> Iterator[tuple[ConvUnit, Tensor, Tensor]]:
+    """Yields each layer, the teacher's map before it, and the teacher's before its rectifier."""
     maps = patches[:, None].contiguous(memory_format=torch.channels_last)
-    losses = []
-    pairs = zip(units(study.stages), units(teacher.stages), strict=True)
-    for index, (student, taught) in enumerate(pairs):
+    for unit, taught in zip(units(stages), units(teacher.stages), strict=True):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             with torch.no_grad():
                 answer = taught.linear(maps)
             some = slice(None, None, _stride(answer))
-            answer_z, mean, variance = _standardised(answer[some])
-            study.observe(index, mean, variance, step)
-            product = student.linear(maps[some]) * answer_z
-        losses.append(1.0 - product.float().mean())
+            yield unit, maps[some], answer[some]
         maps = functional.relu(answer)
-    total = torch.stack(losses)
-    return {"loss": total.sum(), "mean": total.mean(), "worst": total.max()}
 
 
 def _stride(maps: Tensor) -> int:
@@ -104,12 +135,11 @@ def _stride(maps: Tensor) -> int:
 
 
 @torch.no_grad()
-def _standardised(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns maps of mean 0 and variance 1 in every channel, the means and the variances."""
+def _standardised(maps: Tensor) -> Tensor:
+    """Returns maps of mean 0 and variance 1 in every channel."""
     variance, mean = torch.var_mean(maps.float(), _OVER_POSITIONS, unbiased=False)
-    scale = (variance + 1e-8).rsqrt()
-    z = (maps - mean[:, None, None]) * scale[:, None, None]
-    return z.to(maps.dtype), mean, variance
+    scale = (variance + EPSILON).rsqrt()
+    return ((maps - mean[:, None, None]) * scale[:, None, None]).to(maps.dtype)
 
 
 def teach_chain(
@@ -149,7 +179,9 @@ def _chain_losses(
     with torch.autocast("cpu", dtype=torch.bfloat16):
         with torch.no_grad():
             taught = teacher(patches)
-        for stage, answer in zip(stages, taught.maps, strict=True):
+            for stage in stages[: recipe.chain_kept]:
+                maps = stage.eval()(maps)
+        for stage, answer in list(zip(stages, taught.maps, strict=True))[recipe.chain_kept :]:
             maps = stage(maps)
             errors.append(map_error(maps.float(), answer.float()))
     embedding, answer = pooled(maps.float()), taught.embedding.float()

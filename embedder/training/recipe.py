@@ -183,6 +183,7 @@ class ImageMapsRecipe:
         view: How a training picture is cut and coloured; teacher and student see the same view.
         part: Views a thread and step.
         parts: Threads.
+        inside: Whether convolutions inside a block read the teacher's maps, as blocks do.
         hidden_weight: Weight of the maps inside a block, beside 1 for the maps at block ends.
         pooled_weight: Weight of the pooled feature's error; it counts in the chain only.
         logit_weight: Weight of the divergence from the teacher's class probabilities, likewise.
@@ -193,6 +194,7 @@ class ImageMapsRecipe:
     view: ViewRecipe
     part: int = 32
     parts: int = 2
+    inside: bool = False
     hidden_weight: float = 0.5
     pooled_weight: float = 0.0
     logit_weight: float = 0.0
@@ -205,13 +207,14 @@ IMAGE_BLOCKS = ImageMapsRecipe(
     part=16,
 )
 IMAGE_FILTERS = ImageMapsRecipe(
-    loop=LoopRecipe(steps=300, learning_rate=3e-3, warmup=30, ema=0.97, save_every=100, seed=1),
+    loop=LoopRecipe(steps=450, learning_rate=3e-3, warmup=30, ema=0.97, save_every=50, seed=1),
     view=ViewRecipe(size=128, area=(0.15, 0.7), jitter=0.3),
     part=16,
+    inside=True,
     sample=32,
 )
 IMAGE_CHAIN = ImageMapsRecipe(
-    loop=LoopRecipe(steps=1700, learning_rate=3e-4, ema=0.995, save_every=100, seed=2),
+    loop=LoopRecipe(steps=1500, learning_rate=3e-4, ema=0.995, save_every=100, seed=2),
     view=ViewRecipe(size=128, area=(0.15, 1.0), jitter=0.3),
     part=16,
     hidden_weight=0.2,

@@ -52,12 +52,16 @@ class Spectrograms:
         begin, end = self.starts[index : index + 2]
         return self.frames[begin:end].astype(np.float32)
 
+    def only(self, keep: NDArray[np.bool_]) -> "Spectrograms":
+        """Returns the clips that are to be kept."""
+        clips = [self.frames[self.starts[i] : self.starts[i + 1]] for i in np.flatnonzero(keep)]
+        return _joined(self.keys[keep], clips)
+
 
 def read_spectrograms(items: Sequence[ShardItem]) -> Spectrograms:
     """Decodes the clips and returns their log-mels, at least one patch long each."""
     clips = [log_mel(looped(samples)).astype(np.float16) for samples in _samples(items)]
-    starts = np.cumsum([0, *map(len, clips)])
-    return Spectrograms(np.array([item.key for item in items]), np.concatenate(clips), starts)
+    return _joined(np.array([item.key for item in items]), clips)
 
 
 @torch.inference_mode()
@@ -90,6 +94,11 @@ def cached_sound_targets(
         np.savez(path, keys=made.keys, mean=made.mean, max=made.max, scores=made.scores)
     with np.load(path) as file:
         return SoundTargets(file["keys"], file["mean"], file["max"], file["scores"])
+
+
+def _joined(keys: NDArray[np.str_], clips: Sequence[NDArray[np.float16]]) -> Spectrograms:
+    starts = np.cumsum([0, *map(len, clips)])
+    return Spectrograms(keys, np.concatenate(clips), starts)
 
 
 def _samples(items: Sequence[ShardItem]) -> Iterator[NDArray[np.float32]]:

@@ -45,7 +45,7 @@ class WindowSampler:
             mel[i] = shifted(mel[i], int(rng.integers(-recipe.bands, recipe.bands + 1)))
         back = rng.random(len(mel)) < recipe.reversed
         mel[back] = mel[back, ::-1]
-        return torch.from_numpy(np.log(mel + np.float32(LOG_OFFSET)))
+        return torch.from_numpy(logarithms(mel))
 
     def _mixed(self, rng: np.random.Generator) -> Array:
         """Returns mel magnitudes; in some windows a second sound adds its power to the first."""
@@ -63,18 +63,32 @@ class WindowSampler:
         clips = np.searchsorted(share, rng.random(count) * share[-1], side="right")
         offsets = rng.integers(0, self.lengths[clips] - PATCH_FRAMES + 1)
         rows = (self.starts[clips] + offsets)[:, None] + np.arange(PATCH_FRAMES)
-        mel: Array = np.exp(self.frames[rows].astype(np.float32)) - np.float32(LOG_OFFSET)
-        return mel.clip(min=0.0)
+        return magnitudes(self.frames[rows].astype(np.float32))
 
     def _gain(self, rng: np.random.Generator) -> Array:
         """Returns a gain for every window and, in some windows, every band: a smooth equaliser."""
         recipe = self.recipe
         level = rng.normal(recipe.level, recipe.level_spread, (recipe.batch, 1))
-        pitch = np.linspace(-1.0, 1.0, MEL_BANDS)
-        curves = np.stack([pitch, pitch**2 - 1 / 3, np.sin(np.pi * pitch)])
-        colour = rng.normal(0.0, recipe.colour_spread, (recipe.batch, 3)) @ curves
+        colour = equaliser(rng, recipe.colour_spread, recipe.batch)
         coloured = rng.random((recipe.batch, 1)) < recipe.coloured
         return decibels(level + coloured * colour)[:, None, :]
+
+
+def magnitudes(log_mel: Array) -> Array:
+    """Undoes the logarithm of a log-mel."""
+    return np.maximum(np.exp(log_mel) - np.float32(LOG_OFFSET), np.float32(0.0))
+
+
+def logarithms(mel: Array) -> Array:
+    """Returns the log-mel of mel magnitudes."""
+    return np.log(mel + np.float32(LOG_OFFSET))
+
+
+def equaliser(rng: np.random.Generator, spread: float, count: int) -> NDArray[np.float64]:
+    """Draws smooth gains over the bands, in dB, (count, 64): a slope, a bow and a wave."""
+    pitch = np.linspace(-1.0, 1.0, MEL_BANDS)
+    curves = np.stack([pitch, pitch**2 - 1 / 3, np.sin(np.pi * pitch)])
+    return rng.normal(0.0, spread, (count, 3)) @ curves
 
 
 def decibels(level: NDArray[np.float64]) -> Array:

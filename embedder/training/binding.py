@@ -1,0 +1,232 @@
+"""Binds sounds to a frozen space of texts and pictures, as ImageBind does (arXiv:2305.05665).
+
+Only the head of the audio tower is trained, on features of a body that has learnt to hear. Its vectors are
+drawn to the texts of their labels, to the texts of the sound teacher's classes as that teacher scores them,
+and to pictures of what makes the sound.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from embedder.models.audio_tower import AudioShape, make_head
+from embedder.training.recipe import BindRecipe
+from embedder.training.shards import ShardItem
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Anchors:
+    """What is frozen: unit vectors of the shared space that sounds are bound to.
+
+    Attributes:
+        phrases: Each label in several phrasings, (labels, phrasings, dim).
+        kin: Labels that mean nearly the same, or are the same, (labels, labels).
+        rivals: Labels that exclude each other, since one data set has both, (labels, labels).
+        names: The sound teacher's class names, (521, dim).
+        pictures: (pictures, dim).
+        shows: Which pictures show what makes the sound of a label, (labels, pictures).
+    """
+
+    phrases: Tensor
+    kin: Tensor
+    rivals: Tensor
+    names: Tensor
+    pictures: Tensor
+    shows: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hearings:
+    """What the body hears in n clips.
+
+    Attributes:
+        views: `clip_features` of each clip under several changes, (views, n, 2 c).
+        labels: Row of each clip's label among the anchors, (n,).
+        scores: The sound teacher's class scores, (n, 521).
+        odds: Chance of each clip to be drawn, (n,), sums to one.
+    """
+
+    views: Tensor
+    labels: Tensor
+    scores: Tensor
+    odds: NDArray[np.float64]
+
+
+def sound_picture_table(
+    labels: Sequence[str], sounds: Sequence[ShardItem], pictures: Sequence[ShardItem],
+    pairs: Sequence[tuple[str, str]],
+) -> NDArray[np.bool_]:  # fmt: skip
+    """Tells which pictures show what makes the sound of a label, (labels, pictures).
+
+    A name of the sound, its label or a synonym, leads to the pictures that the table of pairs has for it
+    and to those of the same name. A pictogram's keywords are too loose for that.
+    """
+    columns = {item.key: i for i, item in enumerate(pictures)}
+    named: dict[str, set[int]] = defaultdict(set)
+    for label, key in pairs:
+        if key in columns:
+            named[label].add(columns[key])
+    for column, item in enumerate(pictures):
+        loose = item.dataset == "emoji_noto"
+        for name in (item.label, *(() if loose else item.synonyms)):
+            named[(name or "").lower()].add(column)
+    table = np.zeros((len(labels), len(pictures)), dtype=bool)
+    for item in sounds:
+        for name in (item.label, *item.synonyms):
+            if item.label in labels and name:
+                table[labels.index(item.label), list(named.get(name.lower(), ()))] = True
+    return table
+
+
+def odds_of(items: Sequence[ShardItem], recipe: BindRecipe) -> NDArray[np.float64]:
+    """Returns each clip's chance to be drawn: rare labels more often than their share, ESC-50 half."""
+    count: dict[str | None, int] = {}
+    for item in items:
+        count[item.label] = count.get(item.label, 0) + 1
+    odds = np.array([count[item.label] ** -recipe.rarity for item in items])
+    everyday = np.array([item.dataset == "esc50" for item in items])
+    odds[everyday] *= recipe.everyday / odds[everyday].sum()
+    odds[~everyday] *= (1.0 - recipe.everyday) / odds[~everyday].sum()
+    return odds
+
+
+class Binding(nn.Module):
+    """The head in training: standardised features to unit vectors, and a scale for each loss."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, hearings: Hearings, recipe: BindRecipe) -> None:
+        super().__init__()
+        first, gelu, last = make_head(AudioShape())
+        self.layers = nn.Sequential(
+            nn.Dropout(recipe.dropout[0]), first, gelu, nn.Dropout(recipe.dropout[1]), last
+        )
+        every = hearings.views.flatten(0, 1)
+        self.register_buffer("mean", every.mean(dim=0))
+        self.register_buffer("deviation", every.std(dim=0).clamp_min(recipe.least_deviation))
+        self.scales = nn.ParameterDict(
+            {name: nn.Parameter(torch.tensor(recipe.scale).log()) for name, _ in recipe.weights}
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Returns unit vectors of clip features, (n, dim)."""
+        vectors = self.layers((features - self.mean) / self.deviation)
+        return functional.normalize(vectors, dim=1)
+
+    def folded(self) -> nn.Sequential:
+        """Returns the head as the tower has it: the standardisation is part of its first layer."""
+        head = make_head(AudioShape())
+        first, last = self.layers[1], self.layers[4]
+        weight = first.weight / self.deviation
+        head[0].weight.data.copy_(weight)
+        head[0].bias.data.copy_(first.bias - weight @ self.mean)
+        head[2].load_state_dict(last.state_dict())
+        return head
+
+
+def bind(hearings: Hearings, anchors: Anchors, recipe: BindRecipe) -> nn.Sequential:
+    """Returns the tower's head, trained on the losses that the recipe weighs."""
+    torch.manual_seed(recipe.seed)
+    random = np.random.default_rng(recipe.seed)
+    binding = Binding(hearings, recipe)
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": binding.layers.parameters(), "weight_decay": recipe.weight_decay},
+            {"params": binding.scales.parameters(), "weight_decay": 0.0},
+        ],
+        lr=recipe.learning_rate,
+    )
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.steps)
+    for _ in range(recipe.steps):
+        chosen = torch.from_numpy(random.choice(len(hearings.odds), recipe.batch, p=hearings.odds))
+        view = torch.from_numpy(random.integers(len(hearings.views), size=recipe.batch))
+        vectors = binding(hearings.views[view, chosen])
+        lesson = _Lesson(vectors, chosen, hearings, anchors, random)
+        loss = torch.stack(
+            [w * _LOSSES[k](lesson, binding.scales[k].exp()) for k, w in recipe.weights]
+        ).sum()
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        schedule.step()
+    return binding.eval().folded()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lesson:
+    """The vectors of one batch, and what they may be compared with."""
+
+    vectors: Tensor
+    chosen: Tensor
+    hearings: Hearings
+    anchors: Anchors
+    random: np.random.Generator
+
+
+def _text_loss(lesson: _Lesson, scale: Tensor) -> Tensor:
+    """Each sound finds its label among its rivals, and among all labels, and is found by it.
+
+    Each label stands for itself in a phrasing drawn for the batch.
+    """
+    anchors, right = lesson.anchors, lesson.hearings.labels[lesson.chosen]
+    drawn = torch.from_numpy(
+        lesson.random.integers(anchors.phrases.shape[1], size=len(anchors.kin))
+    )
+    texts = anchors.phrases[torch.arange(len(drawn)), drawn]
+    logits = scale * lesson.vectors @ texts.T
+    itself = functional.one_hot(right, len(texts)).bool()
+    among_all = logits.masked_fill(anchors.kin[right] & ~itself, -torch.inf)
+    among_rivals = logits.masked_fill(~anchors.rivals[right] & ~itself, -torch.inf)
+    there = itself.any(dim=0)
+    kin = anchors.kin[there][:, right] & ~itself.T[there]
+    found = _any_of(logits.T[there].masked_fill(kin, -torch.inf), itself.T[there])
+    naming = [functional.cross_entropy(x, right) for x in (among_all, among_rivals)]
+    return (naming[0] + 2 * naming[1] + found) / 4
+
+
+def _name_loss(lesson: _Lesson, scale: Tensor) -> Tensor:
+    """A sound's cosines with the class names follow the sound teacher's scores."""
+    scores = lesson.hearings.scores[lesson.chosen]
+    logits = scale * lesson.vectors @ lesson.anchors.names.T
+    return functional.cross_entropy(logits, scores / scores.sum(dim=1, keepdim=True))
+
+
+def _picture_loss(lesson: _Lesson, scale: Tensor) -> Tensor:
+    """Sounds and pictures of what makes them find each other."""
+    anchors, random = lesson.anchors, lesson.random
+    shown = anchors.shows[lesson.hearings.labels[lesson.chosen]]
+    heard = shown.any(dim=1)
+    own = torch.multinomial(shown[heard].float(), 1)[:, 0]
+    others = torch.from_numpy(random.choice(len(anchors.pictures), _OTHERS, replace=False))
+    drawn = torch.cat([own, others])
+    related = shown[heard][:, drawn]
+    logits = scale * lesson.vectors[heard] @ anchors.pictures[drawn].T
+    back = related[:, : len(own)].T
+    return (_any_of(logits, related) + _any_of(logits[:, : len(own)].T, back)) / 2
+
+
+def _any_of(logits: Tensor, right: Tensor) -> Tensor:
+    """Returns the mean over the right columns of each row's cross-entropy against the wrong ones.
+
+    Right columns do not compete with each other (as in Khosla et al. 2020, arXiv:2004.11362, the loss is
+    the mean over positives, but their competitors are negatives alone).
+    """
+    wrong = logits.masked_fill(right, -torch.inf).logsumexp(dim=1, keepdim=True)
+    each = functional.softplus(wrong - logits)
+    return ((each * right).sum(dim=1) / right.sum(dim=1)).mean()
+
+
+_LOSSES: Mapping[str, Callable[[_Lesson, Tensor], Tensor]] = {
+    "texts": _text_loss,
+    "names": _name_loss,
+    "pictures": _picture_loss,
+}
+_OTHERS = 512
+"""Pictures that compete in a batch besides those that belong to it."""
