@@ -17,7 +17,7 @@ import PIL.ImageOps
 from numpy.typing import NDArray
 
 from embedder.errors import MissingDependency
-from service.demo.foley import SAMPLE_RATE, SOUNDS
+from service.demo.sounds import SAMPLE_RATE, SOUNDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedder.media import Modality
-from service.demo.foley import SOUNDS
 from service.demo.gallery import OTHER_EYE, PHOTOS, mirrored_detail, photo_id, sound_id
+from service.demo.sounds import SOUNDS
 from service.messages import Content, MediaContent, TextContent
 
 PHOTO_WORDS: Mapping[str, str] = {
@@ -30,6 +30,7 @@ PHOTO_WORDS: Mapping[str, str] = {
 """What people would type to find each photograph."""
 
 KIN: Mapping[str, str] = {
+    "cat meowing": "cat",
     "engine idling": "motorcycle",
     "crickets": "grass",
     "footsteps": "gravel",

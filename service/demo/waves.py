@@ -90,6 +90,24 @@ def harmonics(pitch: Wave, levels: Sequence[float]) -> Wave:
     return wave
 
 
+def voiced(pitch: Wave, formants: Iterable[tuple[Wave, float, float]]) -> Wave:
+    """Returns a voice: harmonics of a moving pitch, let through by formants.
+
+    Args:
+        pitch: In Hz, shape (n,).
+        formants: Of each its moving centre and its width in Hz, and its level.
+    """
+    phase, resonances = 2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE, tuple(formants)
+    wave = np.zeros(phase.size)
+    for number in range(1, 22):
+        level = np.full(phase.size, 0.02)
+        for centre, width, strength in resonances:
+            level += strength / (1 + ((number * pitch - centre) / width) ** 2)
+        heard = number * pitch < SAMPLE_RATE * 0.44
+        wave += heard * level / np.sqrt(number) * np.sin(number * phase)
+    return wave
+
+
 def together(*waves: Wave) -> Wave:
     """Adds waves of any lengths that begin together."""
     out = np.zeros(max(wave.size for wave in waves))

@@ -12,9 +12,9 @@ from embedder.media import Audio, Image
 from embedder.models.mini import WEIGHTS
 from service.cli import app
 from service.cli.backend import MakeEngine
-from service.demo.foley import SAMPLE_RATE, SOUNDS
 from service.demo.gallery import PHOTOS, photo_id, sound_id, wav, write_gallery
 from service.demo.questions import KIN, PHOTO_WORDS, questions
+from service.demo.sounds import SAMPLE_RATE, SOUNDS
 from tests.service.test_cli import open_fake
 
 
