@@ -6,10 +6,12 @@ Importing this module costs nothing; torch and friends are imported by `load`.
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from embedder.base import Embedder
 from embedder.errors import ModelNotFound
 from embedder.media import Modality
+from embedder.runtime.base import Placement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +26,7 @@ class ModelSpec:
         parameters: Weights of all towers together.
         licence: SPDX identifier of the weights' licence.
         weights: Where the weights come from.
-        loader: Loads it, given the device and the threads of a forward pass (None: torch's choice).
+        loader: Loads it, given where and how it is to run.
     """
 
     name: str
@@ -34,13 +36,13 @@ class ModelSpec:
     parameters: int
     licence: str
     weights: str
-    loader: Callable[[str, int | None], Embedder]
+    loader: Callable[[Placement], Embedder]
 
 
-def _load_mini(device: str, threads: int | None) -> Embedder:
+def _load_mini(how: Placement) -> Embedder:
     from embedder.models.mini import KindredMini
 
-    return KindredMini.load(device=device, threads=threads)
+    return KindredMini.load(how=how)
 
 
 CATALOGUE: tuple[ModelSpec, ...] = (
@@ -78,17 +80,28 @@ def find(name: str) -> ModelSpec:
     raise ModelNotFound(f"a model must be in the catalogue, got {name!r}; {hint}")
 
 
-def load(name: str = DEFAULT_MODEL, *, device: str = "cpu", threads: int | None = None) -> Embedder:
+def load(
+    name: str = DEFAULT_MODEL,
+    *,
+    device: str = "cpu",
+    threads: int | None = None,
+    runtime: str | None = None,
+    cache: Path | None = None,
+) -> Embedder:
     """Loads a model.
 
     Args:
         name: A name of the catalogue.
         device: Where its towers run, e.g. "cpu" or "cuda".
         threads: Threads of one forward pass on the CPU; None leaves the runtime's own choice.
+        runtime: "torch" or "openvino"; None picks the faster one that is installed.
+        cache: Folder for what is derived from the weights, so that the next load is fast; None
+            keeps nothing.
 
     Raises:
         ModelNotFound: If no model has this name.
         WeightsError: If its weights are missing, damaged or of another architecture.
-        MissingDependency: If the installed runtime can't use the device.
+        MissingDependency: If the stated runtime is not installed or can't use the device.
     """
-    return find(name).loader(device, threads)
+    how = Placement(device=device, threads=threads, runtime=runtime, cache=cache)
+    return find(name).loader(how)

@@ -1,27 +1,34 @@
 """kindred-mini: the bundled model for words, pictures and sounds."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from embedder.base import Embedder, EmbeddingSpace, Prepared, Treatment, unit
 from embedder.errors import WeightsError
-from embedder.features.audio import SAMPLE_RATE, WINDOW_SAMPLES, prepare_audio
+from embedder.features.audio import (
+    MEL_BANDS,
+    PATCH_FRAMES,
+    SAMPLE_RATE,
+    WINDOW_SAMPLES,
+    prepare_audio,
+)
 from embedder.features.image import SIZE, image_input
 from embedder.features.text import TextTokenizer
 from embedder.media import Audio, Image, Media, Modality, Text
-from embedder.models.audio_tower import AudioShape, AudioTower
-from embedder.models.image_tower import ImageShape, ImageTower
+from embedder.models.mini_probes import probes
 from embedder.models.mini_weights import PREPROCESSING, MiniWeights, read_weights
-from embedder.models.text_tower import TextShape, TextTower
-from embedder.runtime.base import Runtime
-from embedder.runtime.torch import TorchRuntime
+from embedder.runtime.base import AUTOMATIC, Placement, Runtime, Tower
+from embedder.runtime.choice import place
+
+if TYPE_CHECKING:
+    import torch
 
 NAME = "kindred-mini"
 WEIGHTS = Path(__file__).parent.parent / "weights" / f"{NAME}.safetensors"
@@ -32,11 +39,12 @@ _MAX_ROWS = {Modality.TEXT: 64, Modality.IMAGE: 8, Modality.AUDIO: 8}
 _MAX_CHARACTERS = 20_000
 """Of a text, what is tokenised to find the tokens that fit: a megabyte would take a second."""
 
-_TOWERS: dict[Modality, Callable[[Mapping[str, Any]], torch.nn.Module]] = {
-    Modality.TEXT: lambda shape: TextTower(TextShape(**shape)),
-    Modality.IMAGE: lambda shape: ImageTower(ImageShape(**shape)),
-    Modality.AUDIO: lambda shape: AudioTower(AudioShape(**shape)),
+_INPUTS: Mapping[Modality, tuple[int | None, ...]] = {
+    Modality.TEXT: (None, None),
+    Modality.IMAGE: (None, 3, SIZE, SIZE),
+    Modality.AUDIO: (None, None, PATCH_FRAMES, MEL_BANDS),
 }
+"""Shapes of the towers' inputs, batch axis first; None where the length varies."""
 
 Array = NDArray[np.generic]
 
@@ -71,43 +79,26 @@ class KindredMini(Embedder):
             "image_side": SIZE,
             "audio_window_seconds": WINDOW_SAMPLES / SAMPLE_RATE,
         }
-        self.runtime = towers[Modality.IMAGE].name
+        self.runtime = _told(towers)
         self.device = towers[Modality.IMAGE].device
         self._tokenizer = tokenizer
         self._towers = towers
 
     @classmethod
-    def load(
-        cls, path: Path = WEIGHTS, *, device: str = "cpu", threads: int | None = None
-    ) -> "KindredMini":
+    def load(cls, path: Path = WEIGHTS, how: Placement = AUTOMATIC) -> "KindredMini":
         """Reads the weights and, beside them, the tokenizer (`.tokenizer.json`).
 
         Raises:
             WeightsError: If a file is missing, damaged or of another architecture.
+            MissingDependency: If the stated runtime is not installed or can't use the device.
         """
         weights = read_weights(path)
-        towers = {
-            modality: TorchRuntime(_tower(modality, weights), device=device, threads=threads)
-            for modality in Modality
-        }
-        return cls(weights, _tokenizer(path.with_suffix(".tokenizer.json"), weights), towers)
+        tokenizer = _tokenizer(path.with_suffix(".tokenizer.json"), weights)
+        towers = {m: place(_tower(m, weights, tokenizer), how) for m in Modality}
+        return cls(weights, tokenizer, towers)
 
     def _prepare(self, item: Media) -> Prepared:
-        match item:
-            case Text():
-                beginning = item.text[:_MAX_CHARACTERS]
-                ids, cut = self._tokenizer.encode(beginning)
-                treatment = Treatment(truncated=cut or len(beginning) < len(item.text))
-                return Prepared(item.modality, ids, treatment, ids.size)
-            case Image():
-                return Prepared(item.modality, image_input(item))
-            case Audio():
-                sound = prepare_audio(item)
-                windows, patches = sound.patches.shape[:2]
-                treatment = Treatment(
-                    resampled=sound.resampled, padded=sound.looped, windows=windows
-                )
-                return Prepared(item.modality, sound.patches, treatment, windows * patches)
+        return _prepared(item, self._tokenizer)
 
     def _encode(self, modality: Modality, arrays: Sequence[Array]) -> NDArray[np.float32]:
         """Runs the tower on inputs of one shape at a time; windows of a sound weigh the same."""
@@ -120,6 +111,23 @@ class KindredMini(Embedder):
             return vectors
         starts = np.cumsum([0, *(len(sound) for sound in arrays[:-1])])
         return np.asarray(np.add.reduceat(unit(vectors), starts, axis=0), dtype=np.float32)
+
+
+def _prepared(item: Media, tokenizer: TextTokenizer) -> Prepared:
+    """Returns what a tower takes of one item, and what was done to it."""
+    match item:
+        case Text():
+            beginning = item.text[:_MAX_CHARACTERS]
+            ids, cut = tokenizer.encode(beginning)
+            treatment = Treatment(truncated=cut or len(beginning) < len(item.text))
+            return Prepared(item.modality, ids, treatment, ids.size)
+        case Image():
+            return Prepared(item.modality, image_input(item))
+        case Audio():
+            sound = prepare_audio(item)
+            windows, patches = sound.patches.shape[:2]
+            treatment = Treatment(resampled=sound.resampled, padded=sound.looped, windows=windows)
+            return Prepared(item.modality, sound.patches, treatment, windows * patches)
 
 
 def _rows(modality: Modality, arrays: Sequence[Array]) -> list[Array]:
@@ -166,17 +174,36 @@ def _tokenizer(path: Path, weights: MiniWeights) -> TextTokenizer:
     return tokenizer
 
 
-def _tower(modality: Modality, weights: MiniWeights) -> torch.nn.Module:
-    """Builds a tower and fills it with its weights.
+def _tower(modality: Modality, weights: MiniWeights, tokenizer: TextTokenizer) -> Tower:
+    """Returns a tower that is not built yet."""
+    return Tower(
+        digest=f"{NAME}-{modality}-{_digest(modality, weights)}",
+        shape=_INPUTS[modality],
+        build=partial(_build, modality, weights),
+        probes=lambda: [
+            row[None]
+            for item in probes()[modality]
+            for row in _rows(modality, [_prepared(item, tokenizer).array])
+        ],
+    )
 
-    Raises:
-        WeightsError: If the weights are not those of such a tower.
-    """
-    try:
-        # A library that loads a model must not move its caller's random numbers.
-        with torch.random.fork_rng(devices=[]):
-            tower = _TOWERS[modality](weights.shapes[modality])
-        tower.load_state_dict(weights.tensors[modality], strict=True)
-    except (RuntimeError, TypeError) as exc:
-        raise WeightsError(f"the {modality} weights must fit their tower, got {exc}") from exc
-    return tower
+
+def _build(modality: Modality, weights: MiniWeights) -> "torch.nn.Module":
+    from embedder.models.mini_towers import build_tower
+
+    return build_tower(modality, weights)
+
+
+def _digest(modality: Modality, weights: MiniWeights) -> str:
+    """Returns a digest of the weights and of the code that makes a tower of them."""
+    code = Path(__file__).with_name(f"{modality}_tower.py").read_bytes()
+    return hashlib.sha256(weights.digest.encode() + code).hexdigest()[:16]
+
+
+def _told(towers: Mapping[Modality, Runtime]) -> str:
+    """Returns what runs the towers, and how true to torch it is where it is not torch itself."""
+    names = dict.fromkeys(runtime.name for runtime in towers.values())
+    each = [f"{modality}: {runtime.name}" for modality, runtime in towers.items()]
+    fidelity = min(runtime.fidelity for runtime in towers.values())
+    told = ", ".join(each if len(names) > 1 else names)
+    return told if fidelity == 1 else f"{told}, cosine to torch {fidelity:.5f}"

@@ -1,9 +1,21 @@
-"""How a tower runs: the seam between a model family and what computes its forward pass."""
+"""How a tower runs: the seam between a model family and what computes its forward pass.
 
-from typing import Any, Protocol
+Nothing here imports torch: a tower is built only where a runtime needs it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+LEAST_FIDELITY = 0.999
+"""What a runtime's `fidelity` must be for it to be used."""
 
 
 class Runtime(Protocol):
@@ -12,10 +24,49 @@ class Runtime(Protocol):
     Attributes:
         name: As the service reports it, e.g. "torch".
         device: What it runs on, e.g. "cpu".
+        fidelity: Least cosine of its vectors to those of torch in float32, over the tower's probes.
     """
 
     name: str
     device: str
+    fidelity: float
 
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         """Returns the tower's vectors, shape (n, dim), for inputs with a batch axis of n."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where and how forward passes run.
+
+    Attributes:
+        device: Where towers run, e.g. "cpu" or "cuda".
+        threads: Threads of one forward pass on the CPU; None leaves the runtime's own choice.
+        runtime: "torch" or "openvino"; None picks the faster one that is installed.
+        cache: Folder for what is derived from weights; None keeps nothing, and derives every time.
+    """
+
+    device: str = "cpu"
+    threads: int | None = None
+    runtime: str | None = None
+    cache: Path | None = None
+
+
+AUTOMATIC = Placement()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tower:
+    """A tower that is known without being built.
+
+    Attributes:
+        digest: Of everything its vectors depend on, fit for a file's name.
+        shape: Of its input, batch axis first; None where the length varies.
+        build: Builds the module, which maps a batch to vectors (n, dim).
+        probes: Makes inputs, each a batch of one, on which runtimes are compared.
+    """
+
+    digest: str
+    shape: tuple[int | None, ...]
+    build: "Callable[[], torch.nn.Module]"
+    probes: Callable[[], Sequence[NDArray[Any]]]

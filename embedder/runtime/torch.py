@@ -22,6 +22,7 @@ class TorchRuntime:
     """
 
     name = "torch"
+    fidelity = 1.0
 
     def __init__(
         self, tower: torch.nn.Module, *, device: str = "cpu", threads: int | None = None

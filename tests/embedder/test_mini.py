@@ -17,9 +17,12 @@ from embedder.base import Background, Embedder
 from embedder.errors import WeightsError
 from embedder.media import Modality, Text
 from embedder.models.mini import WEIGHTS, KindredMini
+from embedder.runtime.base import Placement
 from tests.embedder.contract import ALL_SAMPLES, EmbedderContract
 from tests.embedder.random_weights import DIM, write_random_weights
 from tests.samples import tone
+
+TORCH = Placement(threads=1, runtime="torch")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +32,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def random_mini(weights: Path) -> KindredMini:
-    return KindredMini.load(weights, threads=1)
+    return KindredMini.load(weights, TORCH)
 
 
 class TestRandomWeights(EmbedderContract):
@@ -77,10 +80,10 @@ def test_the_header_is_exposed_by_name(random_mini: KindredMini) -> None:
 
 
 def test_the_space_is_the_content_of_the_weights(weights: Path, tmp_path: Path) -> None:
-    same = KindredMini.load(weights, threads=1).space
-    assert same == KindredMini.load(weights, threads=1).space
+    same = KindredMini.load(weights, TORCH).space
+    assert same == KindredMini.load(weights, TORCH).space
     other = rewritten(weights, tmp_path, tensors=lambda t: t["text.ln_final.bias"].add_(1))
-    assert KindredMini.load(other, threads=1).space.id != same.id
+    assert KindredMini.load(other, TORCH).space.id != same.id
 
 
 def test_padding_changes_no_text(random_mini: KindredMini) -> None:
@@ -103,7 +106,7 @@ def test_loading_leaves_the_caller_s_random_numbers_alone(weights: Path) -> None
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    KindredMini.load(weights, threads=1)
+    KindredMini.load(weights, TORCH)
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -138,7 +141,7 @@ def rewritten(
         (lambda c: c.pop("logit_scale"), "must hold every field.*logit_scale"),
         (lambda c: c.pop("text"), "must hold every field.*text"),
         (lambda c: c["background"].update(smell=1), "must hold every field"),
-        (lambda c: c["text"].update(vocabulary=299), "text weights must fit"),
+        (lambda c: c["text"].update(vocabulary=299), "must have the 299 entries .* got 300"),
         (lambda c: c["text"].update(layers=5), "text weights must fit"),
         (lambda c: c["text"].update(colour=5), "text weights must fit"),
         (lambda c: c["audio"].update(hidden=65), "audio weights must fit"),
@@ -149,7 +152,7 @@ def test_a_header_that_does_not_fit(
     weights: Path, tmp_path: Path, config: Callable[[dict[str, Any]], object], words: str
 ) -> None:
     with pytest.raises(WeightsError, match=words):
-        KindredMini.load(rewritten(weights, tmp_path, config=config))
+        KindredMini.load(rewritten(weights, tmp_path, config=config), TORCH)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +160,10 @@ def test_a_header_that_does_not_fit(
     [
         (lambda t: t.pop("text.ln_final.bias"), "text weights must fit"),
         (lambda t: t.update({"image.more": torch.ones(1)}), "image weights must fit"),
-        (lambda t: t["audio.head.0.bias"].fill_(torch.nan), "not finite: audio.head.0.bias"),
+        (
+            lambda t: t["audio.head.0.bias"].fill_(torch.nan),
+            "must be finite, not so: audio.head.0.bias",
+        ),
     ],
 )
 def test_tensors_that_do_not_fit(
@@ -167,7 +173,7 @@ def test_tensors_that_do_not_fit(
     words: str,
 ) -> None:
     with pytest.raises(WeightsError, match=words):
-        KindredMini.load(rewritten(weights, tmp_path, tensors=tensors))
+        KindredMini.load(rewritten(weights, tmp_path, tensors=tensors), TORCH)
 
 
 def test_files_that_are_no_weights(weights: Path, tmp_path: Path) -> None:

@@ -1,0 +1,76 @@
+"""OpenVINO: fused graphs on the CPU, in bfloat16 where the CPU has instructions for it.
+
+In bfloat16 a vector came out the same to the last bit in every batch, at every padding and with
+every number of threads that was tried; in float32 it moves by about 1e-7.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedder.runtime.openvino_import import import_openvino
+
+openvino = import_openvino()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Graph:
+    """A tower as OpenVINO runs it.
+
+    Attributes:
+        model: An `openvino.Model` of one input and one output.
+        precision: What it computes in, "bf16" or "f32".
+        fidelity: Least cosine of its vectors to those of torch in float32, over the tower's probes.
+    """
+
+    model: Any
+    precision: str
+    fidelity: float
+
+
+class OpenVinoRuntime:
+    """Runs a graph on the CPU.
+
+    Args:
+        graph: What to run.
+        threads: Threads of one forward pass; None leaves OpenVINO's own choice.
+    """
+
+    device = "cpu"
+
+    def __init__(self, graph: Graph, *, threads: int | None = None) -> None:
+        self.name = f"openvino {graph.precision}"
+        self.fidelity = graph.fidelity
+        options = {
+            "INFERENCE_PRECISION_HINT": graph.precision,
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 1,
+            # Two pinned processes would share two cores while others idle.
+            "ENABLE_CPU_PINNING": False,
+        }
+        if threads is not None:
+            options["INFERENCE_NUM_THREADS"] = threads
+        self._compiled = openvino.Core().compile_model(graph.model, "CPU", options)
+        self._idle: deque[Any] = deque()
+
+    def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
+        """Returns the tower's vectors, shape (n, dim)."""
+        # A request holds the buffers of one pass, so no two threads may share one.
+        try:
+            request = self._idle.pop()
+        except IndexError:
+            request = self._compiled.create_infer_request()
+        try:
+            request.infer({0: batch}, share_inputs=True)
+            return np.array(request.get_output_tensor().data, dtype=np.float32)
+        finally:
+            self._idle.append(request)
+
+
+def native_precision() -> str:
+    """Returns the fastest precision that this CPU computes in natively, "bf16" or "f32"."""
+    capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "bf16" if "BF16" in capabilities else "f32"
