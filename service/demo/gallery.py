@@ -71,7 +71,6 @@ PHOTOS: Mapping[str, Photo] = {
     "motorcycle": Photo.of_scikit_image("motorcycle_left.png"),
     "page": Photo.of_scikit_image("page.png"),
     "photographer": Photo.of_scikit_image("camera.png"),
-    "retina": Photo.of_scikit_image("retina.jpg"),
     "rocket": Photo.of_scikit_image("rocket.jpg"),
     "temple": Photo.of_scikit_learn("china.jpg"),
 }
