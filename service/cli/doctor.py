@@ -17,6 +17,7 @@ from service.messages import ModelInfo, Readiness
 
 PACKAGES = (
     "kindred",
+    "openvino",
     "torch",
     "open_clip_torch",
     "faiss-cpu",

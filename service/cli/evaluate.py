@@ -12,6 +12,7 @@ from rich.table import Table
 from service.cli import options
 from service.cli.refusal import needs
 from service.cli.show import answers, progress
+from service.settings import load_settings
 
 if TYPE_CHECKING:
     from embedder.evaluate import Report
@@ -40,7 +41,10 @@ def evaluate(
 
     with progress("embedding") as bar:
         task = bar.add_task("", total=None)
-        embedder = load(model, threads=threads)
+        settings = load_settings()
+        embedder = load(
+            model, threads=threads, runtime=settings.chosen_runtime, cache=settings.cache
+        )
         report = evaluate(
             embedder,
             data,

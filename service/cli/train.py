@@ -35,4 +35,5 @@ def train(
     with needs("train"):
         from embedder.training.pipeline import train
 
-    train(data, teachers, out)
+    weights = train(data, teachers, out)
+    typer.echo(f"The weights are in {weights}.")
