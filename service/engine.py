@@ -89,8 +89,16 @@ class Engine:
         await self._running.aclose()
 
     def _load(self) -> list[Embedder]:
-        threads = self.settings.forward_threads
-        return [catalog.load(name, threads=threads) for name in self.settings.models]
+        settings = self.settings
+        return [
+            catalog.load(
+                name,
+                threads=settings.forward_threads,
+                runtime=settings.chosen_runtime,
+                cache=settings.cache,
+            )
+            for name in settings.models
+        ]
 
     def models(self) -> tuple[ModelInfo, ...]:
         """Returns the served models, the default one first."""

@@ -55,6 +55,16 @@ class Settings(BaseSettings):
         ge=0,
         description="Threads of a forward pass; 0 means one per CPU of this process.",
     )
+    runtime: str = Field(
+        default="auto",
+        pattern="^(auto|openvino|torch)$",
+        description="What runs forward passes: openvino, torch, or auto for the fastest installed.",
+    )
+    cache: Path = Field(
+        default=Path("~/.cache/kindred"),
+        validate_default=True,
+        description="Folder of what is derived from weights once, so that starts are fast.",
+    )
     keep_content: bool = Field(
         default=True, description="Keep media beside vectors, so that a search page can show them."
     )
@@ -97,6 +107,12 @@ class Settings(BaseSettings):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return value
 
+    @field_validator("cache", mode="after")
+    @classmethod
+    def _at_home(cls, folder: Path) -> Path:
+        """Takes ~ for the user's home folder; where nobody knows that one, it stays as it is."""
+        return Path(os.path.expanduser(folder))
+
     @model_validator(mode="after")
     def _check(self) -> "Settings":
         if self.host not in LOOPBACK and not self.allow_anonymous:
@@ -115,6 +131,11 @@ class Settings(BaseSettings):
     def forward_threads(self) -> int:
         """Threads of a forward pass, resolved for this machine."""
         return self.threads or len(os.sched_getaffinity(0))
+
+    @property
+    def chosen_runtime(self) -> str | None:
+        """The runtime by its name; None leaves the choice to the model."""
+        return None if self.runtime == "auto" else self.runtime
 
     @classmethod
     def settings_customise_sources(

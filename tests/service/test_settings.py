@@ -42,6 +42,7 @@ def test_every_setting_says_what_it_is_for(name: str) -> None:
         ({"models": ()}, "models: "),
         ({"hots": "x"}, "hots: "),
         ({"log_level": "loud"}, "log_level: "),
+        ({"runtime": "abacus"}, "runtime: .*got 'abacus'"),
         ({"host": "0.0.0.0"}, "host 0.0.0.0 is not loopback.* allow_anonymous"),
         ({"max_items": 2000}, "queue_size 1024 must not be less than max_items 2000"),
     ],
@@ -70,3 +71,17 @@ def test_another_address_may_be_listened_on_when_told_so() -> None:
 def test_threads_of_a_forward_pass_fit_the_machine() -> None:
     assert load_settings().forward_threads >= 1
     assert load_settings(threads=3).forward_threads == 3
+
+
+def test_the_runtime_is_chosen_unless_it_is_named() -> None:
+    assert load_settings().chosen_runtime is None
+    assert load_settings(runtime="torch").chosen_runtime == "torch"
+
+
+def test_the_cache_is_at_home_unless_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_settings().cache == tmp_path / ".cache" / "kindred"
+    monkeypatch.setenv("KINDRED_CACHE", "/somewhere/else")
+    assert load_settings().cache == Path("/somewhere/else")
