@@ -2,17 +2,20 @@
 
     python -m benchmarks.encode --threads 2
 
-Contestants take turns, round after round, so that a machine that drifts drifts for all of them.
-Printed are medians, and the median ratio to ViT-B/32's images of the same round. Inputs are noise:
-speed does not depend on them. Preprocessing is counted where the row says so, decoding is not.
+kindred-mini runs on torch, as ViT-B/32 does, and on the runtime that it has by default. Contestants
+take turns, round after round, so that a machine that drifts drifts for all of them. Printed are
+medians, and the median ratio to ViT-B/32's images of the same round. Inputs are noise: speed does
+not depend on them. Preprocessing is counted where the row says so, decoding is not.
 """
 
 import argparse
+import os
 import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,20 +23,34 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from embedder.catalog import load
+from embedder.base import Embedder
 from embedder.media import Audio, Image, Media, Text
+from embedder.models.mini import WEIGHTS, KindredMini
 from embedder.models.open_clip_import import import_open_clip
+from embedder.runtime.base import Placement
 
-PEER = "open_clip ViT-B/32, images"
+PEER = "open_clip ViT-B/32 on torch, images"
 SECONDS, RATE = 5, 16_000
 
 Pass = Callable[[], int]
 """One timed pass; returns how many items it encoded."""
 
 
-def contestants(threads: int, batch: int) -> dict[str, Pass]:
+def contestants(threads: int, batch: int, weights: Path) -> dict[str, Pass]:
     """Returns each contestant's pass over one batch."""
     torch.set_num_threads(threads)
+    passes = {PEER: _vit_b_32(batch)}
+    for runtime in ("torch", None):
+        began = time.perf_counter()
+        mini = KindredMini.load(weights, Placement(threads=threads, runtime=runtime))
+        passes.update(_passes(mini, batch))
+        Console().print(
+            f"{mini.runtime}: derived and loaded in {time.perf_counter() - began:.1f} s"
+        )
+    return passes
+
+
+def _passes(mini: Embedder, batch: int) -> dict[str, Pass]:
     rng = np.random.default_rng(0)
     pictures = [Image(rng.integers(0, 256, (224, 224, 3), dtype=np.uint8)) for _ in range(batch)]
     sounds = [
@@ -41,7 +58,6 @@ def contestants(threads: int, batch: int) -> dict[str, Pass]:
         for _ in range(batch)
     ]
     texts = [Text(f"a photo of a dog running on beach number {i}") for i in range(batch)]
-    mini = load(threads=threads)
 
     def forward(items: list[Media]) -> Pass:
         prepared = [mini.prepare(item) for item in items]
@@ -50,13 +66,13 @@ def contestants(threads: int, batch: int) -> dict[str, Pass]:
     def whole(items: list[Media]) -> Pass:
         return lambda: len(mini.embed(items))
 
+    who = f"{mini.name} on {mini.runtime.split(',')[0]}"
     return {
-        PEER: _vit_b_32(batch),
-        "kindred-mini, images": forward([*pictures]),
-        "kindred-mini, images with preprocessing": whole([*pictures]),
-        "kindred-mini, texts": whole([*texts]),
-        f"kindred-mini, {SECONDS}-second sounds": forward([*sounds]),
-        f"kindred-mini, {SECONDS}-second sounds with preprocessing": whole([*sounds]),
+        f"{who}, images": forward([*pictures]),
+        f"{who}, images with preprocessing": whole([*pictures]),
+        f"{who}, texts": whole([*texts]),
+        f"{who}, {SECONDS}-second sounds": forward([*sounds]),
+        f"{who}, {SECONDS}-second sounds with preprocessing": whole([*sounds]),
     }
 
 
@@ -89,12 +105,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="another weights file")
     chosen = parser.parse_args()
-    rates = measure(contestants(chosen.threads, chosen.batch), chosen.rounds)
+    load = os.getloadavg()[0]
+    rates = measure(contestants(chosen.threads, chosen.batch, chosen.weights), chosen.rounds)
     table = Table(
         title=f"{chosen.threads} threads, batches of {chosen.batch}, {chosen.rounds} rounds",
-        caption=f"{platform.processor() or platform.machine()}, torch {torch.__version__}, "
-        f"{datetime.now(UTC):%Y-%m-%d}",
+        caption=f"{platform.processor() or platform.machine()}, {os.cpu_count()} CPUs, "
+        f"load {load:.1f} before, torch {torch.__version__}, {datetime.now(UTC):%Y-%m-%d}",
     )
     for heading in ("contestant", "items/s", "x ViT-B/32"):
         table.add_column(heading, justify="left" if heading == "contestant" else "right")
