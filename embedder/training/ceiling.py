@@ -13,7 +13,7 @@ from embedder.training.teachers.text import MiniLM
 
 
 class TeacherVectors:
-    """Vectors of the joint space for `embedder.evaluate.judge`; items must be among the outputs'."""
+    """Vectors of the joint space, for `embedder.evaluate.judge`; it knows the outputs' items."""
 
     def __init__(self, space: TeacherSpace, outputs: Outputs) -> None:
         self._space, self._outputs = space, outputs
@@ -24,8 +24,9 @@ class TeacherVectors:
     @torch.inference_mode()
     def texts(self, texts: Sequence[str]) -> Vectors:
         """Returns one unit vector a text, of the text teacher."""
-        vectors = self._space.text_map(torch.from_numpy(self._sentences.embed(texts)))
-        return np.asarray(vectors, dtype=np.float32)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            sentences = self._sentences.embed(texts)
+        return np.asarray(self._space.text_map(torch.from_numpy(sentences)), dtype=np.float32)
 
     @torch.inference_mode()
     def items(self, items: Sequence[ShardItem]) -> Vectors:

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from embedder.training.alignment import SoundGuides, train_image_text, train_sound
 from embedder.training.binding import sound_picture_table
-from embedder.training.lessons import Sentences, picture_lessons, sound_lessons
+from embedder.training.lessons import Lessons, Sentences, picture_lessons, sound_lessons
 from embedder.training.recipe import SpaceRecipe
 from embedder.training.shards import ShardItem, is_held_out
 from embedder.training.sound_targets import SoundTargets
@@ -56,14 +56,8 @@ def make_space(
     """
     torch.manual_seed(recipe.seed)
     space = TeacherSpace(recipe.dropout, recipe.sound_dropout)
-    shown = [row for row, item in enumerate(outputs.pictures) if not is_held_out(item)]
-    pictures = [outputs.pictures[row] for row in shown]
-    views = [
-        image_features(v.v1[shown], v.v2[shown], v.logits[shown]).half() for v in outputs.views
-    ]
-    names = class_names(imagenet_names(teachers), outputs.sentences, _NAME_TEMPLATES)
-    lessons = picture_lessons(pictures, views, outputs.sentences, recipe)
-    train_image_text(space, lessons, names, recipe)
+    pictures, lessons = known_pictures(outputs, recipe)
+    train_image_text(space, lessons, picture_names(outputs, teachers), recipe)
 
     rows = [row for row, item in enumerate(outputs.clips) if not is_held_out(item)]
     clips, heard = [outputs.clips[row] for row in rows], outputs.heard
@@ -71,10 +65,23 @@ def make_space(
     guides = SoundGuides(
         names=class_names(sound_names(teachers), outputs.sentences, _SOUND_NAME_TEMPLATES),
         scores=torch.from_numpy(heard.scores[rows]),
-        pictures=_partners(space, views[0], (clips, pictures), pairs, recipe),
+        pictures=_partners(space, lessons.views[0], (clips, pictures), pairs, recipe),
     )
     train_sound(space, sound_lessons(clips, features, outputs.sentences, recipe), guides, recipe)
     return space
+
+
+def known_pictures(outputs: Outputs, recipe: SpaceRecipe) -> tuple[list[ShardItem], Lessons]:
+    """Returns the pictures that are not held out, and the lessons of them."""
+    rows = [row for row, item in enumerate(outputs.pictures) if not is_held_out(item)]
+    pictures = [outputs.pictures[row] for row in rows]
+    views = [image_features(v.v1[rows], v.v2[rows], v.logits[rows]).half() for v in outputs.views]
+    return pictures, picture_lessons(pictures, views, outputs.sentences, recipe)
+
+
+def picture_names(outputs: Outputs, teachers: Path) -> Tensor:
+    """Returns the text teacher's vectors of the image teacher's class names, (1000, 384)."""
+    return class_names(imagenet_names(teachers), outputs.sentences, _NAME_TEMPLATES)
 
 
 def class_names(

@@ -1,9 +1,9 @@
-"""Every number of the recipe, one frozen dataclass a stage."""
+"""Every number of the recipe, one frozen dataclass a stage; `Recipe` is all of them together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from embedder.training.loop import LoopRecipe
-from embedder.training.views import ViewRecipe
+from embedder.training.audio_recipe import AudioRecipe, BindRecipe, HearRecipe
+from embedder.training.image_recipe import ImageRecipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class TextRecipe:
         batch: Texts a step.
         pool: Batches drawn together and sorted by length.
         full_stops: Share of texts that get a full stop.
+        emphasis: How often a text of each kind is drawn, relative to the others.
         steps: Optimiser steps with some words held back, and then with every word.
         final_steps: Optimiser steps at the end, with every word.
         learning_rate: Peak rate of AdamW in the first run.
@@ -43,78 +44,21 @@ class TextRecipe:
     batch: int = 512
     pool: int = 8
     full_stops: float = 0.15
+    emphasis: tuple[tuple[str, float], ...] = (
+        ("caption", 1.0),
+        ("label", 1.5),
+        ("name", 2.5),
+        ("word", 1.5),
+        ("phrase", 0.6),
+    )
     steps: int = 2_000
-    final_steps: int = 700
+    final_steps: int = 2_200
     learning_rate: float = 2e-3
     final_rate: float = 7e-4
     weight_decay: float = 0.02
     ema: float = 0.998
     relation_weight: float = 0.5
     temperature: float = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class MixRecipe:
-    """How windows of sound are drawn and changed; levels are in dB.
-
-    Attributes:
-        seed: Seed of the draws, together with the step.
-        batch: Windows a step.
-        mixed: Share of windows to which a second sound is added.
-        second: Lowest and highest level of the second sound.
-        level: Mean gain.
-        level_spread: Standard deviation of the gain.
-        coloured: Share of windows that pass a random equaliser.
-        colour_spread: Standard deviation of the equaliser's three curves.
-        shifted: Share of windows moved up or down in pitch.
-        bands: By at most so many mel bands.
-        reversed: Share of windows played backwards.
-    """
-
-    seed: int
-    batch: int
-    mixed: float = 0.5
-    second: tuple[float, float] = (-15.0, 5.0)
-    level: float = -2.0
-    level_spread: float = 6.0
-    coloured: float = 0.3
-    colour_spread: float = 2.7
-    shifted: float = 0.2
-    bands: int = 3
-    reversed: float = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class AudioRecipe:
-    """The audio tower's body: first every layer alone, then all of them as one chain.
-
-    Attributes:
-        layer_mix: Windows of the first part.
-        layer_steps: Its optimiser steps.
-        layer_rate: Its peak learning rate.
-        fit_steps: Batches that the layers' scales and offsets are fitted on.
-        chain_mix: Windows of the second part.
-        chain_steps: Its optimiser steps.
-        chain_rate: Its peak learning rate.
-        chain_kept: First stages that it leaves as they are: large maps, and small errors.
-        chain_thawed: Share of its steps in which batch normalisation still follows the batch.
-        map_weight: Weight of the maps' errors, the mean over all stages.
-        embedding_weight: Weight of 1 - cosine of the embeddings' square roots.
-        score_weight: Weight of the class scores' divergence.
-    """
-
-    layer_mix: MixRecipe = MixRecipe(seed=31, batch=128)
-    layer_steps: int = 300
-    layer_rate: float = 4e-3
-    fit_steps: int = 20
-    chain_mix: MixRecipe = MixRecipe(seed=32, batch=64)
-    chain_steps: int = 1_000
-    chain_rate: float = 2e-4
-    chain_kept: int = 5
-    chain_thawed: float = 0.0
-    map_weight: float = 1.0
-    embedding_weight: float = 3.0
-    score_weight: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,148 +119,27 @@ class SpaceRecipe:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageMapsRecipe:
-    """One stage in which the image trunk learns its teacher's maps.
+class Recipe:
+    """Everything that makes kindred-mini what it is, besides data and teachers.
 
     Attributes:
-        loop: Steps, rates and seed.
-        view: How a training picture is cut and coloured; teacher and student see the same view.
-        part: Views a thread and step.
-        parts: Threads.
-        inside: Whether convolutions inside a block read the teacher's maps, as blocks do.
-        hidden_weight: Weight of the maps inside a block, beside 1 for the maps at block ends.
-        pooled_weight: Weight of the pooled feature's error; it counts in the chain only.
-        logit_weight: Weight of the divergence from the teacher's class probabilities, likewise.
-        sample: Pictures that the spread of the teacher's maps is measured on.
+        views: Caches of the pictures' views: the whole picture, then random crops, if any.
+        space: The teachers' joint space.
+        text: The text tower.
+        image: The image tower.
+        audio: The audio tower's body.
+        hear: What the body hears in changed clips.
+        bind: The audio tower's head.
+        samples: Items of each modality that the geometry of the space is measured on.
+        seed: Draws those items.
     """
 
-    loop: LoopRecipe
-    view: ViewRecipe
-    part: int = 32
-    parts: int = 2
-    inside: bool = False
-    hidden_weight: float = 0.5
-    pooled_weight: float = 0.0
-    logit_weight: float = 0.0
-    sample: int = 96
-
-
-IMAGE_BLOCKS = ImageMapsRecipe(
-    loop=LoopRecipe(steps=800, learning_rate=3e-3, warmup=30, ema=0.99, save_every=100),
-    view=ViewRecipe(size=128, area=(0.15, 0.7), jitter=0.3),
-    part=16,
-)
-IMAGE_FILTERS = ImageMapsRecipe(
-    loop=LoopRecipe(steps=450, learning_rate=3e-3, warmup=30, ema=0.97, save_every=50, seed=1),
-    view=ViewRecipe(size=128, area=(0.15, 0.7), jitter=0.3),
-    part=16,
-    inside=True,
-    sample=32,
-)
-IMAGE_CHAIN = ImageMapsRecipe(
-    loop=LoopRecipe(steps=1500, learning_rate=3e-4, ema=0.995, save_every=100, seed=2),
-    view=ViewRecipe(size=128, area=(0.15, 1.0), jitter=0.3),
-    part=16,
-    hidden_weight=0.2,
-    pooled_weight=0.5,
-    logit_weight=0.2,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class BindRecipe:
-    """The audio tower's head, bound to frozen texts and pictures.
-
-    Attributes:
-        seed: Seed of the start and of the draws.
-        batch: Clips a step.
-        steps: Optimiser steps.
-        learning_rate: Peak rate of AdamW.
-        weight_decay: Decay of AdamW.
-        dropout: Share of features, and of hidden units, that are dropped.
-        least_deviation: Features that vary less are not blown up.
-        scale: What cosines are multiplied by at first, in every loss.
-        weights: Weight of each loss; one that is missing is left out.
-        kin: Labels whose texts have at least this cosine are not each other's negatives.
-        everyday: Share of ESC-50 in a batch.
-        rarity: A clip is drawn with its label's count to the power of minus this.
-    """
-
-    seed: int = 33
-    batch: int = 512
-    steps: int = 800
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.1
-    dropout: tuple[float, float] = (0.3, 0.3)
-    least_deviation: float = 0.02
-    scale: float = 20.0
-    weights: tuple[tuple[str, float], ...] = (("texts", 1.0), ("names", 0.3), ("pictures", 0.5))
-    kin: float = 0.75
-    everyday: float = 0.5
-    rarity: float = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class HearRecipe:
-    """How clips are changed before the head is bound to what the body hears in them; levels are in dB.
-
-    Attributes:
-        seed: Seed of the changes, together with view and clip.
-        views: Views of each clip, the unchanged one included.
-        least_part: Shortest part that is cut out, as a share of the clip.
-        level: Mean gain.
-        level_spread: Standard deviation of the gain.
-        colour_spread: Standard deviation of the equaliser's three curves.
-        mixed: Share of views with another clip in the background.
-        background: Lowest and highest level of the background, relative to the clip.
-        bands: By at most so many mel bands the pitch is moved.
-    """
-
-    seed: int = 34
-    views: int = 6
-    least_part: float = 0.4
-    level: float = -3.0
-    level_spread: float = 6.0
-    colour_spread: float = 2.5
-    mixed: float = 0.5
-    background: tuple[float, float] = (-20.0, -5.0)
-    bands: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class ImageVectorsRecipe:
-    """One stage in which the image tower learns its vectors.
-
-    Attributes:
-        loop: Steps, rates and seed.
-        view: How a picture is cut and coloured, where pixels are read.
-        part: Pictures a thread and step.
-        parts: Threads.
-        texts: Descriptions that compete for each picture.
-        own_share: Share of the picture's own description in what the descriptions' ranks are taught; the rest is
-            how the teachers rank them.
-        cosine_weight: Weight of the distance from the teachers' vector, beside 1 for the descriptions.
-        name_weight: Weight of the class names.
-        dropout: Of the head's input.
-    """
-
-    loop: LoopRecipe
-    view: ViewRecipe = ViewRecipe(area=(0.7, 1.0), jitter=0.15)
-    part: int = 16
-    parts: int = 2
-    texts: int = 512
-    own_share: float = 0.5
-    cosine_weight: float = 5.0
-    name_weight: float = 0.3
-    dropout: float = 0.0
-
-
-IMAGE_HEAD = ImageVectorsRecipe(
-    loop=LoopRecipe(steps=800, learning_rate=1e-3, weight_decay=0.1, ema=0.99, seed=3),
-    part=512,
-    parts=1,
-    dropout=0.2,
-)
-IMAGE_VECTORS = ImageVectorsRecipe(
-    loop=LoopRecipe(steps=800, learning_rate=1e-4, ema=0.99, save_every=50, seed=4),
-)
+    views: tuple[str, ...] = ("image.npz",)
+    space: SpaceRecipe = field(default_factory=SpaceRecipe)
+    text: TextRecipe = field(default_factory=TextRecipe)
+    image: ImageRecipe = field(default_factory=ImageRecipe)
+    audio: AudioRecipe = field(default_factory=AudioRecipe)
+    hear: HearRecipe = field(default_factory=HearRecipe)
+    bind: BindRecipe = field(default_factory=BindRecipe)
+    samples: int = 1500
+    seed: int = 40

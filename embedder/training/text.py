@@ -42,9 +42,17 @@ class TextLessons:
     """Draws batches of texts of similar length; what a step sees depends on the step alone."""
 
     def __init__(
-        self, rows: Sequence[Ids], targets: NDArray[np.float16], period: int, recipe: TextRecipe
+        self,
+        rows: Sequence[Ids],
+        targets: NDArray[np.float16],
+        kinds: NDArray[np.str_],
+        period: int,
+        recipe: TextRecipe,
     ) -> None:
         self.rows, self.targets, self.period, self.recipe = rows, targets, period, recipe
+        emphasis = dict(recipe.emphasis)
+        weights = np.array([emphasis[kind] for kind in kinds])
+        self._odds = weights / weights.sum()
         self._lengths = np.array([len(row) for row in rows])
 
     def __call__(self, step: int) -> TextBatch:
@@ -52,7 +60,8 @@ class TextLessons:
         pool, part = divmod(step, self.recipe.pool)
         random = np.random.default_rng((self.recipe.seed, pool))
         size = self.recipe.batch
-        drawn = random.choice(len(self.rows), size=size * self.recipe.pool, replace=False)
+        count = size * self.recipe.pool
+        drawn = random.choice(len(self.rows), count, replace=False, p=self._odds)
         drawn = drawn[np.argsort(self._lengths[drawn], kind="stable")]
         order = random.permutation(self.recipe.pool)
         chosen = drawn[order[part] * size : (order[part] + 1) * size]
@@ -96,24 +105,22 @@ def teach_text(
     period = int(reader.encode("dog.")[0][-2])
 
     torch.manual_seed(recipe.seed)
-    tower = TextTower(shape_of(recipe, DIM))
-    first = _lessons(rows, vectors, known, period, recipe)
+    tower = TextTower(text_shape(recipe, DIM))
+    kinds = np.array(bank.kinds)
+
+    def lessons(targets: NDArray[np.float16], chosen: NDArray[np.bool_]) -> TextLessons:
+        kept = [rows[int(i)] for i in np.flatnonzero(chosen)]
+        return TextLessons(kept, targets[chosen], kinds[chosen], period, recipe)
+
+    first = lessons(vectors, known)
     tower = _run(tower, first, recipe.learning_rate, recipe.steps, folder / "held_back")
     _report(tower, bank, rows, vectors, folder / "report.json")
 
     mapped = text_map(torch.from_numpy(vectors).float()).half().numpy()
     tower.text_projection.data.copy_(tower.text_projection @ text_map.weight.T)
-    every = _lessons(rows, mapped, ~held_out, period, recipe)
+    every = lessons(mapped, ~held_out)
     tower = _run(tower, every, recipe.final_rate, recipe.final_steps, folder / "every_word")
     return tower, tokenizer
-
-
-def _lessons(
-    rows: Sequence[Ids], targets: NDArray[np.float16], chosen: NDArray[np.bool_], period: int,
-    recipe: TextRecipe,
-) -> TextLessons:  # fmt: skip
-    kept = np.flatnonzero(chosen)
-    return TextLessons([rows[int(i)] for i in kept], targets[kept], period, recipe)
 
 
 def _run(
@@ -186,7 +193,7 @@ def embed_ids(tower: TextTower, rows: Sequence[Ids], batch: int = 512) -> NDArra
     return vectors
 
 
-def shape_of(recipe: TextRecipe, dim: int) -> TextShape:
+def text_shape(recipe: TextRecipe, dim: int) -> TextShape:
     """Returns the tower's sizes that a recipe asks for."""
     return TextShape(
         vocabulary=recipe.vocabulary,

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -21,7 +23,17 @@ def rows() -> list[np.ndarray]:
 
 def lessons() -> TextLessons:
     vectors = np.random.default_rng(1).standard_normal((40, 6)).astype(np.float16)
-    return TextLessons(rows(), vectors, STOP, RECIPE)
+    return TextLessons(rows(), vectors, np.array(["word"] * 40), STOP, RECIPE)
+
+
+def test_kinds_are_drawn_as_often_as_their_emphasis_says() -> None:
+    recipe = replace(RECIPE, emphasis=(("word", 1.0), ("name", 9.0)))
+    kinds = np.array(["word", "name"] * 20)
+    vectors = np.zeros((40, 1), np.float16)
+    vectors[1::2] = 1.0
+    source = TextLessons(rows(), vectors, kinds, STOP, recipe)
+    named = np.mean([source(step).targets.mean().item() for step in range(300)])
+    assert 0.75 < named < 0.95
 
 
 def test_a_step_sees_the_same_batch_in_every_run() -> None:
