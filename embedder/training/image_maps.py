@@ -4,7 +4,7 @@ The student's blocks have the teacher's widths, so each convolution's output can
 (after the batch norm, before the activation: behind a ReLU6 a filter of the wrong sign gets no gradient).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, cast
@@ -13,7 +13,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from embedder.training.teachers.image import FoldedConv, Maps, MobileNetV2
+from embedder.training.image_recipe import ImageMapsRecipe
+from embedder.training.loop import Losses, Parts
+from embedder.training.shards import ShardItem, read_media
+from embedder.training.teachers.image import (
+    FoldedConv,
+    ImageTeachers,
+    Maps,
+    MobileNetV2,
+    as_quantised,
+)
+from embedder.training.views import Pictures
 from embedder.training.whitening import whiten
 
 Unit = tuple[nn.Conv2d, nn.BatchNorm2d]
@@ -73,8 +83,8 @@ def fit_start(student: MobileNetV2, x: Tensor, maps: Maps) -> None:
         convolution.bias.copy_(mean)
 
 
-def whiten_filters(student: MobileNetV2, x: Tensor, maps: Maps) -> None:
-    """Puts the student's spatial filters into white coordinates, without changing what it does."""
+def whiten_layers(student: MobileNetV2, x: Tensor, maps: Maps) -> None:
+    """Puts the student into white coordinates, without changing what it does."""
     for convolution, read, answer in readings(student, x, maps):
         whiten(convolution, read, answer)
 
@@ -184,3 +194,59 @@ class MapLoss:
             ends.append(errors[-1])
         end, hidden = torch.stack(ends).mean(), torch.stack(inside).mean()
         return {"maps": end + self.hidden_weight * hidden, "ends": end, "hidden": hidden}
+
+
+class MapLesson:
+    """Views of the training pictures and how far the student's maps of them are from the teacher's."""
+
+    def __init__(
+        self,
+        items: Sequence[ShardItem],
+        teachers: ImageTeachers,
+        recipe: ImageMapsRecipe,
+    ) -> None:
+        self.teachers, self.recipe = teachers, recipe
+        self.pictures = Pictures(list(read_media(items)), seed=recipe.loop.seed)
+        indices = self.pictures.indices(0, recipe.sample)
+        self.sample = self.pictures.views(indices, 0, recipe.view)
+        self.scales = measure_scales(self.taught(self.sample))
+        self.errors = MapLoss(self.scales, recipe.hidden_weight)
+
+    def batch(self, step: int) -> Parts[Tensor]:
+        """Returns a step's views, a part for each thread."""
+        recipe = self.recipe
+        indices = self.pictures.indices(step, recipe.part * recipe.parts)
+        views = self.pictures.views(indices, step, recipe.view)
+        return Parts(torch.split(views, recipe.part))
+
+    def layer_loss(self, student: nn.Module, x: Tensor, _step: int) -> Losses:
+        """Every convolution reads the teacher's map."""
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            taught = self.taught(x)
+            maps: Maps = student(x, taught)
+            losses = self.errors(maps, taught)
+        return {"loss": losses["maps"]} | losses
+
+    def chain_loss(self, student: nn.Module, x: Tensor, _step: int) -> Losses:
+        """Every block reads what the one before it made."""
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            taught = self.taught(x)
+            maps: Maps = student(x)
+            losses = self.errors(maps, taught)
+        mine, theirs = maps.pooled.float(), taught.pooled.float()
+        pooled = ((mine - theirs) * self.scales.pooled).square().mean()
+        logits = functional.kl_div(
+            self.teachers.logits(mine).log_softmax(1),
+            self.teachers.logits(theirs).log_softmax(1),
+            log_target=True,
+            reduction="batchmean",
+        )
+        recipe = self.recipe
+        loss = losses["maps"] + recipe.pooled_weight * pooled + recipe.logit_weight * logits
+        cosine = functional.cosine_similarity(mine, theirs).mean()
+        return {"loss": loss, "pooled": pooled, "logits": logits, "cosine": cosine} | losses
+
+    @torch.no_grad()
+    def taught(self, x: Tensor) -> Maps:
+        maps: Maps = self.teachers.v2(as_quantised(x))
+        return maps

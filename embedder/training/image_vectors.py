@@ -4,11 +4,9 @@ Three lessons at once: be where the teachers' image head puts the picture; rank 
 picture's own first; and name the classes that the teacher names.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
-from itertools import islice
 from typing import cast
 
 import numpy as np
@@ -17,17 +15,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from embedder.features.image import scaled, squash
 from embedder.models.image_tower import ImageShape, ImageTower
 from embedder.training.image_maps import unfold
+from embedder.training.image_recipe import ImageVectorsRecipe
 from embedder.training.lessons import Lessons
 from embedder.training.loop import Losses, Parts
-from embedder.training.recipe import ImageVectorsRecipe
-from embedder.training.shards import ShardItem, read_media
 from embedder.training.space import DIM, TeacherSpace
-from embedder.training.targets import in_order
 from embedder.training.teachers.image import MobileNetV2
-from embedder.training.views import opened
+
+V2_POOLED = slice(1024, 1024 + 1280)
+"""Where `space.image_features` has MobileNetV2's pooled feature."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,20 +159,3 @@ class FoldedTower(nn.Module):
         unfold(self.trunk, tower.trunk)
         tower.head.load_state_dict(self.head.state_dict())
         return tower
-
-
-@torch.inference_mode()
-def pooled_features(trunk: MobileNetV2, items: Sequence[ShardItem]) -> Tensor:
-    """Returns the pooled features (n, 1280) of whole pictures, float32."""
-    trunk.eval()
-
-    def pooled(files: Sequence[bytes]) -> Tensor:
-        pixels = [scaled(squash(np.asarray(opened(file)))) for file in files]
-        x = torch.from_numpy(np.stack(pixels)).contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-            return trunk.pooled(x).float()
-
-    files = read_media(items)
-    batches = iter(lambda: list(islice(files, 32)), [])
-    with ThreadPoolExecutor(2) as pool:
-        return torch.cat(list(in_order(pool, pooled, batches)))

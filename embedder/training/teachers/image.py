@@ -58,7 +58,8 @@ class FoldedConv(nn.Module):
         bias: What comes out where the input is `center`.
         center: A fixed point to look from: learning is quicker around the inputs' mean than around zero,
             which a ReLU6 never centres on.
-        basis: None, or fixed coordinates of the inputs; see `embedder.training.whitening`.
+        basis: None, or fixed coordinates of the inputs, a matrix or its diagonal for each group; see
+            `embedder.training.whitening`.
         gain: None, or a fixed factor of each output channel.
     """
 
@@ -80,7 +81,8 @@ class FoldedConv(nn.Module):
         kernel: Tensor = self.weight
         with torch.autocast("cpu", enabled=False):
             if self.basis is not None and self.gain is not None:
-                rows = kernel.reshape(len(self.basis), -1, self.basis.shape[-1]) @ self.basis
+                rows = kernel.reshape(len(self.basis), -1, self.basis.shape[-1])
+                rows = rows @ self.basis if self.basis.ndim == 3 else rows * self.basis[:, None]
                 kernel = rows.reshape(kernel.shape) * self.gain[:, None, None, None]
             mass = kernel.sum((2, 3))
             lift = mass[:, 0] * self.center if self.groups > 1 else mass @ self.center
@@ -88,6 +90,13 @@ class FoldedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the map before any activation."""
+        if self.weight.shape[-1] == 1:
+            return functional.conv2d(x, *self.plain())
+        # The gradient of an edge filter is a small difference of large sums: bfloat16 would round it away.
+        with torch.autocast("cpu", enabled=not self.training and torch.is_autocast_enabled("cpu")):
+            return self._spatial(x.float() if self.training else x).to(x.dtype)
+
+    def _spatial(self, x: Tensor) -> Tensor:
         (kernel, bias), size = self.plain(), self.weight.shape[-1]
         if self.stride == 1 or (self.groups > 1 and self.training):
             y = functional.conv2d(x, kernel, bias, padding=size // 2, groups=self.groups)
@@ -136,13 +145,14 @@ class MobileNetV2(nn.Module):
 
         Args:
             x: The images.
-            read: If given, every block reads this network's map at its place instead of the one before it, so
-                that all blocks can learn at once and no error is passed on.
+            read: If given, every convolution reads that network's map at its place instead of the one
+                before it, so that all learn at once and no error is passed on.
         """
         stem = self.stem(x)
         blocks, hidden = [functional.relu6(stem)], []
         for i, block in enumerate(self.blocks):
-            output, maps = run_block(block, read.blocks[i] if read else blocks[-1])  # type: ignore[arg-type]
+            before = read.blocks[i] if read else blocks[-1]
+            output, maps = run_block(block, before, read.hidden[i] if read else None)
             blocks.append(output)
             hidden.append(maps)
         return Maps(stem, hidden, blocks, self.last(read.blocks[-1] if read else blocks[-1]))
@@ -156,7 +166,7 @@ class MobileNetV2(nn.Module):
         """Returns the pooled feature (n, 1280) alone, without holding on to the maps."""
         x = functional.relu6(self.stem(x))
         for block in self.blocks:
-            x = run_block(block, x)[0]  # type: ignore[arg-type]
+            x = run_block(block, x)[0]
         return functional.relu6(self.last(x)).mean((2, 3))
 
 
@@ -181,11 +191,17 @@ class ImageTeachers(nn.Module):
         return logits
 
 
-def run_block(block: nn.ModuleList, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Runs an inverted residual block; returns its output and the map of each of its convolutions."""
+def run_block(
+    block: nn.Module, x: Tensor, read: Sequence[Tensor] | None = None
+) -> tuple[Tensor, list[Tensor]]:
+    """Runs an inverted residual block; returns its output and the map of each of its convolutions.
+
+    With `read`, a convolution's input is the map of that list before it, not the block's own.
+    """
     maps: list[Tensor] = []
-    for convolution in block:
-        maps.append(convolution(functional.relu6(maps[-1]) if maps else x))
+    for convolution in block.children():
+        before = read or maps
+        maps.append(convolution(functional.relu6(before[len(maps) - 1]) if maps else x))
     return (maps[-1] + x if maps[-1].shape == x.shape else maps[-1]), maps
 
 
