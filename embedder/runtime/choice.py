@@ -40,19 +40,19 @@ def _takes_openvino(how: Placement) -> bool:
 
 def _openvino(tower: Tower, how: Placement) -> Runtime | None:
     """Returns the OpenVINO runtime of a tower; None if there is none that is true to torch."""
-    from embedder.runtime.graphs import graph_of
-    from embedder.runtime.openvino import OpenVinoRuntime
-
     try:
-        graph = graph_of(tower, how.cache)
-    except RuntimeError as exc:
+        from embedder.runtime.graphs import graph_of
+        from embedder.runtime.openvino import OpenVinoRuntime
+
+        runtime = OpenVinoRuntime(graph_of(tower, how.cache), threads=how.threads)
+    except (ImportError, RuntimeError) as exc:
         log.warning("torch runs tower %s, since openvino can't: %s", tower.digest, exc)
         return None
-    if graph.fidelity >= LEAST_FIDELITY:
-        return OpenVinoRuntime(graph, threads=how.threads)
+    if runtime.fidelity >= LEAST_FIDELITY:
+        return runtime
     log.warning(
         "torch runs tower %s, since openvino's cosine to it is %.5f, and must be %s",
-        *(tower.digest, graph.fidelity, LEAST_FIDELITY),
+        *(tower.digest, runtime.fidelity, LEAST_FIDELITY),
     )
     return None
 

@@ -31,6 +31,15 @@ def test_open_clip_is_only_imported_after_its_schemas() -> None:
             assert "embedder.models.open_clip_import" in names, path
 
 
+def test_openvino_is_only_imported_in_silence() -> None:
+    for path in ROOM.rglob("*.py"):
+        names = imported(ast.parse(path.read_text()))
+        if "openvino" in {name.split(".")[0] for name in names}:
+            assert "embedder.runtime.openvino" in names, path
+    source = (ROOM / "runtime" / "openvino.py").read_text()
+    assert "embedder.runtime.openvino_import" in imported(ast.parse(source))
+
+
 def test_open_clip_imports_on_this_machine() -> None:
     code = (
         "from embedder.models.open_clip_import import import_open_clip;"
