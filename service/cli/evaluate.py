@@ -25,6 +25,15 @@ def evaluate(
     ],
     model: Annotated[str, typer.Option(help="Name of the model.")] = "kindred-mini",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of a forward pass.")] = None,
+    names: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="Classes to tell apart all at once: one a line, synonyms between commas.",
+        ),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Prints retrieval figures on the held-out part of shards, beside what chance would reach.
@@ -33,7 +42,7 @@ def evaluate(
 
     For example:
 
-        kindred evaluate --data shared/data
+        kindred evaluate --data shared/data --names shared/teachers/imagenet_labels.txt
     """
     with needs("train"):
         from embedder.catalog import load
@@ -48,6 +57,7 @@ def evaluate(
         report = evaluate(
             embedder,
             data,
+            names=_lines(names) if names else None,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     if as_json:
@@ -55,6 +65,12 @@ def evaluate(
         typer.echo(json.dumps({"model": model, "space": embedder.space.id, "figures": figures}))
     else:
         answers().print(figures_table(report))
+
+
+def _lines(path: Path) -> list[str]:
+    """Returns the classes of a file; what a classifier calls "background" is none."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line.strip() and line.strip() != "background"]
 
 
 def figures_table(report: "Report") -> Table:
