@@ -79,7 +79,7 @@ def train_sound(
         seen = partners.any(dim=1)
         negatives = batch.negatives[seen][:, seen]
         return (
-            contrastive(sounds, texts, batch.negatives, scale)
+            recipe.sound_text_weight * contrastive(sounds, texts, batch.negatives, scale)
             + recipe.sound_name_weight * named
             + recipe.sound_label_weight * _labelled(space, sounds, batch, lessons)
             + recipe.picture_weight * contrastive(sounds[seen], partners[seen], negatives, scale)

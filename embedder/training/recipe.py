@@ -83,7 +83,8 @@ class SpaceRecipe:
         kin: Pairs whose texts' cosine in the teacher is at least this are not negatives.
         sound_kin: The same for sounds.
         name_weight: Weight of class-name distillation.
-        sound_name_weight: The same for the sound teacher's names.
+        sound_text_weight: Weight of binding clips to their texts.
+        sound_name_weight: As `name_weight`, for the sound teacher's names.
         label_weight: Weight of naming a picture's label among the labels of its set.
         sound_label_weight: Weight of naming a clip's label among all labels.
         picture_weight: Weight of binding clips to pictures beside binding them to texts.
@@ -112,6 +113,7 @@ class SpaceRecipe:
     kin: float = 0.9
     sound_kin: float = 0.75
     name_weight: float = 0.3
+    sound_text_weight: float = 1.0
     sound_name_weight: float = 0.3
     label_weight: float = 0.3
     sound_label_weight: float = 1.0
