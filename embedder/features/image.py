@@ -13,8 +13,9 @@ SIZE = 224
 def image_input(image: Image) -> NDArray[np.float32]:
     """Returns the whole picture squashed to a square, float32 in [-1, 1], shape (3, SIZE, SIZE).
 
-    Squashing keeps everything in view, where a centre crop would lose the sides of a wide photo. The resampling is
-    Pillow's bicubic filter (antialiased when shrinking), so it is the same on every machine.
+    Squashing keeps everything in view, where a centre crop would lose the sides of a wide photo.
+    The resampling is Pillow's bicubic filter (antialiased when shrinking), so it is the same on
+    every machine.
     """
     return scaled(squash(image.pixels))
 

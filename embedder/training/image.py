@@ -1,8 +1,8 @@
 """The image tower's training: maps layer by layer, maps end to end, then vectors.
 
-The trunk starts from random weights and learns, without labels, to see as MobileNetV2 does; then trunk and
-head learn to put a picture where the teachers' joint space has it. `teach_image` runs every stage; each has a
-folder of its own and takes up where it left off.
+The trunk starts from random weights and learns, without labels, to see as MobileNetV2 does; then
+trunk and head learn to put a picture where the teachers' joint space has it. `teach_image` runs
+every stage; each has a folder of its own and takes up where it left off.
 """
 
 from collections.abc import Sequence
@@ -91,13 +91,13 @@ def teach_chain(
     trunk: MobileNetV2, pictures: Sequence[ShardItem], teachers: ImageTeachers,
     recipe: ImageMapsRecipe, folder: Path,
 ) -> MobileNetV2:  # fmt: skip
-    """Stage 2: the trunk end to end, with a loss at every map, on the pooled feature and on the logits."""
+    """Stage 2: the trunk end to end, with a loss at every map, on pooled feature and logits."""
     lesson = MapLesson(pictures, teachers, recipe)
     return train(trunk, lesson.batch, lesson.chain_loss, recipe.loop, folder)
 
 
 def fit_head(guidance: Guidance, recipe: ImageVectorsRecipe, folder: Path) -> nn.Module:
-    """Stage 3: returns a head, taught on the teacher's own pooled features, which the trunk's equal nearly."""
+    """Stage 3: a head on the teacher's own pooled features, which the trunk's nearly equal."""
     features = guidance.lessons.views[0][:, V2_POOLED].float()
     torch.manual_seed(recipe.loop.seed)
     head = ImageTower(ImageShape(DIM)).head

@@ -1,16 +1,18 @@
 """Teaching the image trunk its teacher's maps: block by block first, then as one chain.
 
-The student's blocks have the teacher's widths, so each convolution's output can be compared with the teacher's
-(after the batch norm, before the activation: behind a ReLU6 a filter of the wrong sign gets no gradient).
+The student's blocks have the teacher's widths, so each convolution's output can be compared with
+the teacher's (after the batch norm, before the activation: behind a ReLU6 a filter of the wrong
+sign gets no gradient).
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
 from embedder.training.image_recipe import ImageMapsRecipe
@@ -32,7 +34,7 @@ Unit = tuple[nn.Conv2d, nn.BatchNorm2d]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scales:
-    """One over the standard deviation of each channel of the teacher's maps, each (1, channels, 1, 1).
+    """One over the spread of each channel of the teacher's maps, each (1, channels, 1, 1).
 
     Attributes:
         stem: Of the first convolution's map.
@@ -67,8 +69,8 @@ def _inverse_deviation(maps: Tensor) -> Tensor:
 def fit_start(student: MobileNetV2, x: Tensor, maps: Maps) -> None:
     """Gives random filters the mean and spread that the teacher's have on a sample of pictures.
 
-    It stands in for the batch norm that is not there while the trunk learns in its folded form: what a filter
-    looks for stays random, how strongly it answers does not.
+    It stands in for the batch norm that is not there while the trunk learns in its folded form:
+    what a filter looks for stays random, how strongly it answers does not.
 
     Args:
         student: Changed in place.
@@ -92,7 +94,7 @@ def whiten_layers(student: MobileNetV2, x: Tensor, maps: Maps) -> None:
 def readings(
     student: MobileNetV2, x: Tensor, maps: Maps
 ) -> Iterator[tuple[FoldedConv, Tensor, Tensor]]:
-    """Yields each convolution of the student, what the teacher's reads there, and what it answers."""
+    """Yields each convolution of the student, and what the teacher's reads and answers there."""
     reads = [x]
     for block, inner in zip(maps.blocks[:-1], maps.hidden, strict=True):
         reads += [block, *(functional.relu6(m) for m in inner[:-1])]
@@ -105,21 +107,21 @@ class _MapError(torch.autograd.Function):
     """Mean of ((student - teacher) * scale)^2 that keeps one map for its gradient, not four."""
 
     @staticmethod
-    def forward(ctx: Any, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:  # noqa: ANN401
+    def forward(ctx: FunctionCtx, student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
         error = (student - teacher).mul_(scale)
         ctx.save_for_backward(error.mul(scale))
         mean: Tensor = torch.linalg.vector_norm(error).float().square() / error.numel()
         return mean
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
-        (error,) = ctx.saved_tensors
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (error,) = ctx.saved_tensors  # type: ignore[attr-defined]
         slope: Tensor = error * (gradient * (2.0 / error.numel())).to(error.dtype)
         return slope, None, None
 
 
 def map_error(student: Tensor, teacher: Tensor, scale: Tensor) -> Tensor:
-    """Returns the mean squared error in units of the teacher's variance: 0 is perfect, 1 is the mean alone."""
+    """Returns the mean squared error in the teacher's variances: 0 is perfect, 1 the mean alone."""
     like = (student, teacher.to(student.dtype), scale.to(student.dtype))
     error: Tensor = _MapError.apply(*like)  # type: ignore[no-untyped-call]
     return error
@@ -183,7 +185,7 @@ class MapLoss:
     hidden_weight: float
 
     def __call__(self, student: Maps, teacher: Maps) -> dict[str, Tensor]:
-        """Returns the mean error at block ends and inside blocks, and their weighted sum ("maps")."""
+        """Returns the mean errors at block ends and inside, and their weighted sum ("maps")."""
         scales = self.scales
         ends = [map_error(student.stem, teacher.stem, scales.stem)]
         ends += [map_error(student.last, teacher.last, scales.last)]
@@ -197,7 +199,7 @@ class MapLoss:
 
 
 class MapLesson:
-    """Views of the training pictures and how far the student's maps of them are from the teacher's."""
+    """Views of training pictures, and how far the student's maps of them are from the teacher's."""
 
     def __init__(
         self,
@@ -248,5 +250,6 @@ class MapLesson:
 
     @torch.no_grad()
     def taught(self, x: Tensor) -> Maps:
+        """Returns the teacher's maps."""
         maps: Maps = self.teachers.v2(as_quantised(x))
         return maps

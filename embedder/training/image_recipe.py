@@ -1,6 +1,6 @@
 """Every number of the image tower's recipe."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from embedder.training.loop import LoopRecipe
 from embedder.training.views import ViewRecipe
@@ -41,15 +41,16 @@ class ImageVectorsRecipe:
         part: Pictures a thread and step.
         parts: Threads.
         texts: Descriptions that compete for each picture.
-        own_share: Share of the picture's own description in what the descriptions' ranks are taught; the rest is
-            how the teachers rank them.
-        cosine_weight: Weight of the distance from the teachers' vector, beside 1 for the descriptions.
+        own_share: Share of the picture's own description in what the descriptions' ranks are
+            taught; the rest is how the teachers rank them.
+        cosine_weight: Weight of the distance from the teachers' vector, beside 1 for the
+            descriptions.
         name_weight: Weight of the class names.
         dropout: Of the head's input.
     """
 
     loop: LoopRecipe
-    view: ViewRecipe = ViewRecipe(area=(0.7, 1.0), jitter=0.15)
+    view: ViewRecipe = field(default_factory=lambda: ViewRecipe(area=(0.7, 1.0), jitter=0.15))
     part: int = 16
     parts: int = 2
     texts: int = 512
@@ -74,68 +75,6 @@ IMAGE_CHAIN = ImageMapsRecipe(
     pooled_weight=0.5,
     logit_weight=0.2,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class BindRecipe:
-    """The audio tower's head, bound to frozen texts and pictures.
-
-    Attributes:
-        seed: Seed of the start and of the draws.
-        batch: Clips a step.
-        steps: Optimiser steps.
-        learning_rate: Peak rate of AdamW.
-        weight_decay: Decay of AdamW.
-        dropout: Share of features, and of hidden units, that are dropped.
-        least_deviation: Features that vary less are not blown up.
-        scale: What cosines are multiplied by at first, in every loss.
-        weights: Weight of each loss; one that is missing is left out.
-        kin: Labels whose texts have at least this cosine are not each other's negatives.
-        everyday: Share of ESC-50 in a batch.
-        rarity: A clip is drawn with its label's count to the power of minus this.
-    """
-
-    seed: int = 33
-    batch: int = 512
-    steps: int = 800
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.1
-    dropout: tuple[float, float] = (0.3, 0.3)
-    least_deviation: float = 0.02
-    scale: float = 20.0
-    weights: tuple[tuple[str, float], ...] = (("texts", 1.0), ("names", 0.3), ("pictures", 0.5))
-    kin: float = 0.75
-    everyday: float = 0.5
-    rarity: float = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class HearRecipe:
-    """How clips are changed before the head is bound to what the body hears in them; levels are in dB.
-
-    Attributes:
-        seed: Seed of the changes, together with view and clip.
-        views: Views of each clip, the unchanged one included.
-        least_part: Shortest part that is cut out, as a share of the clip.
-        level: Mean gain.
-        level_spread: Standard deviation of the gain.
-        colour_spread: Standard deviation of the equaliser's three curves.
-        mixed: Share of views with another clip in the background.
-        background: Lowest and highest level of the background, relative to the clip.
-        bands: By at most so many mel bands the pitch is moved.
-    """
-
-    seed: int = 34
-    views: int = 6
-    least_part: float = 0.4
-    level: float = -3.0
-    level_spread: float = 6.0
-    colour_spread: float = 2.5
-    mixed: float = 0.5
-    background: tuple[float, float] = (-20.0, -5.0)
-    bands: int = 1
-
-
 IMAGE_HEAD = ImageVectorsRecipe(
     loop=LoopRecipe(steps=1000, learning_rate=1e-3, weight_decay=0.1, ema=0.99, seed=3),
     part=512,
@@ -143,7 +82,8 @@ IMAGE_HEAD = ImageVectorsRecipe(
     dropout=0.3,
 )
 IMAGE_VECTORS = ImageVectorsRecipe(
-    loop=LoopRecipe(steps=500, learning_rate=2e-4, warmup=30, ema=0.98, save_every=25, seed=4),
+    loop=LoopRecipe(steps=500, learning_rate=1.5e-4, warmup=20, ema=0.98, save_every=50, seed=4),
+    parts=3,
 )
 
 

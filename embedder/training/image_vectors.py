@@ -1,7 +1,7 @@
 """Teaching the image tower its vectors: into the teachers' joint space, whose texts stand still.
 
-Three lessons at once: be where the teachers' image head puts the picture; rank descriptions as it does, the
-picture's own first; and name the classes that the teacher names.
+Three lessons at once: be where the teachers' image head puts the picture; rank descriptions as it
+does, the picture's own first; and name the classes that the teacher names.
 """
 
 from collections.abc import Callable
@@ -78,7 +78,7 @@ class VectorLesson:
 
     @torch.no_grad()
     def draw(self, step: int, read: Callable[[NDArray[np.int64]], Tensor]) -> Guide:
-        """Returns a step's guide; `read` gives the model's input for the rows of the pictures drawn."""
+        """Returns a step's guide; `read` gives the model's input for rows of the pictures."""
         recipe = self.recipe
         count = recipe.part * recipe.parts
         random = np.random.default_rng([recipe.loop.seed, step])

@@ -2,8 +2,10 @@
 
 A stage hands over a model, a stream of batches and a loss; the loop does the rest:
 
-* step s always trains on `batches(s)`, so a run that was stopped and resumed sees what an unbroken run sees;
-* the checkpoint is written every so often, at the end, and when SIGINT or SIGTERM asks the run to stop;
+* step s always trains on `batches(s)`, so a run that was stopped and resumed sees what an unbroken
+  run sees;
+* the checkpoint is written every so often, at the end, and when SIGINT or SIGTERM asks the run to
+  stop;
 * one JSON line per logging interval goes beside the checkpoint.
 """
 
@@ -42,9 +44,9 @@ Loss = Callable[[nn.Module, Batch, int], Losses]
 class Parts(list[Batch]):
     """A batch in parts of equal size: each has a thread of its own, and the losses are averaged.
 
-    On a shared CPU two threads with half a batch each outrun torch's own two threads, which wait for each
-    other at every operation; call `torch.set_num_threads(1)` along with it. Every part sees the batch
-    statistics of its own half; the running ones are averaged.
+    On a shared CPU two threads with half a batch each outrun torch's own two threads, which wait
+    for each other at every operation; call `torch.set_num_threads(1)` along with it. Every part
+    sees the batch statistics of its own half; the running ones are averaged.
     """
 
 
@@ -54,12 +56,14 @@ class LoopRecipe:
 
     Attributes:
         steps: How many batches to train on.
-        learning_rate: Peak of AdamW's learning rate; warm-up is linear, the rest a cosine to `final_share` of it.
+        learning_rate: Peak of AdamW's learning rate; warm-up is linear, the rest a cosine to
+            `final_share` of it.
         weight_decay: AdamW's, applied to matrices and kernels, not to biases, gains or offsets.
         warmup: Steps of warm-up.
         final_share: Share of the peak left at the last step.
         gradient_norm: Gradients are clipped to this L2 norm.
-        ema: Decay of the averaged weights, approached as (1 + s) / (10 + s) over the first steps s; 0 keeps no average.
+        ema: Decay of the averaged weights, approached as (1 + s) / (10 + s) over the first steps s;
+            0 keeps no average.
         log_every: Steps between two lines of the log.
         save_every: Steps between two checkpoints.
         seed: Seeds torch's generator before the first step.
@@ -92,10 +96,11 @@ def train(
 
     Args:
         model: Trained in place; only parameters that require gradients are.
-        batches: Builds the batch of a step. It is called ahead, from one other thread, in the order of the steps,
-            and must depend on nothing but the step.
-        loss: Called with the model, a batch and the step; the entry "loss" is minimised. A batch that is a
-            `Parts` reaches it part by part, each with a copy of the model that shares its parameters.
+        batches: Builds the batch of a step. It is called ahead, from one other thread, in the order
+            of the steps, and must depend on nothing but the step.
+        loss: Called with the model, a batch and the step; the entry "loss" is minimised. A batch
+            that is a `Parts` reaches it part by part, each with a copy of the model that shares its
+            parameters.
         recipe: The numbers.
         folder: Where `checkpoint.pt` and `log.jsonl` are kept.
 
@@ -181,17 +186,21 @@ class _Run(Generic[Model]):
             return {name: value.detach() for name, value in losses.items()}
 
         found = list(self.pool.map(backward, self.replicas, parts))
-        with torch.no_grad():
-            for mine, *others in zip(*(r.parameters() for r in self.replicas), strict=True):
-                for other in others:
-                    if mine.grad is not None and other.grad is not None:
-                        mine.grad += other.grad
-            for mine, *others in zip(*(r.buffers() for r in self.replicas), strict=True):
-                if others and mine.is_floating_point():
-                    mine.copy_(torch.stack([mine, *others]).mean(0))
-                for other in others:
-                    other.copy_(mine)
+        self._gather()
         return {name: torch.stack([part[name] for part in found]).mean() for name in found[0]}
+
+    @torch.no_grad()
+    def _gather(self) -> None:
+        """Adds the replicas' gradients to the model's, and averages their running statistics."""
+        for mine, *others in zip(*(r.parameters() for r in self.replicas), strict=True):
+            for other in others:
+                if mine.grad is not None and other.grad is not None:
+                    mine.grad += other.grad
+        for mine, *others in zip(*(r.buffers() for r in self.replicas), strict=True):
+            if others and mine.is_floating_point():
+                mine.copy_(torch.stack([mine, *others]).mean(0))
+            for other in others:
+                other.copy_(mine)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -230,7 +239,7 @@ class _Run(Generic[Model]):
 
 
 def _replica(model: nn.Module) -> nn.Module:
-    """Copies a model that shares its parameters' memory, but not their gradients, with the original."""
+    """Returns a copy that shares the parameters' memory, but not their gradients."""
     copy = deepcopy(model)
     for mine, theirs in zip(copy.parameters(), model.parameters(), strict=True):
         mine.data = theirs.data

@@ -1,7 +1,7 @@
 """Caches what the frozen teachers say about every item, so that no stage runs a teacher twice.
 
-A cache is an .npz file of arrays with one row an item: `keys` says which. It is written to a temporary name and
-renamed, so that a file that exists is whole.
+A cache is an .npz file of arrays with one row an item: `keys` says which. It is written to a
+temporary name and renamed, so that a file that exists is whole.
 """
 
 import hashlib

@@ -20,8 +20,10 @@ class ViewRecipe:
     Attributes:
         size: Side of the view in pixels.
         area: Smallest and largest share of the picture's area.
-        aspect: Largest ratio of the crop's sides, either way round, beside the picture squashed to a square.
-        jitter: Standard deviation of the random colour matrix and offset; 0 leaves the colours alone.
+        aspect: Largest ratio of the crop's sides, either way round, beside the picture squashed to
+            a square.
+        jitter: Standard deviation of the random colour matrix and offset; 0 leaves the colours
+            alone.
     """
 
     size: int = 224

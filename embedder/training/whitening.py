@@ -1,9 +1,10 @@
 """Coordinates in which a convolution learns quickly: what it reads made white.
 
-Neighbouring pixels are nearly equal, channels differ in size by orders of magnitude, and what tells an edge
-lives in the small differences: a filter that learns by gradient from its plain inputs crawls. Here its weights
-are kept as W = g V C^(-1/2), where C is the covariance of what it reads in the teacher's maps and g the
-teacher's spread of answers; learning V is well conditioned. The filter stays what it was: only the steps differ.
+Neighbouring pixels are nearly equal, channels differ in size by orders of magnitude, and what tells
+an edge lives in the small differences: a filter that learns by gradient from its plain inputs
+crawls. Here its weights are kept as W = g V C^(-1/2), where C is the covariance of what it reads in
+the teacher's maps and g the teacher's spread of answers; learning V is well conditioned. The filter
+stays what it was: only the steps differ.
 """
 
 import torch
@@ -13,13 +14,13 @@ from torch.nn import functional
 from embedder.training.teachers.image import FoldedConv
 
 DAMPING = 0.003
-"""Share of the mean variance added to every direction: the quietest ones hold bfloat16's rounding."""
+"""Share of the mean variance added to all directions: the quietest hold bfloat16's rounding."""
 
 SIZE = 0.03
-"""Size of the coordinates V: Adam's steps are of one size for all weights, and these should turn quickly."""
+"""Size of the coordinates V: small, since Adam's steps have one size and V should turn quickly."""
 
 MOST_INPUTS = 256
-"""With more inputs than this a sample says too little of their covariance; only their sizes are evened out."""
+"""With more inputs a sample says too little of their covariance; only sizes are evened out."""
 
 
 @torch.no_grad()
@@ -52,7 +53,7 @@ def whiten(convolution: FoldedConv, x: Tensor, answer: Tensor) -> None:
 
 
 def _patches(convolution: FoldedConv, x: Tensor) -> Tensor:
-    """Returns what the filters see: (channels, places, 9) if depthwise, else (1, places, inputs)."""
+    """Returns what filters see: (channels, places, 9) if depthwise, else (1, places, inputs)."""
     channels, size = x.shape[1], convolution.weight.shape[-1]
     if size == 1:
         return x.movedim(1, -1).reshape(1, -1, channels)

@@ -12,7 +12,9 @@ from embedder.models.image_tower import ImageShape, ImageTower
 @pytest.fixture(scope="module")
 def tower() -> ImageTower:
     torch.manual_seed(0)
-    return ImageTower(ImageShape(dim=12)).eval()
+    tower = ImageTower(ImageShape(dim=12))
+    tower.eval()
+    return tower
 
 
 def same_by_hand(conv: nn.Conv2d, x: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """The image teachers: quantised MobileNet V1 and V2 classifiers, run in float32.
 
-A teacher is read from its TensorFlow Lite file while training; nothing that is shipped needs it. Running the
-dequantised weights in float32 torch is what makes the maps inside the network readable, and lets a teacher look
-at crops of any size.
+A teacher is read from its TensorFlow Lite file while training; nothing that is shipped needs it.
+Running the dequantised weights in float32 torch is what makes the maps inside the network readable,
+and lets a teacher look at crops of any size.
 
 Sources: MobileNets, arXiv:1704.04861; MobileNetV2, arXiv:1801.04381.
 """
@@ -10,7 +10,7 @@ Sources: MobileNets, arXiv:1704.04861; MobileNetV2, arXiv:1801.04381.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -54,12 +54,13 @@ class FoldedConv(nn.Module):
     """A convolution with its batch norm folded in, padded as TensorFlow's "SAME" is.
 
     Attributes:
-        weight: The kernel, (out, in / groups, k, k), or its coordinates where `basis` and `gain` are set.
+        weight: The kernel, (out, in / groups, k, k), or its coordinates where `basis` and `gain`
+            are set.
         bias: What comes out where the input is `center`.
-        center: A fixed point to look from: learning is quicker around the inputs' mean than around zero,
-            which a ReLU6 never centres on.
-        basis: None, or fixed coordinates of the inputs, a matrix or its diagonal for each group; see
-            `embedder.training.whitening`.
+        center: A fixed point to look from: learning is quicker around the inputs' mean than around
+            zero, which a ReLU6 never centres on.
+        basis: None, or fixed coordinates of the inputs, a matrix or its diagonal for each group;
+            see `embedder.training.whitening`.
         gain: None, or a fixed factor of each output channel.
     """
 
@@ -92,7 +93,8 @@ class FoldedConv(nn.Module):
         """Returns the map before any activation."""
         if self.weight.shape[-1] == 1:
             return functional.conv2d(x, *self.plain())
-        # The gradient of an edge filter is a small difference of large sums: bfloat16 would round it away.
+        # The gradient of an edge filter is a small difference of large sums: bfloat16 would round
+        # it away.
         with torch.autocast("cpu", enabled=not self.training and torch.is_autocast_enabled("cpu")):
             return self._spatial(x.float() if self.training else x).to(x.dtype)
 
@@ -100,8 +102,8 @@ class FoldedConv(nn.Module):
         (kernel, bias), size = self.plain(), self.weight.shape[-1]
         if self.stride == 1 or (self.groups > 1 and self.training):
             y = functional.conv2d(x, kernel, bias, padding=size // 2, groups=self.groups)
-            # Every second place of stride 1 is what "SAME" at stride 2 keeps; oneDNN's gradient of a
-            # strided depthwise convolution takes three times as long as this detour.
+            # Every second place of stride 1 is what "SAME" at stride 2 keeps; oneDNN's gradient of
+            # a strided depthwise convolution takes three times as long as this detour.
             first = [(side + 1) % self.stride for side in x.shape[2:]]
             return y if self.stride == 1 else y[:, :, first[0] :: 2, first[1] :: 2]
         sides = (same_padding(side, size, self.stride) for side in (x.shape[3], x.shape[2]))
@@ -110,7 +112,7 @@ class FoldedConv(nn.Module):
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Returns the (before, after) padding of TensorFlow's "SAME": output ceil(size / stride), the odd one after."""
+    """Returns the (before, after) padding of TensorFlow's "SAME": the odd one comes after."""
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
 
@@ -130,7 +132,7 @@ class MobileNetV1(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    """MobileNetV2 with every map readable: the teacher, and the form in which the student's trunk learns."""
+    """MobileNetV2 with every map readable: the teacher, and the student's trunk as it learns."""
 
     def __init__(self, convolutions: Sequence[FoldedConv]) -> None:
         super().__init__()
@@ -145,8 +147,8 @@ class MobileNetV2(nn.Module):
 
         Args:
             x: The images.
-            read: If given, every convolution reads that network's map at its place instead of the one
-                before it, so that all learn at once and no error is passed on.
+            read: If given, every convolution reads that network's map at its place instead of the
+                one before it, so that all learn at once and no error is passed on.
         """
         stem = self.stem(x)
         blocks, hidden = [functional.relu6(stem)], []
@@ -159,8 +161,8 @@ class MobileNetV2(nn.Module):
 
     def convolutions(self) -> list[FoldedConv]:
         """Returns every convolution in the order of the data."""
-        inner = [convolution for block in self.blocks for convolution in block]  # type: ignore[attr-defined]
-        return [self.stem, *inner, self.last]
+        inner = [convolution for block in self.blocks for convolution in block.children()]
+        return cast("list[FoldedConv]", [self.stem, *inner, self.last])
 
     def pooled(self, x: Tensor) -> Tensor:
         """Returns the pooled feature (n, 1280) alone, without holding on to the maps."""
@@ -178,15 +180,16 @@ class ImageTeachers(nn.Module):
         self.v1 = MobileNetV1(read_convolutions(folder / V1_FILE))
         *convolutions, self.classifier = read_convolutions(folder / V2_FILE)
         self.v2 = MobileNetV2(convolutions)
-        self.requires_grad_(False).eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.requires_grad_(False).eval()
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def outputs(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns MobileNetV1's pooled feature, MobileNetV2's, and its logits: (n, 1024), (n, 1280), (n, 1001)."""
+        """Returns V1's pooled feature (n, 1024), V2's (n, 1280) and V2's logits (n, 1001)."""
         pooled = self.v2.pooled(x)
         return self.v1(x), pooled, self.logits(pooled)
 
     def logits(self, pooled: Tensor) -> Tensor:
-        """Returns MobileNetV2's logits (n, 1001) of its pooled features; class 0 is "background"."""
+        """Returns V2's logits (n, 1001) of its pooled features; class 0 is "background"."""
         logits: Tensor = self.classifier(pooled[:, :, None, None])[:, :, 0, 0]
         return logits
 
