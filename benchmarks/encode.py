@@ -66,7 +66,7 @@ def _passes(mini: Embedder, batch: int) -> dict[str, Pass]:
     def whole(items: list[Media]) -> Pass:
         return lambda: len(mini.embed(items))
 
-    who = f"{mini.name} on {mini.runtime.split(',')[0]}"
+    who = f"{mini.name} on {'openvino' if 'openvino' in mini.runtime else mini.runtime}"
     return {
         f"{who}, images": forward([*pictures]),
         f"{who}, images with preprocessing": whole([*pictures]),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 NAME = "kindred-mini"
 WEIGHTS = Path(__file__).parent.parent / "weights" / f"{NAME}.safetensors"
 
-_MAX_ROWS = {Modality.TEXT: 64, Modality.IMAGE: 8, Modality.AUDIO: 8}
+_MAX_ROWS = {Modality.TEXT: 64, Modality.IMAGE: 8, Modality.AUDIO: 2}
 """Inputs of one forward pass; more leave the cache and are slower. A sound's are its windows."""
 
 _MAX_CHARACTERS = 20_000

@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 def place(tower: Tower, how: Placement) -> Runtime:
     """Returns what runs a tower.
 
-    OpenVINO gives way to torch where it can't convert the tower, or where its vectors are less than
-    0.999 alike; a warning in the log says so.
+    OpenVINO gives way to torch where it can't convert the tower, or where its vectors of the probes
+    are too unlike; a warning in the log says so.
 
     Raises:
         MissingDependency: If the stated runtime is not installed or can't use the device.
