@@ -1,7 +1,8 @@
 """The audio tower of kindred-mini: log-mel patches to vectors.
 
 Each patch runs through a depthwise-separable CNN of MobileNetV1's shape (Howard et al. 2017,
-arXiv:1704.04861), the one that YAMNet has; mean and maximum over the patches go through a head.
+arXiv:1704.04861), the one that YAMNet has; mean and maximum over the patches go through a linear
+head.
 """
 
 from collections.abc import Sequence
@@ -25,13 +26,11 @@ class AudioShape:
 
     Attributes:
         dim: Length of a vector.
-        hidden: Width of the head's hidden layer.
         widths: Channels that each stage puts out, the stem first.
         strides: Stride of each stage.
     """
 
     dim: int = 384
-    hidden: int = 512
     widths: Sequence[int] = (32, 64, 128, 128, 256, 256, *[512] * 6, 1024, 1024)
     strides: Sequence[int] = (2, 1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
 
@@ -43,7 +42,7 @@ class AudioTower(nn.Module):
         super().__init__()
         self.shape = shape
         self.stages = make_stages(shape)
-        self.head = make_head(shape)
+        self.head = nn.Linear(2 * shape.widths[-1], shape.dim)
 
     def forward(self, patches: Tensor) -> Tensor:
         """Returns one vector of any norm per sound.
@@ -110,11 +109,9 @@ def make_stages(shape: AudioShape, *, norm: bool = False) -> nn.ModuleList:
     return nn.ModuleList([stem, *blocks])
 
 
-def make_head(shape: AudioShape) -> nn.Sequential:
-    """Returns what turns clip features, twice the last width, into vectors."""
-    return nn.Sequential(
-        nn.Linear(2 * shape.widths[-1], shape.hidden), nn.GELU(), nn.Linear(shape.hidden, shape.dim)
-    )
+def conv_units(stages: nn.Module) -> list[ConvUnit]:
+    """Returns the layers in order."""
+    return [module for module in stages.modules() if isinstance(module, ConvUnit)]
 
 
 def pooled(maps: Tensor) -> Tensor:

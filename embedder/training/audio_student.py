@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from embedder.models.audio_tower import AudioShape, AudioTower, ConvUnit
+from embedder.models.audio_tower import AudioShape, AudioTower, conv_units
 
 
 def assemble(stages: nn.ModuleList, head: nn.Module, shape: AudioShape) -> AudioTower:
@@ -22,13 +22,8 @@ def assemble(stages: nn.ModuleList, head: nn.Module, shape: AudioShape) -> Audio
     return tower.eval()
 
 
-def conv_units(stages: nn.Module) -> list[ConvUnit]:
-    """Returns the layers in order."""
-    return [module for module in stages.modules() if isinstance(module, ConvUnit)]
-
-
 def save_audio_student(tower: AudioTower, path: Path) -> None:
-    """Writes shape and weights under a temporary name, then renames: a file that exists is whole."""
+    """Writes shape and weights under a temporary name, then renames it."""
     part = path.with_suffix(".part")
     torch.save({"shape": asdict(tower.shape), "state": tower.state_dict()}, part)
     part.replace(path)

@@ -1,13 +1,14 @@
 """Binds sounds to a frozen space of texts and pictures, as ImageBind does (arXiv:2305.05665).
 
-Only the head of the audio tower is trained, on features of a body that has learnt to hear. Its vectors are
-drawn to the texts of their labels, to the texts of the sound teacher's classes as that teacher scores them,
-and to pictures of what makes the sound.
+Only the head of the audio tower is trained, on features of a body that has learnt to hear. Its
+vectors are drawn to the texts of their labels, to the texts of the sound teacher's classes as that
+teacher scores them, and to pictures of what makes the sound.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -15,12 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from embedder.models.audio_tower import AudioShape, make_head
-from embedder.training.recipe import BindRecipe
+from embedder.training.audio_recipe import BindRecipe
 from embedder.training.shards import ShardItem
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Anchors:
     """What is frozen: unit vectors of the shared space that sounds are bound to.
 
@@ -40,19 +40,29 @@ class Anchors:
     pictures: Tensor
     shows: Tensor
 
+    @cached_property
+    def labels(self) -> Tensor:
+        """Unit means of each label's phrasings, (labels, dim)."""
+        return functional.normalize(self.phrases.mean(dim=1), dim=1)
+
+    @cached_property
+    def partners(self) -> list[NDArray[np.int64]]:
+        """Which pictures show what makes the sound of each label."""
+        return [row.nonzero()[:, 0].numpy() for row in self.shows]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hearings:
     """What the body hears in n clips.
 
     Attributes:
-        views: `clip_features` of each clip under several changes, (views, n, 2 c).
+        features: `clip_features` of each clip, (n, 2 c).
         labels: Row of each clip's label among the anchors, (n,).
         scores: The sound teacher's class scores, (n, 521).
         odds: Chance of each clip to be drawn, (n,), sums to one.
     """
 
-    views: Tensor
+    features: Tensor
     labels: Tensor
     scores: Tensor
     odds: NDArray[np.float64]
@@ -64,8 +74,8 @@ def sound_picture_table(
 ) -> NDArray[np.bool_]:  # fmt: skip
     """Tells which pictures show what makes the sound of a label, (labels, pictures).
 
-    A name of the sound, its label or a synonym, leads to the pictures that the table of pairs has for it
-    and to those of the same name. A pictogram's keywords are too loose for that.
+    A name of the sound, its label or a synonym, leads to the pictures that the table of pairs has
+    for it and to those of the same name. A pictogram's keywords are too loose for that.
     """
     columns = {item.key: i for i, item in enumerate(pictures)}
     named: dict[str, set[int]] = defaultdict(set)
@@ -85,7 +95,7 @@ def sound_picture_table(
 
 
 def odds_of(items: Sequence[ShardItem], recipe: BindRecipe) -> NDArray[np.float64]:
-    """Returns each clip's chance to be drawn: rare labels more often than their share, ESC-50 half."""
+    """Returns each clip's chance to be drawn: clips of rare labels more often than others."""
     count: dict[str | None, int] = {}
     for item in items:
         count[item.label] = count.get(item.label, 0) + 1
@@ -102,43 +112,40 @@ class Binding(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, hearings: Hearings, recipe: BindRecipe) -> None:
+    def __init__(self, hearings: Hearings, dim: int, recipe: BindRecipe) -> None:
         super().__init__()
-        first, gelu, last = make_head(AudioShape())
-        self.layers = nn.Sequential(
-            nn.Dropout(recipe.dropout[0]), first, gelu, nn.Dropout(recipe.dropout[1]), last
+        self.drop = nn.Dropout(recipe.dropout)
+        self.layer = nn.Linear(hearings.features.shape[1], dim)
+        self.register_buffer("mean", hearings.features.mean(dim=0))
+        self.register_buffer(
+            "deviation", hearings.features.std(dim=0).clamp_min(recipe.least_deviation)
         )
-        every = hearings.views.flatten(0, 1)
-        self.register_buffer("mean", every.mean(dim=0))
-        self.register_buffer("deviation", every.std(dim=0).clamp_min(recipe.least_deviation))
         self.scales = nn.ParameterDict(
             {name: nn.Parameter(torch.tensor(recipe.scale).log()) for name, _ in recipe.weights}
         )
 
     def forward(self, features: Tensor) -> Tensor:
         """Returns unit vectors of clip features, (n, dim)."""
-        vectors = self.layers((features - self.mean) / self.deviation)
+        vectors = self.layer(self.drop((features - self.mean) / self.deviation))
         return functional.normalize(vectors, dim=1)
 
-    def folded(self) -> nn.Sequential:
-        """Returns the head as the tower has it: the standardisation is part of its first layer."""
-        head = make_head(AudioShape())
-        first, last = self.layers[1], self.layers[4]
-        weight = first.weight / self.deviation
-        head[0].weight.data.copy_(weight)
-        head[0].bias.data.copy_(first.bias - weight @ self.mean)
-        head[2].load_state_dict(last.state_dict())
+    @torch.no_grad()
+    def folded(self) -> nn.Linear:
+        """Returns the head as the tower has it: the standardisation is part of the layer."""
+        head = nn.Linear(self.layer.in_features, self.layer.out_features)
+        head.weight.copy_(self.layer.weight / self.deviation)
+        head.bias.copy_(self.layer.bias - head.weight @ self.mean)
         return head
 
 
-def bind(hearings: Hearings, anchors: Anchors, recipe: BindRecipe) -> nn.Sequential:
+def bind(hearings: Hearings, anchors: Anchors, recipe: BindRecipe) -> nn.Linear:
     """Returns the tower's head, trained on the losses that the recipe weighs."""
     torch.manual_seed(recipe.seed)
     random = np.random.default_rng(recipe.seed)
-    binding = Binding(hearings, recipe)
+    binding = Binding(hearings, anchors.names.shape[1], recipe)
     optimiser = torch.optim.AdamW(
         [
-            {"params": binding.layers.parameters(), "weight_decay": recipe.weight_decay},
+            {"params": binding.layer.parameters(), "weight_decay": recipe.weight_decay},
             {"params": binding.scales.parameters(), "weight_decay": 0.0},
         ],
         lr=recipe.learning_rate,
@@ -146,8 +153,7 @@ def bind(hearings: Hearings, anchors: Anchors, recipe: BindRecipe) -> nn.Sequent
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.steps)
     for _ in range(recipe.steps):
         chosen = torch.from_numpy(random.choice(len(hearings.odds), recipe.batch, p=hearings.odds))
-        view = torch.from_numpy(random.integers(len(hearings.views), size=recipe.batch))
-        vectors = binding(hearings.views[view, chosen])
+        vectors = binding(hearings.features[chosen])
         lesson = _Lesson(vectors, chosen, hearings, anchors, random)
         loss = torch.stack(
             [w * _LOSSES[k](lesson, binding.scales[k].exp()) for k, w in recipe.weights]
@@ -156,7 +162,7 @@ def bind(hearings: Hearings, anchors: Anchors, recipe: BindRecipe) -> nn.Sequent
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         schedule.step()
-    return binding.eval().folded()
+    return binding.folded()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,21 +179,20 @@ class _Lesson:
 def _text_loss(lesson: _Lesson, scale: Tensor) -> Tensor:
     """Each sound finds its label among its rivals, and among all labels, and is found by it.
 
-    Each label stands for itself in a phrasing drawn for the batch.
+    It finds the mean of a label's phrasings, and is found by one that is drawn for the batch.
     """
     anchors, right = lesson.anchors, lesson.hearings.labels[lesson.chosen]
-    drawn = torch.from_numpy(
-        lesson.random.integers(anchors.phrases.shape[1], size=len(anchors.kin))
-    )
-    texts = anchors.phrases[torch.arange(len(drawn)), drawn]
-    logits = scale * lesson.vectors @ texts.T
-    itself = functional.one_hot(right, len(texts)).bool()
+    itself = functional.one_hot(right, len(anchors.kin)).bool()
+    logits = scale * lesson.vectors @ anchors.labels.T
     among_all = logits.masked_fill(anchors.kin[right] & ~itself, -torch.inf)
     among_rivals = logits.masked_fill(~anchors.rivals[right] & ~itself, -torch.inf)
-    there = itself.any(dim=0)
-    kin = anchors.kin[there][:, right] & ~itself.T[there]
-    found = _any_of(logits.T[there].masked_fill(kin, -torch.inf), itself.T[there])
     naming = [functional.cross_entropy(x, right) for x in (among_all, among_rivals)]
+    drawn = lesson.random.integers(anchors.phrases.shape[1], size=len(anchors.kin))
+    asked = anchors.phrases[torch.arange(len(drawn)), torch.from_numpy(drawn)]
+    there = itself.any(dim=0)
+    finds = scale * asked[there] @ lesson.vectors.T
+    kin = anchors.kin[there][:, right] & ~itself.T[there]
+    found = _any_of(finds.masked_fill(kin, -torch.inf), itself.T[there])
     return (naming[0] + 2 * naming[1] + found) / 4
 
 
@@ -201,26 +206,25 @@ def _name_loss(lesson: _Lesson, scale: Tensor) -> Tensor:
 def _picture_loss(lesson: _Lesson, scale: Tensor) -> Tensor:
     """Sounds and pictures of what makes them find each other."""
     anchors, random = lesson.anchors, lesson.random
-    shown = anchors.shows[lesson.hearings.labels[lesson.chosen]]
-    heard = shown.any(dim=1)
-    own = torch.multinomial(shown[heard].float(), 1)[:, 0]
-    others = torch.from_numpy(random.choice(len(anchors.pictures), _OTHERS, replace=False))
-    drawn = torch.cat([own, others])
-    related = shown[heard][:, drawn]
+    labels = lesson.hearings.labels[lesson.chosen]
+    heard = torch.tensor([len(partners) > 0 for partners in anchors.partners])[labels]
+    own = torch.tensor([int(random.choice(anchors.partners[i])) for i in labels[heard].tolist()])
+    drawn = torch.cat([own, torch.from_numpy(random.integers(len(anchors.pictures), size=_OTHERS))])
+    related = anchors.shows[:, drawn][labels[heard]]
     logits = scale * lesson.vectors[heard] @ anchors.pictures[drawn].T
-    back = related[:, : len(own)].T
-    return (_any_of(logits, related) + _any_of(logits[:, : len(own)].T, back)) / 2
+    back = (logits[:, : len(own)].T, related[:, : len(own)].T)
+    return (_any_of(logits, related) + _any_of(*back)) / 2
 
 
 def _any_of(logits: Tensor, right: Tensor) -> Tensor:
     """Returns the mean over the right columns of each row's cross-entropy against the wrong ones.
 
-    Right columns do not compete with each other (as in Khosla et al. 2020, arXiv:2004.11362, the loss is
-    the mean over positives, but their competitors are negatives alone).
+    Right columns do not compete with each other: as in Khosla et al. 2020 (arXiv:2004.11362), the
+    loss is the mean over positives, but their competitors are negatives alone.
     """
     wrong = logits.masked_fill(right, -torch.inf).logsumexp(dim=1, keepdim=True)
-    each = functional.softplus(wrong - logits)
-    return ((each * right).sum(dim=1) / right.sum(dim=1)).mean()
+    each = functional.softplus(wrong - logits).where(right, torch.tensor(0.0))
+    return (each.sum(dim=1) / right.sum(dim=1)).mean()
 
 
 _LOSSES: Mapping[str, Callable[[_Lesson, Tensor], Tensor]] = {

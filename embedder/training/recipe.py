@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from embedder.training.audio_recipe import AudioRecipe, BindRecipe, HearRecipe
+from embedder.training.audio_recipe import AudioRecipe, BindRecipe
 from embedder.training.image_recipe import ImageRecipe
 
 
@@ -130,7 +130,6 @@ class Recipe:
         text: The text tower.
         image: The image tower.
         audio: The audio tower's body.
-        hear: What the body hears in changed clips.
         bind: The audio tower's head.
         samples: Items of each modality that the geometry of the space is measured on.
         seed: Draws those items.
@@ -141,7 +140,6 @@ class Recipe:
     text: TextRecipe = field(default_factory=TextRecipe)
     image: ImageRecipe = field(default_factory=ImageRecipe)
     audio: AudioRecipe = field(default_factory=AudioRecipe)
-    hear: HearRecipe = field(default_factory=HearRecipe)
     bind: BindRecipe = field(default_factory=BindRecipe)
     samples: int = 1500
     seed: int = 40

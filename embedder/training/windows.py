@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from embedder.features.audio import LOG_OFFSET, MEL_BANDS, PATCH_FRAMES
-from embedder.training.recipe import MixRecipe
+from embedder.training.audio_recipe import MixRecipe
 from embedder.training.sound_targets import Spectrograms
 
 Array = NDArray[np.float32]
@@ -76,19 +76,20 @@ class WindowSampler:
 
 def magnitudes(log_mel: Array) -> Array:
     """Undoes the logarithm of a log-mel."""
-    return np.maximum(np.exp(log_mel) - np.float32(LOG_OFFSET), np.float32(0.0))
+    mel: Array = np.exp(log_mel) - np.float32(LOG_OFFSET)
+    return mel.clip(min=0.0)
 
 
 def logarithms(mel: Array) -> Array:
     """Returns the log-mel of mel magnitudes."""
-    return np.log(mel + np.float32(LOG_OFFSET))
+    return np.asarray(np.log(mel + np.float32(LOG_OFFSET)))
 
 
 def equaliser(rng: np.random.Generator, spread: float, count: int) -> NDArray[np.float64]:
     """Draws smooth gains over the bands, in dB, (count, 64): a slope, a bow and a wave."""
     pitch = np.linspace(-1.0, 1.0, MEL_BANDS)
     curves = np.stack([pitch, pitch**2 - 1 / 3, np.sin(np.pi * pitch)])
-    return rng.normal(0.0, spread, (count, 3)) @ curves
+    return np.asarray(rng.normal(0.0, spread, (count, 3)) @ curves)
 
 
 def decibels(level: NDArray[np.float64]) -> Array:

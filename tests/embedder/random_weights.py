@@ -25,7 +25,7 @@ class NoRecipe:
 
 
 def random_towers() -> dict[Modality, Tower]:
-    image, audio = ImageShape(DIM), AudioShape(dim=DIM, hidden=64)
+    image, audio = ImageShape(DIM), AudioShape(dim=DIM)
     text = TextShape(vocabulary=VOCABULARY, context=32, width=64, heads=2, layers=2, dim=DIM)
     towers = {
         Modality.IMAGE: Tower(image, ImageTower(image)),

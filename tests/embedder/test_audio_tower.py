@@ -5,7 +5,7 @@ from torch.nn import functional
 
 from embedder.models.audio_tower import AudioShape, AudioTower, clip_features, make_stages
 
-SMALL = AudioShape(dim=12, hidden=16, widths=(4, 8, 8), strides=(2, 1, 2))
+SMALL = AudioShape(dim=12, widths=(4, 8, 8), strides=(2, 1, 2))
 
 
 def tower() -> AudioTower:

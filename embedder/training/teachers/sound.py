@@ -1,7 +1,7 @@
 """YAMNet in float32 torch, its weights read from the TensorFlow Lite file while training.
 
-The file's runtime quantises activations as it goes; the dequantised weights in float32 are as fast and
-about a point more accurate (ESC-50, frozen features).
+The file's runtime quantises activations as it goes; the dequantised weights in float32 are as fast
+and about a point more accurate (ESC-50, frozen features).
 """
 
 from dataclasses import dataclass

@@ -7,16 +7,18 @@ import pytest
 import torch
 from torch import nn
 
-from embedder.models.audio_tower import AudioShape, make_head, make_stages
+from embedder.models.audio_tower import AudioShape, conv_units, make_stages
 from embedder.training.audio import map_error
+from embedder.training.audio_layers import fit_norms, teach_stem
+from embedder.training.audio_recipe import BindRecipe, MixRecipe
 from embedder.training.audio_student import assemble, load_audio_student, save_audio_student
 from embedder.training.binding import Anchors, Binding, Hearings, bind, sound_picture_table
-from embedder.training.recipe import BindRecipe, MixRecipe
 from embedder.training.shards import ShardItem
 from embedder.training.sound_targets import Spectrograms
+from embedder.training.teachers.sound import SoundTeacher
 from embedder.training.windows import WindowSampler, decibels, magnitudes, shifted
 
-SMALL = AudioShape(dim=12, hidden=16, widths=(4, 8), strides=(2, 1))
+SMALL = AudioShape(dim=12, widths=(4, 8), strides=(2, 1))
 
 
 def item(key: str, modality: str, label: str, synonyms: tuple[str, ...] = ()) -> ShardItem:
@@ -86,7 +88,7 @@ def test_folding_batch_normalisation_changes_nothing(tmp_path: Path) -> None:
     for stage in stages:  # gathers statistics
         maps = stage(maps)
     stages.eval()
-    tower = assemble(stages, make_head(SMALL), SMALL)
+    tower = assemble(stages, nn.Linear(16, 12), SMALL)
     maps, folded = (sounds.flatten(0, 1)[:, None],) * 2
     for trained, stage in zip(stages, tower.stages, strict=True):
         maps, folded = trained(maps), stage(folded)
@@ -117,7 +119,7 @@ def made_up(recipe: BindRecipe) -> tuple[Hearings, Anchors]:
     rng = torch.Generator().manual_seed(0)
     labels = torch.arange(3).repeat(20)
     centres = torch.rand(3, 2048, generator=rng)
-    views = centres[labels][None] + 0.1 * torch.rand(2, 60, 2048, generator=rng)
+    features = centres[labels] + 0.1 * torch.rand(60, 2048, generator=rng)
     directions = torch.eye(384)[:3]
     none = torch.zeros(3, 3, dtype=torch.bool)
     anchors = Anchors(
@@ -125,19 +127,45 @@ def made_up(recipe: BindRecipe) -> tuple[Hearings, Anchors]:
         pictures=directions.repeat(200, 1), shows=torch.eye(3).bool().repeat(1, 200),
     )  # fmt: skip
     scores = torch.eye(3)[labels]
-    return Hearings(views, labels, scores, np.full(60, 1 / 60)), anchors
+    return Hearings(features, labels, scores, np.full(60, 1 / 60)), anchors
 
 
 def test_binding_brings_sounds_to_their_texts_and_pictures() -> None:
     recipe = BindRecipe(steps=20, batch=32)
     hearings, anchors = made_up(recipe)
     head = bind(hearings, anchors, recipe)
-    cosines = nn.functional.normalize(head(hearings.views[0]), dim=1) @ anchors.names.T
+    cosines = nn.functional.normalize(head(hearings.features), dim=1) @ anchors.names.T
     assert cosines.argmax(dim=1).tolist() == hearings.labels.tolist()
 
 
 def test_folding_the_standardisation_changes_nothing() -> None:
     hearings, _ = made_up(BindRecipe())
-    binding = Binding(hearings, BindRecipe()).eval()
-    folded = nn.functional.normalize(binding.folded()(hearings.views[0]), dim=1)
-    torch.testing.assert_close(folded, binding(hearings.views[0]), atol=1e-5, rtol=1e-3)
+    binding = Binding(hearings, 384, BindRecipe()).eval()
+    folded = nn.functional.normalize(binding.folded()(hearings.features), dim=1)
+    torch.testing.assert_close(folded, binding(hearings.features), atol=1e-5, rtol=1e-3)
+
+
+def test_fitted_norms_undo_any_scale_and_offset() -> None:
+    """Layers with the teacher's kernels, scaled, answer as the teacher does once they are fitted."""
+    torch.manual_seed(1)
+    teacher = SoundTeacher()
+    stages = make_stages(AudioShape(), norm=True)
+    for unit, taught in zip(conv_units(stages), conv_units(teacher.stages), strict=True):
+        unit.conv.weight.data.copy_(3.0 * taught.conv.weight)
+    patches = torch.randn(8, 96, 64)
+    fit_norms(stages, teacher, [patches, torch.randn(8, 96, 64)])
+    maps = patches[:, None]
+    for stage, taught in zip(stages.eval(), teacher.stages, strict=True):
+        expected = taught(maps)
+        assert map_error(stage(maps), expected).item() < 0.01
+        maps = expected
+
+
+def test_the_stem_learns_a_kernel_from_its_maps() -> None:
+    torch.manual_seed(2)
+    teacher = SoundTeacher()
+    stages = make_stages(AudioShape(), norm=True)
+    teach_stem(stages, teacher, torch.randn(16, 96, 64).cumsum(dim=2) / 5)
+    kernels = [conv_units(s)[0].conv.weight.flatten(1) for s in (stages, teacher.stages)]
+    cosines = nn.functional.cosine_similarity(kernels[0], kernels[1])
+    assert cosines.min().item() > 0.99
