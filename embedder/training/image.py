@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -21,13 +22,13 @@ from embedder.training.image_vectors import (
     Guide,
     StandardisedHead,
     VectorLesson,
+    pooled_features,
 )
 from embedder.training.lessons import Lessons
-from embedder.training.loop import Parts, train
-from embedder.training.shards import ShardItem, read_media
+from embedder.training.loop import train
+from embedder.training.shards import ShardItem
 from embedder.training.space import DIM, TeacherSpace
 from embedder.training.teachers.image import ImageTeachers, MobileNetV2
-from embedder.training.views import Pictures
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,9 +68,8 @@ def teach_image(
     trunk = teach_layers(guidance.pictures, seen, recipe.layers, folder / "layers")
     trunk = teach_chain(trunk, guidance.pictures, seen, recipe.chain, folder / "chain")
     head = fit_head(guidance, recipe.head, folder / "head")
-    tower = FoldedTower(trunk, head)
-    tower = teach_vectors(tower, guidance, recipe.vectors, folder / "vectors")
-    save_image_student(tower, student)
+    head = adapt_head(head, trunk, guidance, recipe.adapted, folder / "adapted")
+    save_image_student(FoldedTower(trunk, head), student)
     return load_image_student(student)
 
 
@@ -102,26 +102,37 @@ def fit_head(guidance: Guidance, recipe: ImageVectorsRecipe, folder: Path) -> nn
     torch.manual_seed(recipe.loop.seed)
     head = ImageTower(ImageShape(DIM)).head
     model = StandardisedHead(head, features, recipe.dropout)
+    return _taught_head(model, features, guidance, recipe, folder)
+
+
+def adapt_head(
+    head: nn.Module,
+    trunk: MobileNetV2,
+    guidance: Guidance,
+    recipe: ImageVectorsRecipe,
+    folder: Path,
+) -> nn.Module:
+    """Stage 4: the head goes on with the trunk's own features of `recipe.seen` pictures among the teacher's."""
+    random = np.random.default_rng(recipe.loop.seed)
+    odds = guidance.lessons.odds
+    rows = np.sort(random.choice(len(odds), recipe.seen, replace=False, p=odds))
+    features = guidance.lessons.views[0][:, V2_POOLED].float()
+    features[rows] = pooled_features(trunk, [guidance.pictures[row] for row in rows])
+    model = StandardisedHead(head, features, recipe.dropout)
+    model.take_up()
+    return _taught_head(model, features, guidance, recipe, folder)
+
+
+def _taught_head(
+    model: StandardisedHead, features: Tensor, guidance: Guidance, recipe: ImageVectorsRecipe,
+    folder: Path,
+) -> nn.Module:  # fmt: skip
     lesson = VectorLesson(guidance.space, guidance.lessons, guidance.names, recipe)
 
     def batch(step: int) -> Guide:
         return lesson.draw(step, lambda rows: features[rows])
 
     return train(model, batch, lesson.loss, recipe.loop, folder).merged()
-
-
-def teach_vectors(
-    tower: FoldedTower, guidance: Guidance, recipe: ImageVectorsRecipe, folder: Path
-) -> FoldedTower:
-    """Stage 4: trunk and head together, at full size."""
-    lesson = VectorLesson(guidance.space, guidance.lessons, guidance.names, recipe)
-    pictures = Pictures(list(read_media(guidance.pictures)), seed=recipe.loop.seed)
-
-    def batch(step: int) -> Parts[Guide]:
-        guide = lesson.draw(step, lambda rows: pictures.views(rows, step, recipe.view))
-        return guide.parts(recipe.part)
-
-    return train(tower, batch, lesson.loss, recipe.loop, folder)
 
 
 def save_image_student(tower: FoldedTower, path: Path) -> None:

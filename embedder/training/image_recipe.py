@@ -47,6 +47,7 @@ class ImageVectorsRecipe:
             descriptions.
         name_weight: Weight of the class names.
         dropout: Of the head's input.
+        seen: Pictures whose features are the trunk's own; those of the others are the teacher's.
     """
 
     loop: LoopRecipe
@@ -58,6 +59,7 @@ class ImageVectorsRecipe:
     cosine_weight: float = 5.0
     name_weight: float = 0.3
     dropout: float = 0.0
+    seen: int = 0
 
 
 IMAGE_LAYERS = ImageMapsRecipe(
@@ -81,9 +83,12 @@ IMAGE_HEAD = ImageVectorsRecipe(
     parts=1,
     dropout=0.3,
 )
-IMAGE_VECTORS = ImageVectorsRecipe(
-    loop=LoopRecipe(steps=500, learning_rate=1.5e-4, warmup=20, ema=0.98, save_every=50, seed=4),
-    parts=3,
+IMAGE_ADAPTED = ImageVectorsRecipe(
+    loop=LoopRecipe(steps=300, learning_rate=3e-4, weight_decay=0.1, warmup=20, ema=0.98, seed=4),
+    part=512,
+    parts=1,
+    dropout=0.3,
+    seen=9_000,
 )
 
 
@@ -94,4 +99,4 @@ class ImageRecipe:
     layers: ImageMapsRecipe = IMAGE_LAYERS
     chain: ImageMapsRecipe = IMAGE_CHAIN
     head: ImageVectorsRecipe = IMAGE_HEAD
-    vectors: ImageVectorsRecipe = IMAGE_VECTORS
+    adapted: ImageVectorsRecipe = IMAGE_ADAPTED

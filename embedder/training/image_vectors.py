@@ -4,9 +4,11 @@ Three lessons at once: be where the teachers' image head puts the picture; rank 
 does, the picture's own first; and name the classes that the teacher names.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import islice
 from typing import cast
 
 import numpy as np
@@ -15,13 +17,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from embedder.features.image import scaled, squash
 from embedder.models.image_tower import ImageShape, ImageTower
 from embedder.training.image_maps import unfold
 from embedder.training.image_recipe import ImageVectorsRecipe
 from embedder.training.lessons import Lessons
 from embedder.training.loop import Losses, Parts
+from embedder.training.shards import ShardItem, read_media
 from embedder.training.space import DIM, TeacherSpace
+from embedder.training.targets import in_order
 from embedder.training.teachers.image import MobileNetV2
+from embedder.training.views import opened
 
 V2_POOLED = slice(1024, 1024 + 1280)
 """Where `space.image_features` has MobileNetV2's pooled feature."""
@@ -119,7 +125,7 @@ class StandardisedHead(nn.Module):
 
     def __init__(self, head: nn.Module, features: Tensor, dropout: float) -> None:
         super().__init__()
-        self.head, self.dropout = head, dropout
+        self.head, self.dropout = deepcopy(head), dropout
         self.register_buffer("mean", features.mean(0))
         self.register_buffer("deviation", features.std(0) + 0.1 * features.std())
 
@@ -128,6 +134,13 @@ class StandardisedHead(nn.Module):
         standard = (features - self.mean) / self.deviation
         vectors: Tensor = self.head(functional.dropout(standard, self.dropout, self.training))
         return vectors
+
+    @torch.no_grad()
+    def take_up(self) -> None:
+        """Takes `head` for one that reads plain features, and goes on from it."""
+        first = cast("nn.Linear", self.head.get_submodule("mlp.fc1"))
+        first.bias.add_(first.weight @ self.mean)
+        first.weight.mul_(self.deviation)
 
     @torch.no_grad()
     def merged(self) -> nn.Module:
@@ -159,3 +172,19 @@ class FoldedTower(nn.Module):
         unfold(self.trunk, tower.trunk)
         tower.head.load_state_dict(self.head.state_dict())
         return tower
+
+
+def pooled_features(trunk: MobileNetV2, items: Sequence[ShardItem]) -> Tensor:
+    """Returns the trunk's pooled features of whole pictures, (n, 1280)."""
+    trunk.eval()
+
+    def pooled(files: Sequence[bytes]) -> Tensor:
+        pixels = np.stack([scaled(squash(np.asarray(opened(file)))) for file in files])
+        x = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            return trunk.pooled(x).float()
+
+    files = read_media(items)
+    with ThreadPoolExecutor(2) as pool:
+        batches = iter(lambda: list(islice(files, 32)), [])
+        return torch.cat(list(in_order(pool, pooled, batches)))
