@@ -3,7 +3,13 @@
 import torch
 from torch.nn import functional
 
-from embedder.models.audio_tower import AudioShape, AudioTower, clip_features, make_stages
+from embedder.models.audio_tower import (
+    AudioShape,
+    AudioTower,
+    clip_features,
+    conv_units,
+    make_stages,
+)
 
 SMALL = AudioShape(dim=12, widths=(4, 8, 8), strides=(2, 1, 2))
 
@@ -43,7 +49,8 @@ def test_features_are_roots_of_mean_and_maximum() -> None:
 def test_padding_at_stride_two_is_tensorflows() -> None:
     """SAME pads an even side at its end: the first output cell sees the first three input cells."""
     stem = make_stages(AudioShape(widths=(1,), strides=(2,)))[0]
-    unit = stem[0]
+    unit = conv_units(stem)[0]
+    assert unit.conv.bias is not None
     unit.conv.weight.fill_(0.0)
     unit.conv.weight[0, 0, 0, 0] = 1.0
     unit.conv.bias.fill_(0.0)

@@ -70,11 +70,6 @@ def load_sound_teacher(path: Path) -> SoundTeacher:
     return teacher
 
 
-def read_class_names(path: Path) -> list[str]:
-    """Returns the names of the 521 classes, one a line, in the order of the logits."""
-    return path.read_text().splitlines()
-
-
 def _weights(interpreter: Any) -> list[NDArray[np.float32]]:  # noqa: ANN401 (the library is untyped)
     """Returns kernel and bias of every layer, in layer order, in torch's layout.
 

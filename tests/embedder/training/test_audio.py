@@ -146,7 +146,7 @@ def test_folding_the_standardisation_changes_nothing() -> None:
 
 
 def test_fitted_norms_undo_any_scale_and_offset() -> None:
-    """Layers with the teacher's kernels, scaled, answer as the teacher does once they are fitted."""
+    """Layers with the teacher's kernels, scaled, answer as the teacher does once fitted."""
     torch.manual_seed(1)
     teacher = SoundTeacher()
     stages = make_stages(AudioShape(), norm=True)
@@ -155,8 +155,8 @@ def test_fitted_norms_undo_any_scale_and_offset() -> None:
     patches = torch.randn(8, 96, 64)
     fit_norms(stages, teacher, [patches, torch.randn(8, 96, 64)])
     maps = patches[:, None]
-    for stage, taught in zip(stages.eval(), teacher.stages, strict=True):
-        expected = taught(maps)
+    for stage, answering in zip(stages.eval(), teacher.stages, strict=True):
+        expected = answering(maps)
         assert map_error(stage(maps), expected).item() < 0.01
         maps = expected
 
