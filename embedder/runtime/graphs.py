@@ -15,6 +15,7 @@ import numpy as np
 
 from embedder.runtime.base import Tower
 from embedder.runtime.openvino import Graph, native_precision, openvino
+from embedder.runtime.openvino_import import core
 
 LAYOUT = 1
 """Version of what a file holds and of how a graph is derived."""
@@ -47,7 +48,7 @@ def read(path: Path) -> Graph | None:
     try:
         with path.open("rb") as file, np.load(file) as archive:
             weights = openvino.Tensor(archive["weights"])
-            model = openvino.Core().read_model(archive["xml"].tobytes(), weights)
+            model = core().read_model(archive["xml"].tobytes(), weights)
             return Graph(model, str(archive["precision"]), float(archive["fidelity"]))
     except FileNotFoundError:
         return None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embedder.runtime.openvino_import import import_openvino
+from embedder.runtime.openvino_import import core, import_openvino
 
 openvino = import_openvino()
 
@@ -53,7 +53,7 @@ class OpenVinoRuntime:
         }
         if threads is not None:
             options["INFERENCE_NUM_THREADS"] = threads
-        self._compiled = openvino.Core().compile_model(graph.model, "CPU", options)
+        self._compiled = core().compile_model(graph.model, "CPU", options)
         self._idle: deque[Any] = deque()
 
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
@@ -72,5 +72,5 @@ class OpenVinoRuntime:
 
 def native_precision() -> str:
     """Returns the fastest precision that this CPU computes in natively, "bf16" or "f32"."""
-    capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capabilities = core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "bf16" if "BF16" in capabilities else "f32"

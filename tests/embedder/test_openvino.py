@@ -260,3 +260,17 @@ def test_without_openvino_there_is_torch(monkeypatch: pytest.MonkeyPatch) -> Non
     assert place(tower(), Placement()).name == "torch"
     with pytest.raises(MissingDependency, match="pip install openvino"):
         place(tower(), Placement(runtime="openvino"))
+
+
+def test_signals_are_survived_after_cores_came_and_went() -> None:
+    code = (
+        "import os, signal\n"
+        "from embedder.runtime.openvino_import import core\n"
+        "first = core(); first.get_property('CPU', 'FULL_DEVICE_NAME')\n"
+        "second = core(); second.get_property('CPU', 'FULL_DEVICE_NAME')\n"
+        "del first; del second\n"
+        "signal.signal(signal.SIGTERM, lambda *_: print('survived'))\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "survived"), done.stderr
