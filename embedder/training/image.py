@@ -112,7 +112,7 @@ def adapt_head(
     recipe: ImageVectorsRecipe,
     folder: Path,
 ) -> nn.Module:
-    """Stage 4: the head goes on with the trunk's own features of `recipe.seen` pictures among the teacher's."""
+    """Stage 4: the head goes on, with the trunk's own features of `recipe.seen` pictures."""
     random = np.random.default_rng(recipe.loop.seed)
     odds = guidance.lessons.odds
     rows = np.sort(random.choice(len(odds), recipe.seen, replace=False, p=odds))

@@ -1,6 +1,6 @@
 """Every number of the image tower's recipe."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from embedder.training.loop import LoopRecipe
 from embedder.training.views import ViewRecipe
@@ -37,9 +37,7 @@ class ImageVectorsRecipe:
 
     Attributes:
         loop: Steps, rates and seed.
-        view: How a picture is cut and coloured, where pixels are read.
-        part: Pictures a thread and step.
-        parts: Threads.
+        batch: Pictures a step.
         texts: Descriptions that compete for each picture.
         own_share: Share of the picture's own description in what the descriptions' ranks are
             taught; the rest is how the teachers rank them.
@@ -51,9 +49,7 @@ class ImageVectorsRecipe:
     """
 
     loop: LoopRecipe
-    view: ViewRecipe = field(default_factory=lambda: ViewRecipe(area=(0.7, 1.0), jitter=0.15))
-    part: int = 16
-    parts: int = 2
+    batch: int = 512
     texts: int = 512
     own_share: float = 0.5
     cosine_weight: float = 5.0
@@ -79,14 +75,10 @@ IMAGE_CHAIN = ImageMapsRecipe(
 )
 IMAGE_HEAD = ImageVectorsRecipe(
     loop=LoopRecipe(steps=1000, learning_rate=1e-3, weight_decay=0.1, ema=0.99, seed=3),
-    part=512,
-    parts=1,
     dropout=0.3,
 )
 IMAGE_ADAPTED = ImageVectorsRecipe(
     loop=LoopRecipe(steps=300, learning_rate=3e-4, weight_decay=0.1, warmup=20, ema=0.98, seed=4),
-    part=512,
-    parts=1,
     dropout=0.3,
     seen=9_000,
 )

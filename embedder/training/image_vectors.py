@@ -22,7 +22,7 @@ from embedder.models.image_tower import ImageShape, ImageTower
 from embedder.training.image_maps import unfold
 from embedder.training.image_recipe import ImageVectorsRecipe
 from embedder.training.lessons import Lessons
-from embedder.training.loop import Losses, Parts
+from embedder.training.loop import Losses
 from embedder.training.shards import ShardItem, read_media
 from embedder.training.space import DIM, TeacherSpace
 from embedder.training.targets import in_order
@@ -53,17 +53,6 @@ class Guide:
     allowed: Tensor
     probabilities: Tensor
 
-    def parts(self, size: int) -> "Parts[Guide]":
-        """Splits the pictures; every part keeps all the descriptions."""
-        rows = [slice(i, i + size) for i in range(0, len(self.x), size)]
-        return Parts(
-            Guide(
-                self.x[r], self.targets[r], self.texts, self.own[r], self.allowed[r],
-                self.probabilities[r],
-            )
-            for r in rows
-        )  # fmt: skip
-
 
 class VectorLesson:
     """Draws pictures with what they are taught, and says how far their vectors are from it.
@@ -86,7 +75,7 @@ class VectorLesson:
     def draw(self, step: int, read: Callable[[NDArray[np.int64]], Tensor]) -> Guide:
         """Returns a step's guide; `read` gives the model's input for rows of the pictures."""
         recipe = self.recipe
-        count = recipe.part * recipe.parts
+        count = recipe.batch
         random = np.random.default_rng([recipe.loop.seed, step])
         batch = self.lessons.batch(random, max(count, recipe.texts))
         features = batch.features[:count]
@@ -153,18 +142,11 @@ class StandardisedHead(nn.Module):
 
 
 class FoldedTower(nn.Module):
-    """The tower in the form in which its trunk learns."""
+    """The tower in the form in which its trunk learnt."""
 
     def __init__(self, trunk: MobileNetV2, head: nn.Module) -> None:
         super().__init__()
         self.trunk, self.head = trunk, head
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Returns vectors (n, dim) of pictures (n, 3, 224, 224); the trunk runs in bfloat16."""
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            pooled = self.trunk.pooled(x)
-        vectors: Tensor = self.head(pooled.float())
-        return vectors
 
     def unfolded(self) -> nn.Module:
         """Returns the tower as it ships."""
