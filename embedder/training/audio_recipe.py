@@ -100,7 +100,7 @@ class BindRecipe:
 
     seed: int = 33
     batch: int = 512
-    steps: int = 800
+    steps: int = 1_000
     learning_rate: float = 2e-3
     weight_decay: float = 0.1
     dropout: float = 0.3
@@ -108,8 +108,8 @@ class BindRecipe:
     scale: float = 20.0
     weights: tuple[tuple[str, float], ...] = (
         ("texts", 1.0),
-        ("names", 0.3),
-        ("pictures", 0.6),
+        ("names", 0.5),
+        ("pictures", 0.8),
     )
     kin: float = 0.75
     everyday: float = 0.6
