@@ -12,7 +12,7 @@ RUN python -m venv /opt/kindred \
 FROM python:3.11-slim
 RUN useradd --create-home --uid 10001 kindred && mkdir /data && chown kindred /data
 COPY --from=build /opt/kindred /opt/kindred
-ENV PATH=/opt/kindred/bin:$PATH KINDRED_DATA=/data
+ENV PATH=/opt/kindred/bin:$PATH KINDRED_DATA=/data/collections KINDRED_CACHE=/data/cache
 USER kindred
 VOLUME /data
 EXPOSE 8000 50051
