@@ -10,7 +10,7 @@ which was stopped goes on where it was, and a finished stage costs nothing.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from embedder.media import Modality, Text
 from embedder.models.audio_tower import AudioTower
 from embedder.models.image_tower import ImageShape, ImageTower
 from embedder.models.mini import KindredMini
+from embedder.models.text_tower import TextTower
 from embedder.training.audio import SoundLessons, teach_audio
 from embedder.training.export import Geometry, Tower, export, measure_geometry
 from embedder.training.image import Guidance, teach_image
@@ -39,7 +40,14 @@ from embedder.training.sound_targets import Spectrograms, cached_sound_targets, 
 from embedder.training.space import DIM, TeacherSpace, load_space, save_space
 from embedder.training.targets import cache_image_targets, read_image_targets
 from embedder.training.teachers.sound import load_sound_teacher
-from embedder.training.text import teach_text, text_shape
+from embedder.training.text import (
+    EncodedBank,
+    held_out_captions,
+    mapped,
+    teach_text,
+    text_shape,
+)
+from embedder.training.text_tuning import PairLessons, tune_text
 from embedder.training.texts import TextBank, build_bank, text_targets
 
 logger = logging.getLogger(__name__)
@@ -91,8 +99,8 @@ def train(data: Path, teachers: Path, out: Path, recipe: Recipe | None = None) -
     bank = build_bank(items, teachers, shop.recipe.text)
     outputs = teacher_outputs(shop, bank)
     space = joint_space(shop, outputs)
-    sentences = outputs.sentences.vectors.numpy()
-    text, tokenizer = teach_text(bank, sentences, space.text_map, shop.recipe.text, out / "text")
+    texts = EncodedBank.of(bank, shop.recipe.text)
+    text = text_student(shop, outputs, space, texts)
     image = image_student(shop, outputs, space)
     audio = audio_student(shop, outputs, space)
     towers = {
@@ -100,7 +108,7 @@ def train(data: Path, teachers: Path, out: Path, recipe: Recipe | None = None) -
         Modality.IMAGE: Tower(ImageShape(DIM), image),
         Modality.AUDIO: Tower(audio.shape, audio),
     }
-    return ship(shop, towers, tokenizer, space)
+    return ship(shop, towers, texts.tokenizer, space)
 
 
 def teacher_outputs(shop: Workshop, bank: TextBank) -> Outputs:
@@ -131,6 +139,20 @@ def joint_space(shop: Workshop, outputs: Outputs) -> TeacherSpace:
         logger.info("the teachers' joint space")
         save_space(make_space(outputs, shop.teachers, shop.pairs, shop.recipe.space), path)
     return load_space(path)
+
+
+def text_student(
+    shop: Workshop, outputs: Outputs, space: TeacherSpace, texts: EncodedBank
+) -> TextTower:
+    """Stage 3: the text tower."""
+    recipe, folder, vectors = shop.recipe, shop.out / "text", outputs.sentences.vectors.numpy()
+    tower = teach_text(texts, vectors, space.text_map, recipe.text, folder)
+    _, pictures = known_pictures(outputs, recipe.space)
+    smaller = replace(recipe.text, batch=recipe.tuning.batch)
+    targets = mapped(vectors, space.text_map)
+    kept = texts.lessons(targets, ~held_out_captions(texts.bank), smaller)
+    lessons = PairLessons(kept, texts.rows, pictures, space)
+    return tune_text(tower, lessons, recipe.tuning, folder / "tuned")
 
 
 def image_student(shop: Workshop, outputs: Outputs, space: TeacherSpace) -> ImageTower:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from embedder.training.audio_recipe import AudioRecipe, BindRecipe
 from embedder.training.image_recipe import ImageRecipe
+from embedder.training.loop import LoopRecipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,25 @@ class TextRecipe:
     ema: float = 0.998
     relation_weight: float = 0.5
     temperature: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class TextTuningRecipe:
+    """The text tower's last stage: described pictures beside texts.
+
+    Attributes:
+        loop: Steps, rates and seed.
+        batch: Texts a step, and as many described pictures.
+        pair_weight: Weight of telling pictures apart by their descriptions.
+    """
+
+    loop: LoopRecipe = field(
+        default_factory=lambda: LoopRecipe(
+            steps=450, learning_rate=4e-4, weight_decay=0.02, warmup=20, ema=0.98, seed=41
+        )
+    )
+    batch: int = 256
+    pair_weight: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +148,7 @@ class Recipe:
         views: Caches of the pictures' views: the whole picture, then random crops, if any.
         space: The teachers' joint space.
         text: The text tower.
+        tuning: The text tower's last stage.
         image: The image tower.
         audio: The audio tower's body.
         bind: The audio tower's head.
@@ -138,6 +159,7 @@ class Recipe:
     views: tuple[str, ...] = ("image.npz",)
     space: SpaceRecipe = field(default_factory=SpaceRecipe)
     text: TextRecipe = field(default_factory=TextRecipe)
+    tuning: TextTuningRecipe = field(default_factory=TextTuningRecipe)
     image: ImageRecipe = field(default_factory=ImageRecipe)
     audio: AudioRecipe = field(default_factory=AudioRecipe)
     bind: BindRecipe = field(default_factory=BindRecipe)

@@ -77,50 +77,80 @@ class TextLessons:
         return torch.from_numpy(ids)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedBank:
+    """The bank of texts as the text tower reads it.
+
+    Attributes:
+        bank: The texts.
+        tokenizer: Trained on all texts but held-out captions and texts with words held back.
+        rows: The ids of each text.
+        period: The id of a full stop.
+    """
+
+    bank: TextBank
+    tokenizer: Tokenizer
+    rows: list[Ids]
+    period: int
+
+    @classmethod
+    def of(cls, bank: TextBank, recipe: TextRecipe) -> "EncodedBank":
+        """Trains a tokenizer on the bank and encodes every text with it."""
+        known = np.flatnonzero(~held_out_captions(bank) & ~bank.held_back())
+        tokenizer = train_tokenizer([bank.texts[i] for i in known], recipe.vocabulary)
+        reader = TextTokenizer(tokenizer, recipe.context)
+        rows = [reader.encode(text)[0] for text in bank.texts]
+        return cls(bank, tokenizer, rows, int(reader.encode("dog.")[0][-2]))
+
+    def lessons(
+        self, targets: NDArray[np.float16], chosen: NDArray[np.bool_], recipe: TextRecipe
+    ) -> TextLessons:
+        """Returns lessons of the chosen texts; `targets` has a row for every text."""
+        rows = [self.rows[int(i)] for i in np.flatnonzero(chosen)]
+        kinds = np.array(self.bank.kinds)[chosen]
+        return TextLessons(rows, targets[chosen], kinds, self.period, recipe)
+
+
+def held_out_captions(bank: TextBank) -> NDArray[np.bool_]:
+    """Tells which texts of a bank are captions that no model may be trained on."""
+    return np.array([kind == "held_out_caption" for kind in bank.kinds])
+
+
 def teach_text(
-    bank: TextBank,
+    texts: EncodedBank,
     vectors: NDArray[np.float16],
     text_map: TextMap,
     recipe: TextRecipe,
     folder: Path,
-) -> tuple[TextTower, Tokenizer]:
-    """Returns a tower whose vectors are those of the joint space, and its tokenizer.
+) -> TextTower:
+    """Returns a tower whose vectors are those of the joint space.
 
     The first run learns the teacher's own space without the words held back, and what it makes of
     them is written to `report.json`. The text map being linear, the tower's last matrix takes it
     in; the second run learns the rest, with every word but no held-out caption.
 
     Args:
-        bank: The texts.
+        texts: The texts and their ids.
         vectors: The text teacher's vectors of them, (n, 384).
         text_map: From the teacher's space into the joint one.
         recipe: The numbers.
         folder: Where checkpoints, logs and the report go.
     """
-    held_out = np.array([kind == "held_out_caption" for kind in bank.kinds])
-    known = ~held_out & ~bank.held_back()
-    tokenizer = train_tokenizer([bank.texts[i] for i in np.flatnonzero(known)], recipe.vocabulary)
-    reader = TextTokenizer(tokenizer, recipe.context)
-    rows = [reader.encode(text)[0] for text in bank.texts]
-    period = int(reader.encode("dog.")[0][-2])
-
+    usable = ~held_out_captions(texts.bank)
     torch.manual_seed(recipe.seed)
     tower = TextTower(text_shape(recipe, DIM))
-    kinds = np.array(bank.kinds)
-
-    def lessons(targets: NDArray[np.float16], chosen: NDArray[np.bool_]) -> TextLessons:
-        kept = [rows[int(i)] for i in np.flatnonzero(chosen)]
-        return TextLessons(kept, targets[chosen], kinds[chosen], period, recipe)
-
-    first = lessons(vectors, known)
+    first = texts.lessons(vectors, usable & ~texts.bank.held_back(), recipe)
     tower = _run(tower, first, recipe.learning_rate, recipe.steps, folder / "held_back")
-    _report(tower, bank, rows, vectors, folder / "report.json")
+    _report(tower, texts, vectors, folder / "report.json")
 
-    mapped = text_map(torch.from_numpy(vectors).float()).half().numpy()
     tower.text_projection.data.copy_(tower.text_projection @ text_map.weight.T)
-    every = lessons(mapped, ~held_out)
-    tower = _run(tower, every, recipe.final_rate, recipe.final_steps, folder / "every_word")
-    return tower, tokenizer
+    every = texts.lessons(mapped(vectors, text_map), usable, recipe)
+    return _run(tower, every, recipe.final_rate, recipe.final_steps, folder / "every_word")
+
+
+def mapped(vectors: NDArray[np.float16], text_map: TextMap) -> NDArray[np.float16]:
+    """Returns the text teacher's vectors in the joint space."""
+    return np.asarray(text_map(torch.from_numpy(vectors).float()).half().numpy())
 
 
 def _run(
@@ -146,11 +176,9 @@ def _run(
     return averaged
 
 
-def _report(
-    tower: TextTower, bank: TextBank, rows: Sequence[Ids], vectors: NDArray[np.float16], path: Path
-) -> None:
+def _report(tower: TextTower, texts: EncodedBank, vectors: NDArray[np.float16], path: Path) -> None:
     """Writes the mean cosine to the teacher on texts seen, held out, and of words held back."""
-    kinds, held_back = np.array(bank.kinds), bank.held_back()
+    kinds, held_back = np.array(texts.bank.kinds), texts.bank.held_back()
     sets = {
         "captions": (kinds == "caption") & ~held_back,
         "held-out captions": kinds == "held_out_caption",
@@ -162,7 +190,7 @@ def _report(
     cosines = {}
     for name, chosen in sets.items():
         some = np.flatnonzero(chosen)[:_REPORTED]
-        ours = embed_ids(tower, [rows[int(i)] for i in some])
+        ours = embed_ids(tower, [texts.rows[int(i)] for i in some])
         theirs = vectors[some].astype(np.float32)
         cosines[name] = round(float((ours * theirs).sum(axis=1).mean()), 4)
     path.write_text(json.dumps(cosines, indent=1))
