@@ -181,15 +181,21 @@ def ship(
 
 
 def sample_vectors(embedder: Embedder, shop: Workshop) -> dict[Modality, Vectors]:
-    """Returns vectors of some training items and of texts that describe others."""
+    """Returns vectors of some training items, and of texts that describe some others.
+
+    Half of the texts describe pictures and half sounds, whatever the shards hold more of, since a
+    question may be about either.
+    """
     random = np.random.default_rng(shop.recipe.seed)
     known = [item for item in shop.items if not is_held_out(item)]
+    texts: list[Text] = []
     vectors = {}
     for modality in (Modality.IMAGE, Modality.AUDIO):
         items = [item for item in known if item.modality == modality]
-        some = [items[i] for i in sorted(random.permutation(len(items))[: shop.recipe.samples])]
+        order = [items[i] for i in random.permutation(len(items))]
+        some = sorted(order[: shop.recipe.samples], key=lambda item: (item.shard, item.row))
         vectors[modality] = embedder.embed([decode(media) for media in read_media(some)])
-    described = [item for item in known if item.captions]
-    some = [described[i] for i in random.permutation(len(described))[: shop.recipe.samples]]
-    vectors[Modality.TEXT] = embedder.embed([Text(item.captions[0]) for item in some])
+        captions = [Text(item.captions[0]) for item in reversed(order) if item.captions]
+        texts += captions[: shop.recipe.samples // 2]
+    vectors[Modality.TEXT] = embedder.embed(texts)
     return vectors

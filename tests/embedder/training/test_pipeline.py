@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 
-from embedder.media import Modality
+from embedder.media import Modality, Text
 from embedder.training.pipeline import Workshop, sample_vectors
 from embedder.training.recipe import Recipe
 from embedder.training.shards import read_items
@@ -36,3 +36,9 @@ def test_the_geometry_is_measured_on_training_items_alone(tmp_path: Path) -> Non
 def test_as_many_items_are_sampled_as_the_recipe_says(tmp_path: Path) -> None:
     vectors = sample_vectors(FakeEmbedder(), shop(tmp_path, Recipe(samples=2)))
     assert all(len(rows) == 2 for rows in vectors.values())
+
+
+def test_half_of_the_texts_describe_sounds(tmp_path: Path) -> None:
+    vectors = sample_vectors(FakeEmbedder(), shop(tmp_path, Recipe(samples=4)))
+    expected = FakeEmbedder().embed([Text("red")] * 2 + [Text("loud")] * 2)
+    np.testing.assert_allclose(vectors[Modality.TEXT], expected)
