@@ -36,8 +36,8 @@ class TextShape:
 class TextTower(TextTransformer):  # type: ignore[misc]
     """Token ids (n, tokens) to vectors (n, dim) of any norm; 0 pads a text after its end mark.
 
-    What follows the end mark changes nothing, since attention looks backwards only: a batch needs to
-    be no longer than its longest text.
+    What follows the end mark changes nothing, since attention looks backwards only: a batch may be
+    as short as its longest text.
     """
 
     def __init__(self, shape: TextShape) -> None:

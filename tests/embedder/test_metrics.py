@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from embedder.evaluate import metrics
 from embedder.base import unit
+from embedder.evaluate import metrics
 
 GALLERY = np.eye(4, dtype=np.float32)
 QUERIES = unit(np.array([[3, 2, 1, 0], [0, 1, 2, 3]], dtype=np.float32))
