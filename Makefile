@@ -44,6 +44,7 @@ proto: $(STAMP)  ## Generate kindred/v1 from proto/
 
 train: $(STAMP)  ## Train kindred-mini from DATA and TEACHERS into OUT, then write embedder/weights
 	$(BIN)/kindred train --data $(DATA) --teachers $(TEACHERS) --out $(OUT)
+	cp $(OUT)/kindred-mini.safetensors $(OUT)/kindred-mini.tokenizer.json embedder/weights/
 
 evaluate: $(STAMP)  ## Print the retrieval figures of kindred-mini on DATA
 	$(BIN)/kindred evaluate --data $(DATA)
