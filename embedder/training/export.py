@@ -105,7 +105,20 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = tokenizer.to_str().encode()
     _write(folder / f"{NAME}.tokenizer.json", vocabulary)
-    config = {
+    config = _config(towers, geometry) | {
+        "tokenizer": hashlib.sha256(vocabulary).hexdigest(),
+        "recipe": recipe_digest(recipe),
+    }
+    path = folder / f"{NAME}.safetensors"
+    part = path.with_suffix(".part")
+    save_file(_half(towers), part, {"config": json.dumps(config)})
+    part.chmod(0o644)  # safetensors makes files that their owner alone can read
+    part.replace(path)
+    return path
+
+
+def _config(towers: Mapping[Modality, Tower], geometry: Geometry) -> dict[str, object]:
+    return {
         "format": FORMAT,
         "name": NAME,
         "dim": towers[Modality.TEXT].shape.dim,
@@ -117,15 +130,7 @@ def export(
             f"{query}>{item}": asdict(spread)
             for (query, item), spread in geometry.backgrounds.items()
         },
-        "tokenizer": hashlib.sha256(vocabulary).hexdigest(),
-        "recipe": recipe_digest(recipe),
     }
-    path = folder / f"{NAME}.safetensors"
-    part = path.with_suffix(".part")
-    save_file(_half(towers), part, {"config": json.dumps(config)})
-    part.chmod(0o644)  # safetensors makes files that their owner alone can read
-    part.replace(path)
-    return path
 
 
 def recipe_digest(recipe: object) -> str:

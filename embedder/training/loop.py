@@ -119,14 +119,13 @@ def train(
         for step, batch in _ahead(batches, run.step, recipe.steps):
             losses = run.update(loss, batch)
             advance(run.step)
-            if run.step % recipe.log_every == 0 or run.step == recipe.steps:
+            last, halted = run.step == recipe.steps, stop()
+            if last or run.step % recipe.log_every == 0:
                 _log(log, step, run.rate(step), losses, time.monotonic() - began)
-            if run.step % recipe.save_every == 0 or run.step == recipe.steps or stop():
+            if last or halted or run.step % recipe.save_every == 0:
                 run.save()
-            if stop():
-                raise Stopped(
-                    f"stopped after step {run.step} of {recipe.steps}; run again to resume"
-                )
+            if halted:
+                raise Stopped(f"stopped after step {run.step} of {recipe.steps}; run it again")
     return run.averaged
 
 

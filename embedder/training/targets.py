@@ -83,9 +83,8 @@ def cache_image_targets(
             rows.append(row)
             if len(rows) % 100 == 0:
                 logger.info("image targets, view %d: %d of %d", view, 32 * len(rows), len(items))
-    columns = [np.concatenate(column) for column in zip(*rows, strict=True)]
-    keys = np.array([item.key for item in items])
-    save_arrays(out, dict(zip(("keys", "v1", "v2", "logits"), (keys, *columns), strict=True)))
+    columns = [[item.key for item in items], *map(np.concatenate, zip(*rows, strict=True))]
+    save_arrays(out, dict(zip(("keys", "v1", "v2", "logits"), map(np.array, columns), strict=True)))
     return out
 
 
