@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from embedder.features.image import scaled, squash
 from embedder.models.image_tower import ImageShape, ImageTower
 from embedder.training.image_maps import unfold
 from embedder.training.image_recipe import ImageVectorsRecipe
@@ -27,7 +26,7 @@ from embedder.training.shards import ShardItem, read_media
 from embedder.training.space import DIM, TeacherSpace
 from embedder.training.targets import in_order
 from embedder.training.teachers.image import MobileNetV2
-from embedder.training.views import opened
+from embedder.training.views import whole_view
 
 V2_POOLED = slice(1024, 1024 + 1280)
 """Where `space.image_features` has MobileNetV2's pooled feature."""
@@ -161,7 +160,7 @@ def pooled_features(trunk: MobileNetV2, items: Sequence[ShardItem]) -> Tensor:
     trunk.eval()
 
     def pooled(files: Sequence[bytes]) -> Tensor:
-        pixels = np.stack([scaled(squash(np.asarray(opened(file)))) for file in files])
+        pixels = np.stack([whole_view(file) for file in files])
         x = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
         with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
             return trunk.pooled(x).float()

@@ -1,17 +1,15 @@
 """What the sound teacher says about every clip, and the clips' log-mels, computed once and kept."""
 
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 from numpy.typing import NDArray
 
+from embedder.decode import decode_audio
 from embedder.features.audio import log_mel, looped, mono_16k, patches
-from embedder.media import Audio
 from embedder.training.shards import ShardItem, read_media
 from embedder.training.teachers.sound import SoundTeacher
 
@@ -60,7 +58,9 @@ class Spectrograms:
 
 def read_spectrograms(items: Sequence[ShardItem]) -> Spectrograms:
     """Decodes the clips and returns their log-mels, at least one patch long each."""
-    clips = [log_mel(looped(samples)).astype(np.float16) for samples in _samples(items)]
+    clips = [
+        log_mel(looped(samples)).astype(np.float16) for samples in map(heard, read_media(items))
+    ]
     return _joined(np.array([item.key for item in items]), clips)
 
 
@@ -101,7 +101,6 @@ def _joined(keys: NDArray[np.str_], clips: Sequence[NDArray[np.float16]]) -> Spe
     return Spectrograms(keys, np.concatenate(clips), starts)
 
 
-def _samples(items: Sequence[ShardItem]) -> Iterator[NDArray[np.float32]]:
-    for media in read_media(items):
-        samples, rate = soundfile.read(io.BytesIO(media), dtype="float32", always_2d=True)
-        yield mono_16k(Audio(np.ascontiguousarray(samples.T), rate))
+def heard(file: bytes) -> NDArray[np.float32]:
+    """Returns a file's samples as the library hears them: decoded, mixed to mono, at 16 kHz."""
+    return mono_16k(decode_audio(file))

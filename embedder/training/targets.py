@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from embedder.features.image import scaled, squash
+from embedder.features.image import scaled
 from embedder.training.shards import ShardItem, read_media
 from embedder.training.teachers.image import ImageTeachers, as_quantised
-from embedder.training.views import ViewRecipe, opened, random_crop
+from embedder.training.views import ViewRecipe, opened, random_crop, whole_view
 
 logger = logging.getLogger(__name__)
 
@@ -117,10 +117,9 @@ def in_order(
 
 def _views(items: Sequence[ShardItem], view: int, seed: int) -> Iterator[NDArray[np.float32]]:
     for item, media in zip(items, read_media(items), strict=True):
-        picture = opened(media)
         if view == 0:
-            yield scaled(squash(np.asarray(picture)))
+            yield whole_view(media)
         else:
             digest = hashlib.sha256(f"{seed}:{view}:{item.key}".encode()).digest()
             rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
-            yield scaled(random_crop(picture, ViewRecipe(), rng))
+            yield scaled(random_crop(opened(media), ViewRecipe(), rng))

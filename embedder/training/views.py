@@ -1,6 +1,5 @@
 """Random views of training pictures, the same for the same seed and step."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from embedder.features.image import scaled
+from embedder.decode import decode_image
+from embedder.features.image import image_input, scaled
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,13 @@ class Pictures:
 
 
 def opened(file: bytes) -> PIL.Image.Image:
-    """Decodes a training picture."""
-    return PIL.Image.open(io.BytesIO(file)).convert("RGB")
+    """Returns a file's picture as the library decodes it, upright and in RGB."""
+    return PIL.Image.fromarray(decode_image(file).pixels)
+
+
+def whole_view(file: bytes) -> NDArray[np.float32]:
+    """Returns the array that the image tower gets of a file when it serves: the whole picture."""
+    return image_input(decode_image(file))
 
 
 def random_crop(

@@ -1,0 +1,38 @@
+"""Training, library and service prepare the same bytes to the same arrays, bit for bit."""
+
+import numpy as np
+import pytest
+
+from embedder.base import Embedder
+from embedder.catalog import load
+from embedder.decode import Limits, decode_audio, decode_image
+from embedder.features.audio import log_mel, looped, patches
+from embedder.media import Modality
+from embedder.training.sound_targets import heard
+from embedder.training.views import whole_view
+from service.intake import load_of
+from service.messages import MediaContent
+from tests.samples import audio_bytes, image_bytes, photo, tone
+
+pytestmark = pytest.mark.weights
+
+
+@pytest.fixture(scope="module")
+def mini() -> Embedder:
+    return load("kindred-mini", runtime="torch")
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_pictures(mini: Embedder, format: str) -> None:
+    file = image_bytes(photo(3, (301, 157)), format)
+    served = mini.prepare(load_of(MediaContent(Modality.IMAGE, file), Limits())()).array
+    assert np.array_equal(served, mini.prepare(decode_image(file)).array)
+    assert np.array_equal(served, whole_view(file))
+
+
+@pytest.mark.parametrize("format", ["WAV", "FLAC", "OGG"])
+def test_sounds(mini: Embedder, format: str) -> None:
+    file = audio_bytes(tone(523.0, seconds=1.7), format)
+    served = mini.prepare(load_of(MediaContent(Modality.AUDIO, file), Limits())()).array
+    assert np.array_equal(served, mini.prepare(decode_audio(file)).array)
+    assert np.array_equal(served[0], patches(log_mel(looped(heard(file)))))
