@@ -96,11 +96,9 @@ def train(
 
     Args:
         model: Trained in place; only parameters that require gradients are.
-        batches: Builds the batch of a step. It is called ahead, from one other thread, in the order
-            of the steps, and must depend on nothing but the step.
-        loss: Called with the model, a batch and the step; the entry "loss" is minimised. A batch
-            that is a `Parts` reaches it part by part, each with a copy of the model that shares its
-            parameters.
+        batches: Builds the batch of a step, from that step alone; called ahead, in another thread.
+        loss: Called with the model, a batch and the step; the entry "loss" is minimised. A `Parts`
+            reaches it part by part, each with a copy of the model that shares its parameters.
         recipe: The numbers.
         folder: Where `checkpoint.pt` and `log.jsonl` are kept.
 
@@ -114,18 +112,19 @@ def train(
     torch.manual_seed(recipe.seed)
     run = _Run(model, recipe, folder / "checkpoint.pt")
     run.resume()
-    log, began = folder / "log.jsonl", time.monotonic()
+    began = time.monotonic()
     with _stop_asked() as stop, _progress(folder.name, recipe.steps) as advance:
         for step, batch in _ahead(batches, run.step, recipe.steps):
             losses = run.update(loss, batch)
             advance(run.step)
             last, halted = run.step == recipe.steps, stop()
             if last or run.step % recipe.log_every == 0:
-                _log(log, step, run.rate(step), losses, time.monotonic() - began)
+                seconds = time.monotonic() - began
+                _log(folder / "log.jsonl", step, run.rate(step), losses, seconds)
             if last or halted or run.step % recipe.save_every == 0:
                 run.save()
             if halted:
-                raise Stopped(f"stopped after step {run.step} of {recipe.steps}; run it again")
+                raise Stopped(f"after step {run.step} of {recipe.steps}; run again to resume")
     return run.averaged
 
 

@@ -44,8 +44,6 @@ class TestRandomWeights(EmbedderContract):
 
 @pytest.fixture(scope="module")
 def bundled() -> Embedder:
-    if not WEIGHTS.is_file():
-        pytest.skip(f"THE BUNDLED WEIGHTS ARE MISSING: {WEIGHTS.name}; `make train` writes them")
     return catalog.load("kindred-mini", threads=1)
 
 

@@ -15,7 +15,7 @@ from embedder import catalog
 from embedder.base import Embedder
 from embedder.errors import MissingDependency, WeightsError
 from embedder.media import Image, Media, Modality, Text
-from embedder.models.mini import WEIGHTS, KindredMini
+from embedder.models.mini import KindredMini
 from embedder.models.mini_probes import probes
 from embedder.runtime import choice, derive, graphs
 from embedder.runtime.base import LEAST_FIDELITY, Placement, Tower
@@ -84,8 +84,6 @@ def test_random_towers_are_true_to_torch(fast: KindredMini, weights: Path) -> No
 
 @pytest.mark.weights
 def test_the_bundled_weights_are_true_to_torch(cache: Path) -> None:
-    if not WEIGHTS.is_file():
-        pytest.skip(f"THE BUNDLED WEIGHTS ARE MISSING: {WEIGHTS.name}; `make train` writes them")
     fast = catalog.load(threads=1, cache=cache)
     assert_true_to_torch(fast, catalog.load(threads=1, runtime="torch"))
 

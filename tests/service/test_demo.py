@@ -9,7 +9,6 @@ from typer.testing import CliRunner, Result
 
 from embedder.decode import decode
 from embedder.media import Audio, Image
-from embedder.models.mini import WEIGHTS
 from service.cli import app
 from service.cli.backend import MakeEngine
 from service.demo.gallery import PHOTOS, photo_id, sound_id, wav, write_gallery
@@ -76,7 +75,6 @@ def test_the_demo_indexes_asks_and_says_how_to_serve(tmp_path: Path) -> None:
 
 
 @pytest.mark.weights
-@pytest.mark.skipif(not WEIGHTS.is_file(), reason="the weights are not there")
 def test_the_model_finds_what_it_should(tmp_path: Path) -> None:
     result = demo(tmp_path, engine=None)
     assert result.exit_code == 0, result.output

@@ -23,7 +23,6 @@ from embedder.errors import WeightsError
 
 V1_FILE = "mobilenet_v1_1.0_224_quant_embedding_extractor.tflite"
 V2_FILE = "mobilenet_v2_1.0_224_quant.tflite"
-LABELS_FILE = "imagenet_labels.txt"
 
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 
