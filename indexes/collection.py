@@ -20,6 +20,7 @@ from indexes.errors import InvalidQuery, SpaceMismatch
 from indexes.filters import EVERYTHING, Filter
 from indexes.item import Content, Item, Metadata
 from indexes.ranking import Ranking
+from indexes.stats import Stats
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +37,7 @@ class SearchRequest:
         min_score: Least cosine of a hit.
         ranking: None means calibrated where the candidates span modalities, else cosine.
         include_vectors: Whether hits carry their vectors.
+        exact: Whether every vector must be compared, however long it takes.
     """
 
     vector: NDArray[np.float32]
@@ -47,6 +49,7 @@ class SearchRequest:
     min_score: float | None = None
     ranking: Ranking | None = None
     include_vectors: bool = False
+    exact: bool = False
 
     def __post_init__(self) -> None:
         """Checks ranges.
@@ -177,6 +180,10 @@ class Collection(ABC):
     @abstractmethod
     def size_bytes(self) -> int:
         """Returns how much the collection takes on disk."""
+
+    @abstractmethod
+    def stats(self) -> Stats:
+        """Returns what its indexes are made of and how well they find."""
 
     @abstractmethod
     def search(self, request: SearchRequest) -> Answer:

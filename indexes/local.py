@@ -34,6 +34,7 @@ from indexes.ranking import (
     rank,
     usual_ranking,
 )
+from indexes.stats import SegmentStats, Stats
 
 _PATIENCE = 5.0
 """Seconds that a reader waits for a state that both SQLite and the indexes know."""
@@ -120,6 +121,11 @@ class LocalCollection(Collection):
     def size_bytes(self) -> int:
         """See `Collection.size_bytes`."""
         return self._ledger.size_bytes()
+
+    def stats(self) -> Stats:
+        """See `Collection.stats`."""
+        indexes = self._state.indexes
+        return Stats({name: (SegmentStats("head", len(index)),) for name, index in indexes.items()})
 
     def search(self, request: SearchRequest) -> Answer:
         """See `Collection.search`."""

@@ -1,59 +1,57 @@
-"""Store: a folder of collections, held by one process at a time."""
+"""The contract of every store: named collections behind one address."""
 
-import fcntl
-import os
 import re
-import shutil
-import threading
-import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
-from typing import IO, Self
+from typing import Self
 
 from indexes.collection import Collection
-from indexes.errors import (
-    CollectionExists,
-    CollectionNotFound,
-    InvalidName,
-    InvalidVector,
-    StorageError,
-)
-from indexes.ledger import Facts, Ledger
-from indexes.local import LocalCollection
-from indexes.ranking import Background, Pair
+from indexes.errors import InvalidName, InvalidQuery
+from indexes.ranking import Pair
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_DATABASE = "collection.sqlite3"
-_LOCK = ".lock"
-_TRASH = ".trash-"
-"""Folders so named are on their way in or out; a name of a collection starts with no dot."""
 
 
-class Store:
-    """Creates, opens, lists and deletes the collections of one folder. Thread-safe.
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What whoever creates a collection may choose.
 
-    A context manager: leaving it closes every collection and lets another process in.
+    Attributes:
+        background: Mean and standard deviation of the cosine of unrelated pairs, by the query's
+            and the item's modality, as the model knows them.
+        indexed: Paths into the metadata that filters ask for often, such as "year" or
+            "camera.maker"; filters on them stay fast in large collections.
+        recall_target: Share of the true ten nearest that approximate searches must find.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Takes hold of the folder, which is made if it does not exist.
+    background: Mapping[Pair, tuple[float, float]] = field(default_factory=dict)
+    indexed: tuple[str, ...] = ()
+    recall_target: float = 0.97
+
+    def __post_init__(self) -> None:
+        """Checks ranges.
 
         Raises:
-            StorageError: If it cannot be used, or another process or store holds it.
+            InvalidQuery: If the target is not above 0 and at most 1.
         """
-        self.path = path
-        self._open: dict[str, LocalCollection] = {}
-        self._lock = threading.Lock()
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._handle = _hold(path)
-            for left in path.glob(_TRASH + "*"):
-                shutil.rmtree(left)
-        except OSError as error:
-            raise StorageError(f"the folder {path} cannot be used: {error.strerror}") from error
+        if not 0 < self.recall_target <= 1:
+            raise InvalidQuery(
+                f"recall_target must be above 0 and at most 1, got {self.recall_target}"
+            )
 
+
+DEFAULT_OPTIONS = Options()
+
+
+class Store(ABC):
+    """Creates, opens, lists, copies and deletes collections. Thread-safe.
+
+    A context manager: leaving it closes every collection.
+    """
+
+    @abstractmethod
     def create(
         self,
         name: str,
@@ -61,7 +59,7 @@ class Store:
         space_id: str,
         dim: int,
         model: str,
-        background: Mapping[Pair, tuple[float, float]] = MappingProxyType({}),
+        options: Options = DEFAULT_OPTIONS,
     ) -> Collection:
         """Creates an empty collection and opens it.
 
@@ -70,8 +68,7 @@ class Store:
             space_id: Digest of the model that makes its vectors.
             dim: Length of a vector.
             model: Name of that model.
-            background: Mean and standard deviation of the cosine of unrelated pairs, by the
-                query's and the item's modality, as the model knows them.
+            options: What may be chosen.
 
         Raises:
             InvalidName: If the name breaks the rule above.
@@ -79,17 +76,8 @@ class Store:
             CollectionExists: If the name is taken.
             StorageError: If it cannot be written.
         """
-        _check_name(name)
-        if dim < 1:
-            raise InvalidVector(f"vectors have at least 1 number, got dim {dim}")
-        prior = {pair: Background(*values) for pair, values in background.items()}
-        facts = Facts(space_id, dim, model, datetime.now(UTC), prior)
-        with self._lock:
-            if (self.path / name).exists():
-                raise CollectionExists(f"there is already a collection named {name!r}")
-            self._make(name, facts)
-            return self._opened(name)
 
+    @abstractmethod
     def open(self, name: str, *, space_id: str | None = None) -> Collection:
         """Returns a collection: the same object each time, until it is deleted.
 
@@ -98,40 +86,43 @@ class Store:
             SpaceMismatch: If a space is given and it is not the collection's.
             StorageError: If it cannot be read.
         """
-        with self._lock:
-            collection = self._opened(name)
-        if space_id is not None:
-            collection.require_space(space_id)
-        return collection
 
+    @abstractmethod
     def list(self) -> tuple[str, ...]:
         """Returns the names of all collections, in order."""
-        return tuple(sorted(found.parent.name for found in self.path.glob(f"[!.]*/{_DATABASE}")))
 
+    @abstractmethod
     def delete(self, name: str) -> None:
         """Deletes a collection and everything in it. Calls to it that come later fail.
 
         Raises:
             CollectionNotFound: If there is none of this name.
-            StorageError: If its files cannot be removed.
+            StorageError: If it cannot be deleted.
         """
-        with self._lock:
-            self._require(name)
-            if name in self._open:
-                self._open.pop(name).close()
-            trash = self._trash()
-            try:
-                (self.path / name).rename(trash)  # from here on it is gone
-                shutil.rmtree(trash)
-            except OSError as error:
-                raise StorageError(f"cannot delete {name!r}: {error.strerror}") from error
 
+    @abstractmethod
+    def snapshot(self, name: str, path: Path) -> None:
+        """Writes one moment of a collection to one checksummed file, while it is used.
+
+        Raises:
+            CollectionNotFound: If there is none of this name.
+            StorageError: If the file exists or cannot be written; then there is none.
+        """
+
+    @abstractmethod
+    def restore(self, path: Path, name: str, *, space_id: str | None = None) -> Collection:
+        """Creates a collection from a snapshot and opens it; checks all of the file first.
+
+        Raises:
+            InvalidName: If the name breaks the rule.
+            CollectionExists: If the name is taken.
+            SpaceMismatch: If a space is given and it is not the snapshot's.
+            StorageError: If the file is damaged, no snapshot, or from a newer version.
+        """
+
+    @abstractmethod
     def close(self) -> None:
-        """Closes every collection and lets go of the folder."""
-        with self._lock:
-            while self._open:
-                self._open.popitem()[1].close()
-            self._handle.close()
+        """Closes every collection."""
 
     def __enter__(self) -> Self:
         return self
@@ -139,66 +130,15 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _make(self, name: str, facts: Facts) -> None:
-        """Writes the folder beside its place and moves it there: it exists whole or not at all."""
-        folder = self._trash()
-        try:
-            folder.mkdir()
-            Ledger.create(folder / _DATABASE, facts)
-            _sync(folder)
-            folder.rename(self.path / name)
-            _sync(self.path)
-        except OSError as error:
-            raise StorageError(f"cannot create {name!r}: {error.strerror}") from error
 
-    def _opened(self, name: str) -> LocalCollection:
-        self._require(name)
-        if name not in self._open:
-            self._open[name] = LocalCollection(self.path / name / _DATABASE, name)
-        return self._open[name]
+def check_name(name: str) -> None:
+    """Makes sure that a text can name a collection.
 
-    def _require(self, name: str) -> None:
-        _check_name(name)
-        if self._handle.closed:
-            raise CollectionNotFound(f"the store is closed, so that {name!r} cannot be used")
-        if not (self.path / name / _DATABASE).exists():
-            raise CollectionNotFound(f"there is no collection named {name!r}")
-
-    def _trash(self) -> Path:
-        return self.path / f"{_TRASH}{uuid.uuid4().hex}"
-
-
-def _check_name(name: str) -> None:
+    Raises:
+        InvalidName: If it cannot.
+    """
     if not _NAME.fullmatch(name):
         raise InvalidName(
             "a collection's name is 1 to 63 lower-case letters, digits, - or _, "
             f"starting with a letter or digit; got {name[:80]!r}"
         )
-
-
-def _hold(path: Path) -> IO[str]:
-    """Locks the folder for as long as the returned file is open, even past a kill -9."""
-    file = (path / _LOCK).open("a+")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.seek(0)
-        holder = file.read().strip() or "unknown"
-        file.close()
-        raise StorageError(
-            f"the folder {path} is in use: one process at a time may hold it, "
-            f"now it is process {holder}"
-        ) from error
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
-    return file
-
-
-def _sync(folder: Path) -> None:
-    """Makes renames in the folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -17,6 +17,7 @@ from indexes.collection import Collection
 from indexes.errors import IndexesError
 from indexes.filters import EVERYTHING, parse_filter
 from indexes.item import Item
+from indexes.opening import open_store
 from indexes.store import Store
 from service import answers
 from service.answers import Made, Outcome
@@ -76,7 +77,7 @@ class Engine:
             StorageError: If the data folder cannot be used.
         """
         async with AsyncExitStack() as starting:
-            self._store = await asyncio.to_thread(Store, self.settings.data)
+            self._store = await asyncio.to_thread(open_store, self.settings.data)
             starting.push_async_callback(asyncio.to_thread, self._store.close)
             embedders = self._embedders or await asyncio.to_thread(self._load)
             self._models = Models(embedders, self.settings, self.telemetry)

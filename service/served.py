@@ -13,7 +13,7 @@ from embedder.errors import EncodingFailed, ModelNotFound
 from embedder.media import Audio, Image, Media, Modality, Text
 from indexes.collection import Collection
 from indexes.errors import IndexesError, InvalidVector, SpaceMismatch
-from indexes.store import Store
+from indexes.store import Options, Store
 from service.answers import Outcome
 from service.batching import Batcher, Encoded
 from service.errors import InvalidRequest, item_error
@@ -126,15 +126,16 @@ class ServedModel:
 
     def create(self, store: Store, name: str) -> Collection:
         """Creates a collection of this model's space, which starts from the model's calibration."""
+        background = {
+            (str(query), str(item)): (known.mean, known.std)
+            for (query, item), known in self.embedder.backgrounds.items()
+        }
         return store.create(
             name,
             space_id=self.info.space,
             dim=self.info.dim,
             model=self.info.name,
-            background={
-                (str(query), str(item)): (known.mean, known.std)
-                for (query, item), known in self.embedder.backgrounds.items()
-            },
+            options=Options(background),
         )
 
     async def failures(self) -> Mapping[str, str]:

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
+from indexes.folder import FolderStore
 from indexes.item import Content, Item
-from indexes.store import Store
 from tests.indexes.collection_contract import MODALITIES
 from tests.indexes.samples import unit_rows
 
@@ -36,7 +36,7 @@ def deleted(round_: int) -> list[str]:
 
 def main(folder: str) -> None:
     """Goes on from the round after the last one that the collection holds."""
-    with Store(Path(folder)) as store:
+    with FolderStore(Path(folder)) as store:
         collection = store.open("things")
         stored = collection.items(page_size=POOL).items
         start = max((item.metadata["round"] for item in stored), default=-1) + 1

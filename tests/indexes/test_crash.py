@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from indexes.collection import Collection, SearchRequest
+from indexes.folder import FolderStore
 from indexes.item import Item
-from indexes.store import Store
 from tests.indexes import streamer
 
 KILLS = 5
@@ -67,11 +67,11 @@ def require_whole(collection: Collection, expected: dict[str, Item]) -> None:
 
 def test_a_kill_at_any_moment_loses_nothing_acknowledged(tmp_path: Path) -> None:
     rng = random.Random(7)
-    with Store(tmp_path) as store:
+    with FolderStore(tmp_path) as store:
         store.create("things", space_id="space", dim=streamer.DIM, model="model")
     for _ in range(KILLS):
         acknowledged = killed_after(tmp_path, rng.randrange(1, 60), rng.uniform(0, 0.05))
-        with Store(tmp_path) as store:
+        with FolderStore(tmp_path) as store:
             collection = store.open("things")
             stored = {item.id: item.metadata for item in collection.items(page_size=100).items}
             possible = [

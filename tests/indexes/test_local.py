@@ -9,51 +9,54 @@ import pytest
 
 from indexes.collection import Collection, SearchRequest
 from indexes.errors import CollectionNotFound, StorageError
+from indexes.folder import FolderStore
 from indexes.item import Content, Item
-from indexes.store import Store
+from indexes.store import Options
 from tests.indexes.collection_contract import DIM, PRIOR, CollectionContract, ids, some_items
 from tests.indexes.samples import unit_rows
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(tmp_path / "store") as store:
+def store(tmp_path: Path) -> Iterator[FolderStore]:
+    with FolderStore(tmp_path / "store") as store:
         yield store
 
 
 @pytest.fixture
-def collection(store: Store) -> Collection:
-    return store.create("things", space_id="space", dim=DIM, model="model", background=PRIOR)
+def collection(store: FolderStore) -> Collection:
+    return store.create("things", space_id="space", dim=DIM, model="model", options=Options(PRIOR))
 
 
 class TestLocalCollection(CollectionContract):
     @pytest.fixture
     def collection(self, tmp_path: Path) -> Iterator[Collection]:
         self.path = tmp_path / "store"
-        self.store = Store(self.path)
+        self.store = FolderStore(self.path)
         yield self.store.create(
-            "things", space_id="space", dim=DIM, model="model", background=PRIOR
+            "things", space_id="space", dim=DIM, model="model", options=Options(PRIOR)
         )
         self.store.close()
 
     def reopened(self, collection: Collection) -> Collection:
         self.store.close()
-        self.store = Store(self.path)
+        self.store = FolderStore(self.path)
         return self.store.open(collection.name)
 
 
-def database(store: Store) -> Path:
+def database(store: FolderStore) -> Path:
     return store.path / "things" / "collection.sqlite3"
 
 
-def changed(store: Store, sql: str, *values: object) -> None:
+def changed(store: FolderStore, sql: str, *values: object) -> None:
     """Changes the database behind the collection's back, which must be closed."""
     with sqlite3.connect(database(store)) as connection:
         connection.execute(sql, values)
     connection.close()
 
 
-def test_the_file_is_in_wal_mode_with_large_pages(store: Store, collection: Collection) -> None:
+def test_the_file_is_in_wal_mode_with_large_pages(
+    store: FolderStore, collection: Collection
+) -> None:
     collection.upsert(some_items(5))
     connection = sqlite3.connect(database(store))
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -63,7 +66,7 @@ def test_the_file_is_in_wal_mode_with_large_pages(store: Store, collection: Coll
     connection.close()
 
 
-def test_a_number_is_never_used_again(store: Store, collection: Collection) -> None:
+def test_a_number_is_never_used_again(store: FolderStore, collection: Collection) -> None:
     seen: set[int] = set()
     for _ in range(3):
         collection.upsert(some_items(4))
@@ -73,7 +76,7 @@ def test_a_number_is_never_used_again(store: Store, collection: Collection) -> N
         connection.close()
         assert not numbers & seen
         seen |= numbers
-        store = Store(store.path)
+        store = FolderStore(store.path)
         collection = store.open("things")
         collection.delete([item.id for item in some_items(4)])
     store.close()
@@ -90,36 +93,38 @@ def test_a_number_is_never_used_again(store: Store, collection: Collection) -> N
     ],
 )
 def test_a_damaged_item_is_noticed_when_opened(
-    store: Store, collection: Collection, damage: str
+    store: FolderStore, collection: Collection, damage: str
 ) -> None:
     collection.upsert(some_items(5))
     store.close()
     changed(store, damage)
-    with Store(store.path) as again, pytest.raises(StorageError, match="damaged"):
+    with FolderStore(store.path) as again, pytest.raises(StorageError, match="damaged"):
         again.open("things")
 
 
-def test_damaged_content_is_noticed_when_asked_for(store: Store, collection: Collection) -> None:
+def test_damaged_content_is_noticed_when_asked_for(
+    store: FolderStore, collection: Collection
+) -> None:
     vector = unit_rows(1, DIM, 1)[0]
     collection.upsert([Item("a", "image", vector, content=Content("image/png", b"12345"))])
     store.close()
     changed(store, "UPDATE content SET data = ?", b"12346")
-    with Store(store.path) as again, pytest.raises(StorageError, match="damaged"):
+    with FolderStore(store.path) as again, pytest.raises(StorageError, match="damaged"):
         again.open("things").get_content("a")
 
 
-def test_a_page_overwritten_on_disk_is_noticed(store: Store, collection: Collection) -> None:
+def test_a_page_overwritten_on_disk_is_noticed(store: FolderStore, collection: Collection) -> None:
     collection.upsert(some_items(300))
     store.close()
     data = bytearray(database(store).read_bytes())
     data[-3 * 8192 :] = bytes(3 * 8192)
     database(store).write_bytes(data)
-    with Store(store.path) as again, pytest.raises(StorageError, match="damaged"):
+    with FolderStore(store.path) as again, pytest.raises(StorageError, match="damaged"):
         again.open("things")
 
 
 def test_nothing_is_left_of_what_was_replaced_or_deleted(
-    store: Store, collection: Collection
+    store: FolderStore, collection: Collection
 ) -> None:
     vectors = unit_rows(3, DIM, 1)
     for vector in vectors:
@@ -141,22 +146,22 @@ def test_nothing_is_left_of_what_was_replaced_or_deleted(
     ],
 )
 def test_files_of_others_are_refused(
-    store: Store, collection: Collection, change: str, rule: str
+    store: FolderStore, collection: Collection, change: str, rule: str
 ) -> None:
     store.close()
     changed(store, change)
-    with Store(store.path) as again, pytest.raises(StorageError, match=rule):
+    with FolderStore(store.path) as again, pytest.raises(StorageError, match=rule):
         again.open("things")
 
 
-def test_a_file_that_is_no_database_is_refused(store: Store, collection: Collection) -> None:
+def test_a_file_that_is_no_database_is_refused(store: FolderStore, collection: Collection) -> None:
     store.close()
     database(store).write_bytes(b"no database at all, but long enough to look at" * 200)
-    with Store(store.path) as again, pytest.raises(StorageError, match="not a database"):
+    with FolderStore(store.path) as again, pytest.raises(StorageError, match="not a database"):
         again.open("things")
 
 
-def test_a_full_disk_costs_that_batch_alone(store: Store, collection: Collection) -> None:
+def test_a_full_disk_costs_that_batch_alone(store: FolderStore, collection: Collection) -> None:
     collection.upsert(some_items(10))
     limited = collection._ledger._writer  # type: ignore[attr-defined]
     (pages,) = limited.execute("PRAGMA page_count").fetchone()
@@ -172,7 +177,7 @@ def test_a_full_disk_costs_that_batch_alone(store: Store, collection: Collection
 
 
 def test_another_holder_of_the_database_is_a_clear_error(
-    store: Store, collection: Collection
+    store: FolderStore, collection: Collection
 ) -> None:
     collection._ledger._writer.execute("PRAGMA busy_timeout = 1")  # type: ignore[attr-defined]
     other = sqlite3.connect(database(store), isolation_level=None)
@@ -196,7 +201,7 @@ def test_a_closed_collection_says_so(collection: Collection) -> None:
 
 
 def test_the_log_is_written_back_while_searches_go_on(
-    store: Store, collection: Collection, monkeypatch: pytest.MonkeyPatch
+    store: FolderStore, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("indexes.ledger._WAL_LIMIT", 100_000)
     log = database(store).with_name("collection.sqlite3-wal")

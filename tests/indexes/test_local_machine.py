@@ -11,9 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from indexes.collection import SearchRequest
 from indexes.filters import parse_filter
+from indexes.folder import FolderStore
 from indexes.item import Item
 from indexes.matching import matches
-from indexes.store import Store
 from tests.indexes.samples import nearest, unit_rows
 
 DIM = 8
@@ -34,7 +34,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.store = Store(self.folder)
+        self.store = FolderStore(self.folder)
         self.collection = self.store.create("things", space_id="s", dim=DIM, model="m")
         self.model: dict[str, Item] = {}
 
@@ -53,7 +53,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         self.store.close()
-        self.store = Store(self.folder)
+        self.store = FolderStore(self.folder)
         self.collection = self.store.open("things")
 
     @rule(row=st.integers(0, len(POOL) - 1), k=st.integers(1, 15), n=st.integers(0, 3))

@@ -13,16 +13,16 @@ from indexes.errors import (
     SpaceMismatch,
     StorageError,
 )
-from indexes.store import Store
+from indexes.folder import FolderStore
 from tests.indexes.collection_contract import DIM, some_items
 
 
-def make(store: Store, name: str) -> None:
+def make(store: FolderStore, name: str) -> None:
     store.create(name, space_id="space", dim=DIM, model="model")
 
 
 def test_creates_lists_opens_and_deletes(tmp_path: Path) -> None:
-    with Store(tmp_path / "a" / "store") as store:
+    with FolderStore(tmp_path / "a" / "store") as store:
         assert store.list() == ()
         make(store, "photos")
         make(store, "0-sounds_2")
@@ -46,16 +46,16 @@ def test_creates_lists_opens_and_deletes(tmp_path: Path) -> None:
 
 
 def test_keeps_everything_between_openings(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
+    with FolderStore(tmp_path) as store:
         make(store, "things")
         store.open("things").upsert(some_items(9))
-    with Store(tmp_path) as store:
+    with FolderStore(tmp_path) as store:
         assert store.list() == ("things",)
         assert store.open("things").count() == {"audio": 3, "image": 3, "text": 3}
 
 
 def test_refuses_another_space(tmp_path: Path) -> None:
-    with Store(tmp_path) as store:
+    with FolderStore(tmp_path) as store:
         make(store, "things")
         assert store.open("things", space_id="space").name == "things"
         with pytest.raises(SpaceMismatch, match=r"space space .*, got space other"):
@@ -67,7 +67,7 @@ def test_refuses_another_space(tmp_path: Path) -> None:
     ["", ".", "..", "a/b", "../a", "A", "-a", "_a", "a b", "a.b", "é", "a\n", "x" * 64, ".trash-1"],
 )
 def test_refuses_names_that_are_no_plain_folder(tmp_path: Path, name: str) -> None:
-    with Store(tmp_path / "store") as store:
+    with FolderStore(tmp_path / "store") as store:
         for act in (
             lambda: make(store, name),
             lambda: store.open(name),
@@ -79,19 +79,20 @@ def test_refuses_names_that_are_no_plain_folder(tmp_path: Path, name: str) -> No
 
 
 def test_refuses_a_dimension_of_zero(tmp_path: Path) -> None:
-    with Store(tmp_path) as store, pytest.raises(InvalidVector, match="dim 0"):
+    with FolderStore(tmp_path) as store, pytest.raises(InvalidVector, match="dim 0"):
         store.create("things", space_id="space", dim=0, model="model")
 
 
 def test_one_store_at_a_time_holds_a_folder(tmp_path: Path) -> None:
-    with Store(tmp_path), pytest.raises(StorageError, match=f"process {os.getpid()}"):
-        Store(tmp_path)
-    Store(tmp_path).close()
+    with FolderStore(tmp_path), pytest.raises(StorageError, match=f"process {os.getpid()}"):
+        FolderStore(tmp_path)
+    FolderStore(tmp_path).close()
 
 
 def test_another_process_is_refused_and_let_in_afterwards(tmp_path: Path) -> None:
     program = (
-        f"from pathlib import Path; from indexes.store import Store; Store(Path({str(tmp_path)!r}))"
+        "from pathlib import Path; from indexes.folder import FolderStore; "
+        f"FolderStore(Path({str(tmp_path)!r}))"
     )
 
     def attempt() -> subprocess.CompletedProcess[str]:
@@ -102,7 +103,7 @@ def test_another_process_is_refused_and_let_in_afterwards(tmp_path: Path) -> Non
             check=False,
         )
 
-    with Store(tmp_path):
+    with FolderStore(tmp_path):
         refused = attempt()
         assert refused.returncode == 1
         assert f"StorageError: the folder {tmp_path} is in use" in refused.stderr
@@ -115,7 +116,7 @@ def test_sweeps_out_what_a_crash_left_half_made(tmp_path: Path) -> None:
     left.mkdir()
     (left / "collection.sqlite3").write_bytes(b"half")
     (tmp_path / "stranger").mkdir()
-    with Store(tmp_path) as store:
+    with FolderStore(tmp_path) as store:
         assert store.list() == ()
         assert not left.exists()
         assert (tmp_path / "stranger").exists(), "what is not ours is left alone"
@@ -124,20 +125,20 @@ def test_sweeps_out_what_a_crash_left_half_made(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_used_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be used"):
-        Store(tmp_path / "file")
+        FolderStore(tmp_path / "file")
     with pytest.raises(StorageError, match="cannot be used"):
-        Store(tmp_path / "file" / "below")
+        FolderStore(tmp_path / "file" / "below")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes where it is forbidden")
 def test_a_read_only_folder_is_a_clear_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(StorageError, match="cannot be used"):
-        Store(tmp_path)
+        FolderStore(tmp_path)
 
 
 def test_a_closed_store_opens_nothing(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = FolderStore(tmp_path)
     make(store, "things")
     store.close()
     with pytest.raises(CollectionNotFound, match="closed"):

@@ -1,0 +1,165 @@
+"""FolderStore: a folder of local collections, held by one process at a time."""
+
+import fcntl
+import os
+import shutil
+import threading
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from indexes.collection import Collection
+from indexes.errors import (
+    CollectionExists,
+    CollectionNotFound,
+    InvalidVector,
+    StorageError,
+)
+from indexes.ledger import Facts, Ledger
+from indexes.local import LocalCollection
+from indexes.ranking import Background
+from indexes.store import DEFAULT_OPTIONS, Options, Store, check_name
+
+_DATABASE = "collection.sqlite3"
+_LOCK = ".lock"
+_TRASH = ".trash-"
+"""Folders so named are on their way in or out; a name of a collection starts with no dot."""
+
+
+class FolderStore(Store):
+    """The collections of one folder. Leaving it lets another process in."""
+
+    def __init__(self, path: Path) -> None:
+        """Takes hold of the folder, which is made if it does not exist.
+
+        Raises:
+            StorageError: If it cannot be used, or another process or store holds it.
+        """
+        self.path = path
+        self._open: dict[str, LocalCollection] = {}
+        self._lock = threading.Lock()
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._handle = _hold(path)
+            for left in path.glob(_TRASH + "*"):
+                shutil.rmtree(left)
+        except OSError as error:
+            raise StorageError(f"the folder {path} cannot be used: {error.strerror}") from error
+
+    def create(
+        self,
+        name: str,
+        *,
+        space_id: str,
+        dim: int,
+        model: str,
+        options: Options = DEFAULT_OPTIONS,
+    ) -> Collection:
+        """See `Store.create`."""
+        check_name(name)
+        if dim < 1:
+            raise InvalidVector(f"vectors have at least 1 number, got dim {dim}")
+        prior = {pair: Background(*values) for pair, values in options.background.items()}
+        facts = Facts(space_id, dim, model, datetime.now(UTC), prior)
+        with self._lock:
+            if (self.path / name).exists():
+                raise CollectionExists(f"there is already a collection named {name!r}")
+            self._make(name, facts)
+            return self._opened(name)
+
+    def open(self, name: str, *, space_id: str | None = None) -> Collection:
+        """See `Store.open`."""
+        with self._lock:
+            collection = self._opened(name)
+        if space_id is not None:
+            collection.require_space(space_id)
+        return collection
+
+    def list(self) -> tuple[str, ...]:
+        """See `Store.list`."""
+        return tuple(sorted(found.parent.name for found in self.path.glob(f"[!.]*/{_DATABASE}")))
+
+    def delete(self, name: str) -> None:
+        """See `Store.delete`."""
+        with self._lock:
+            self._require(name)
+            if name in self._open:
+                self._open.pop(name).close()
+            trash = self._trash()
+            try:
+                (self.path / name).rename(trash)  # from here on it is gone
+                shutil.rmtree(trash)
+            except OSError as error:
+                raise StorageError(f"cannot delete {name!r}: {error.strerror}") from error
+
+    def snapshot(self, name: str, path: Path) -> None:
+        """See `Store.snapshot`."""
+        raise NotImplementedError
+
+    def restore(self, path: Path, name: str, *, space_id: str | None = None) -> Collection:
+        """See `Store.restore`."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        with self._lock:
+            while self._open:
+                self._open.popitem()[1].close()
+            self._handle.close()
+
+    def _make(self, name: str, facts: Facts) -> None:
+        """Writes the folder beside its place and moves it there: it exists whole or not at all."""
+        folder = self._trash()
+        try:
+            folder.mkdir()
+            Ledger.create(folder / _DATABASE, facts)
+            _sync(folder)
+            folder.rename(self.path / name)
+            _sync(self.path)
+        except OSError as error:
+            raise StorageError(f"cannot create {name!r}: {error.strerror}") from error
+
+    def _opened(self, name: str) -> LocalCollection:
+        self._require(name)
+        if name not in self._open:
+            self._open[name] = LocalCollection(self.path / name / _DATABASE, name)
+        return self._open[name]
+
+    def _require(self, name: str) -> None:
+        check_name(name)
+        if self._handle.closed:
+            raise CollectionNotFound(f"the store is closed, so that {name!r} cannot be used")
+        if not (self.path / name / _DATABASE).exists():
+            raise CollectionNotFound(f"there is no collection named {name!r}")
+
+    def _trash(self) -> Path:
+        return self.path / f"{_TRASH}{uuid.uuid4().hex}"
+
+
+def _hold(path: Path) -> IO[str]:
+    """Locks the folder for as long as the returned file is open, even past a kill -9."""
+    file = (path / _LOCK).open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.seek(0)
+        holder = file.read().strip() or "unknown"
+        file.close()
+        raise StorageError(
+            f"the folder {path} is in use: one process at a time may hold it, "
+            f"now it is process {holder}"
+        ) from error
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+def _sync(folder: Path) -> None:
+    """Makes renames in the folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
