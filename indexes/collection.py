@@ -116,6 +116,8 @@ class Collection(ABC):
         model: Name of that model.
         created: When the collection was created.
         index: What its searches run on.
+        indexed: Paths into the metadata that filters ask for often.
+        recall_target: Share of the true ten nearest that approximate searches must find.
     """
 
     name: str
@@ -124,6 +126,8 @@ class Collection(ABC):
     model: str
     created: datetime
     index: str
+    indexed: tuple[str, ...] = ()
+    recall_target: float = 0.97
 
     @abstractmethod
     def upsert(self, items: Sequence[Item]) -> None:

@@ -11,9 +11,10 @@ IndexesError
 ├── InvalidFilter         a filter that is not in the language of `indexes.filters`
 ├── InvalidQuery          k, a quota, a page size or a page token out of range
 └── StorageError          the folder: locked, read-only, full, damaged, or from a newer version
+    └── InvalidSnapshot   a file to restore that is damaged, no snapshot, or from a newer version
 
-Every message states the rule and the offending value. All but `StorageError` are the caller's to
-mend.
+Every message states the rule and the offending value. All but `StorageError` itself are the
+caller's to mend.
 """
 
 
@@ -59,3 +60,7 @@ class InvalidQuery(IndexesError):
 
 class StorageError(IndexesError):
     """The storage cannot be used: locked, read-only, full, damaged, or from a newer version."""
+
+
+class InvalidSnapshot(StorageError):
+    """The file is damaged, no snapshot, or from a newer version."""

@@ -117,7 +117,8 @@ class Store(ABC):
             InvalidName: If the name breaks the rule.
             CollectionExists: If the name is taken.
             SpaceMismatch: If a space is given and it is not the snapshot's.
-            StorageError: If the file is damaged, no snapshot, or from a newer version.
+            InvalidSnapshot: If the file is damaged, no snapshot, or from a newer version.
+            StorageError: If the collection cannot be written.
         """
 
     @abstractmethod

@@ -151,6 +151,7 @@ TABLE: Mapping[type[Exception], Status] = {
     stored.InvalidFilter: Status("INVALID_FILTER", 400, "INVALID_ARGUMENT"),
     stored.InvalidQuery: _INVALID,
     stored.StorageError: INTERNAL,
+    stored.InvalidSnapshot: Status("INVALID_SNAPSHOT", 400, "INVALID_ARGUMENT"),
     ServiceError: INTERNAL,
     InvalidRequest: _INVALID,
     CancelledOut: Status("CANCELLED_OUT", 400, "INVALID_ARGUMENT"),
