@@ -1,0 +1,111 @@
+"""Group commit: writers stand in line, and whoever is first commits for all that wait.
+
+A commit that reaches the disk takes as long for one row as for a thousand. So while one is under
+way the others gather, and the next takes them all: many small writers are as fast as a large one.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence, Sized
+from copy import copy
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from indexes.errors import StorageError
+
+MOST_ROWS = 4_096
+"""Of one commit, unless a single change has more; it bounds how long anybody waits."""
+
+_Change = TypeVar("_Change", bound=Sized)
+_Result = TypeVar("_Result")
+
+
+@dataclass(slots=True, eq=False)
+class _Place(Generic[_Change, _Result]):
+    """One writer in line, called when its change is settled or when it is first."""
+
+    change: _Change
+    called: threading.Event = field(default_factory=threading.Event)
+    results: list[_Result] = field(default_factory=list)
+    error: BaseException | None = None
+
+    @property
+    def settled(self) -> bool:
+        return bool(self.results) or self.error is not None
+
+
+class Line(Generic[_Change, _Result]):
+    """Makes changes one group at a time, in the order in which they came.
+
+    Args:
+        commit: Makes these changes, all of them or none, and returns what each comes to.
+        most_rows: A group has no more, a change having `len` of them.
+    """
+
+    def __init__(
+        self,
+        commit: Callable[[Sequence[_Change]], Sequence[_Result]],
+        most_rows: int = MOST_ROWS,
+    ) -> None:
+        self._commit = commit
+        self._most_rows = most_rows
+        self._lock = threading.Lock()
+        self._waiting: deque[_Place[_Change, _Result]] = deque()
+
+    def submit(self, change: _Change) -> _Result:
+        """Makes a change, with whatever else waits, and returns what it comes to.
+
+        Raises:
+            Exception: Whatever the commit of its group raised; then nothing of it has happened.
+        """
+        own: _Place[_Change, _Result] = _Place(change)
+        with self._lock:
+            self._waiting.append(own)
+            first = self._waiting[0] is own
+        if not first:
+            own.called.wait()
+        if not own.settled:
+            self._lead()
+        if own.error is not None:
+            raise _retold(own.error) from own.error
+        return own.results[0]
+
+    def _lead(self) -> None:
+        """Commits for the first in line and those behind it, and calls the next one."""
+        group = self._group()
+        try:
+            results = self._commit([place.change for place in group])
+            for place, result in zip(group, results, strict=True):
+                place.results.append(result)
+        except BaseException as error:  # an interrupt, too, must leave nobody waiting
+            for place in group:
+                place.error = error
+            raise
+        finally:
+            self._leave(group)
+
+    def _leave(self, group: Sequence[_Place[_Change, _Result]]) -> None:
+        with self._lock:
+            for _ in group:
+                self._waiting.popleft()
+            called = [*group, *list(self._waiting)[:1]]
+        for place in called:
+            place.called.set()
+
+    def _group(self) -> list[_Place[_Change, _Result]]:
+        group: list[_Place[_Change, _Result]] = []
+        rows = 0
+        with self._lock:
+            for place in self._waiting:
+                rows += len(place.change)
+                if group and rows > self._most_rows:
+                    break
+                group.append(place)
+        return group
+
+
+def _retold(error: BaseException) -> Exception:
+    """Returns an error for one more thread to raise: a traceback belongs to one."""
+    if isinstance(error, Exception):
+        return copy(error)
+    return StorageError(f"the commit was cut short by {type(error).__name__}")
