@@ -146,7 +146,7 @@ class _Parser:
             return Any(self._parts(key, value, depth))
         if key == "$not":
             return Not(self.filter(value, depth + 1))
-        return self._condition(_field(key), value, depth)
+        return self._condition(parse_field(key), value, depth)
 
     def _parts(self, key: object, value: object, depth: int) -> tuple[Filter, ...]:
         if not isinstance(value, list) or not value:
@@ -217,7 +217,12 @@ def _exists(field: Field, value: object) -> Filter:
     return Exists(field) if value else Not(Exists(field))
 
 
-def _field(key: object) -> Field:
+def parse_field(key: object) -> Field:
+    """Returns where a filter finds the values of a field.
+
+    Raises:
+        InvalidFilter: If it is not a path of non-empty names, with dots between them.
+    """
     if not isinstance(key, str) or not key or len(key) > MAX_TEXT:
         raise InvalidFilter(f"a field is 1 to {MAX_TEXT} characters, got {_shown(key)}")
     if key.startswith("$"):

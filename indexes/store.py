@@ -9,7 +9,11 @@ from typing import Self
 
 from indexes.collection import Collection
 from indexes.errors import InvalidName, InvalidQuery
+from indexes.filters import parse_field
 from indexes.ranking import Pair
+
+MAX_INDEXED = 32
+"""Fields of metadata that a collection may index; each costs a row for every item that has it."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
@@ -34,12 +38,21 @@ class Options:
         """Checks ranges.
 
         Raises:
-            InvalidQuery: If the target is not above 0 and at most 1.
+            InvalidQuery: If the target is not above 0 and at most 1, or if too many paths are
+                indexed, one twice, or a field that needs no index.
+            InvalidFilter: If no filter could ask for one of the paths.
         """
         if not 0 < self.recall_target <= 1:
             raise InvalidQuery(
                 f"recall_target must be above 0 and at most 1, got {self.recall_target}"
             )
+        if len(self.indexed) > MAX_INDEXED or len(set(self.indexed)) < len(self.indexed):
+            raise InvalidQuery(
+                f"indexed takes at most {MAX_INDEXED} fields, each once, got {list(self.indexed)}"
+            )
+        for path in self.indexed:
+            if parse_field(path).builtin:
+                raise InvalidQuery(f"indexed takes fields of metadata, not {path!r}")
 
 
 DEFAULT_OPTIONS = Options()
