@@ -7,10 +7,12 @@ publishes it by one assignment. So no FAISS object that serves is ever mutated, 
 loop cannot starve a writer.
 """
 
+import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Protocol, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,9 @@ from indexes.errors import InvalidVector
 Vectors = NDArray[np.float32]
 """float32, shape (n, dim), C-contiguous, rows of unit L2 norm."""
 
+Half = NDArray[np.float16]
+"""float16, shape (n, dim), C-contiguous: unit vectors as they are stored, norms near 1."""
+
 Keys = NDArray[np.int64]
 """int64, shape (n,), strictly increasing, not negative."""
 
@@ -27,6 +32,14 @@ NORM_TOLERANCE = 1e-3
 """How far from 1 a norm may be; beyond it, the sender means something else by a vector."""
 
 _EXACT_ENOUGH = 1e-6
+
+
+class Sealed(Protocol):
+    """A part of an index whose keys never change; it is compared by identity."""
+
+    @property
+    def keys(self) -> Keys:
+        """The keys of its rows, dead or alive; at least one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +53,68 @@ class Neighbors:
 
     keys: NDArray[np.int64]
     scores: NDArray[np.float32]
+
+
+class Chosen(NamedTuple):
+    """Which rows of one sealed part may answer.
+
+    Attributes:
+        bits: uint8, one bit a row, the lowest bit first.
+        count: How many they are.
+    """
+
+    bits: NDArray[np.uint8]
+    count: int
+
+
+class Allowed:
+    """The keys that may answer a search, and where they lie in parts that never change.
+
+    Worth keeping between searches: the first one finds the rows in each sealed part, later ones
+    know them. What was found for a part is forgotten with the part.
+
+    Args:
+        keys: Keys that may answer; those that no index holds do no harm.
+    """
+
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
+        self._chosen: WeakKeyDictionary[Sealed, Chosen] = WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes in memory, in bytes."""
+        return self.keys.nbytes + sum(chosen.bits.nbytes for _, chosen in self._known())
+
+    def extended(self, newer: Keys) -> "Allowed":
+        """Returns this with more keys, all larger than any key that was in an index so far."""
+        more = Allowed(np.concatenate([self.keys, newer]))
+        first = newer[0] if len(newer) else np.inf
+        for part, chosen in self._known():
+            if part.keys[-1] < first:
+                more._chosen[part] = chosen
+        return more
+
+    def among(self, keys: Keys) -> NDArray[np.bool_]:
+        """Returns which of these keys are allowed, shape (n,)."""
+        inside = self.keys[slice(*np.searchsorted(self.keys, keys[[0, -1]] + [0, 1]))]
+        return np.isin(keys, inside, assume_unique=True)
+
+    def chosen(self, part: Sealed) -> Chosen:
+        """Returns the allowed rows of a part, dead or alive."""
+        with self._lock:
+            chosen = self._chosen.get(part)
+        if chosen is None:
+            mask = self.among(part.keys)
+            chosen = Chosen(np.packbits(mask, bitorder="little"), int(np.count_nonzero(mask)))
+            with self._lock:
+                self._chosen[part] = chosen
+        return chosen
+
+    def _known(self) -> list[tuple[Sealed, Chosen]]:
+        with self._lock:
+            return list(self._chosen.items())
 
 
 class Index(ABC):
@@ -119,6 +194,14 @@ def unit_vectors(vectors: NDArray[np.float32], dim: int) -> Vectors:
         rows = rows.copy()
         rows[off] = (rows[off] / norms[off, None]).astype(np.float32)
     return rows
+
+
+def half(vectors: Vectors) -> Half:
+    """Returns the vectors as they are stored; what is stored differs by at most 5e-4 of a number.
+
+    Scores of stored vectors are within 1e-3 of those of the vectors that were given.
+    """
+    return np.ascontiguousarray(vectors, dtype=np.float16)
 
 
 def unit_vector(vector: NDArray[np.float32]) -> Vectors:
