@@ -5,9 +5,8 @@ import threading
 import time
 import zlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import Connection
@@ -16,12 +15,14 @@ import numpy as np
 
 from indexes import records
 from indexes.base import Index, Keys, Vectors
+from indexes.changes import Change, Delete, Deleted, State, Upsert, make
 from indexes.collection import Answer, Collection, Hit, Page, SearchRequest
 from indexes.errors import InvalidQuery, InvalidVector, StorageError
 from indexes.filters import EVERYTHING, Filter, microseconds
 from indexes.flat import FlatIndex
 from indexes.item import Content, Item
-from indexes.ledger import Ledger, sequence, write_moments, write_sequence
+from indexes.ledger import Ledger, sequence, write_moments
+from indexes.line import Line
 from indexes.matching import as_sql
 from indexes.ranking import (
     FEWEST_ITEMS,
@@ -38,14 +39,6 @@ from indexes.stats import SegmentStats, Stats
 
 _PATIENCE = 5.0
 """Seconds that a reader waits for a state that both SQLite and the indexes know."""
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """The indexes as they are after one change; its number names the same state in SQLite."""
-
-    sequence: int
-    indexes: Mapping[str, Index]
 
 
 class LocalCollection(Collection):
@@ -67,6 +60,7 @@ class LocalCollection(Collection):
         self.name = name
         self._ledger = Ledger(path)
         self._writing = threading.Lock()
+        self._line: Line[Change, Deleted] = Line(self._commit)
         try:
             self._load()
         except StorageError:
@@ -78,18 +72,11 @@ class LocalCollection(Collection):
         for item in items:
             self._require_dim(item.vector, f"item {item.id!r}")
         latest = {item.id: item for item in items}
-        now = microseconds(datetime.now(UTC))
-        with self._changing() as change:
-            old = records.find(change.connection, latest)
-            change.remove(old.values())
-            change.insert((_created(item, old, now), item) for item in latest.values())
+        self._line.submit(Upsert(latest, microseconds(datetime.now(UTC))))
 
     def delete(self, ids: Sequence[str]) -> tuple[str, ...]:
         """See `Collection.delete`."""
-        with self._changing() as change:
-            old = records.find(change.connection, ids)
-            change.remove(old.values())
-        return tuple(item_id for item_id in dict.fromkeys(ids) if item_id in old)
+        return self._line.submit(Delete(tuple(dict.fromkeys(ids))))
 
     def get(self, item_id: str) -> Item:
         """See `Collection.get`."""
@@ -165,33 +152,35 @@ class LocalCollection(Collection):
         with self._ledger.read() as connection:
             for block in records.blocks(connection, self.dim):
                 indexes[block.modality] = indexes[block.modality].add(block.keys, block.vectors)
-            self._state = _State(sequence(connection), dict(indexes))
+            self._state = State(sequence(connection), dict(indexes))
+        self._near: tuple[State, ...] = (self._state,)
 
-    @contextmanager
-    def _changing(self) -> Iterator["_Change"]:
-        """Makes one change: on disk, then published, or, after an exception, not at all."""
+    def _commit(self, changes: Sequence[Change]) -> list[Deleted]:
+        """Makes changes: on disk, then published, or, after an exception, not at all."""
         with self._writing:
             moments = self._calibration.settled()
             with self._ledger.write() as connection:
-                change = _Change(connection, self._state, self.dim)
-                yield change
-                write_sequence(connection, change.sequence)
+                after, deleted = make(connection, self._state, changes)
                 if moments is not self._stored_moments:
                     write_moments(connection, moments)
-            self._state = _State(change.sequence, change.indexes)
+                self._near = (self._state, after)
+            self._state = after
             self._stored_moments = moments
+        return deleted
 
     @contextmanager
     def _moment(self) -> Iterator[tuple[Connection, Mapping[str, Index]]]:
         """Pairs a SQLite snapshot with the indexes of the same moment.
 
-        Between a commit and its publication lie microseconds; whoever looks just then looks again.
+        The indexes lie ready before the commit makes their number visible, and stay until the next
+        is on its way; whoever is overtaken by two commits looks again.
         """
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
             with self._ledger.read() as connection:
-                state = self._state
-                if sequence(connection) == state.sequence:
+                number = sequence(connection)
+                state = next((it for it in self._near if it.sequence == number), None)
+                if state is not None:
                     yield connection, state.indexes
                     return
             time.sleep(0)
@@ -226,50 +215,6 @@ class LocalCollection(Collection):
                 f"collection {self.name!r} takes vectors of {self.dim} numbers, "
                 f"{whose} has {len(vector)}"
             )
-
-
-class _Change:
-    """One transaction, and the indexes as they will be after it."""
-
-    def __init__(self, connection: Connection, before: _State, dim: int) -> None:
-        self.connection = connection
-        self.sequence = before.sequence
-        self.indexes = dict(before.indexes)
-        self._dim = dim
-
-    def remove(self, stored: Iterable[records.Stored]) -> None:
-        """Deletes items; the deletion takes a number, so that it too makes a new state."""
-        by_modality: defaultdict[str, list[int]] = defaultdict(list)
-        for seq, modality, _ in stored:
-            by_modality[modality].append(seq)
-        if not by_modality:
-            return
-        self.sequence += 1
-        for modality, numbers in by_modality.items():
-            records.remove(self.connection, numbers)
-            self.indexes[modality] = self.indexes[modality].remove(np.sort(np.array(numbers)))
-
-    def insert(self, items: Iterable[tuple[int, Item]]) -> None:
-        """Stores items under new numbers; each comes with the time of its creation."""
-        numbered = [
-            (number, created, item)
-            for number, (created, item) in enumerate(items, start=self.sequence + 1)
-        ]
-        self.sequence += len(numbered)
-        records.insert(self.connection, numbered)
-        by_modality: defaultdict[str, list[tuple[int, Vectors]]] = defaultdict(list)
-        for number, _, item in numbered:
-            by_modality[str(item.modality)].append((number, item.vector))
-        for modality, rows in by_modality.items():
-            index = self.indexes.get(modality) or FlatIndex(self._dim)
-            keys, vectors = zip(*rows, strict=True)
-            self.indexes[modality] = index.add(np.array(keys), np.stack(vectors))
-
-
-def _created(item: Item, old: Mapping[str, records.Stored], now: int) -> int:
-    if item.created is not None:
-        return microseconds(item.created)
-    return old[item.id].created if item.id in old else now
 
 
 def _hit(ranked: Ranked, item: Item, include_vectors: bool) -> Hit:

@@ -223,7 +223,7 @@ def test_a_change_that_fails_half_way_leaves_no_trace(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr("indexes.local.write_sequence", fail)
+        patch.setattr("indexes.changes.write_sequence", fail)
         with pytest.raises(MemoryError):
             collection.upsert(some_items(6, seed=9) + some_items(6, seed=9, prefix="more"))
     assert ids(collection.search(SearchRequest(query, "text"))) == before
