@@ -130,12 +130,67 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentStats:
+    """One part of a modality's index.
+
+    Attributes:
+        kind: "head" (grows, exact), "flat" (sealed, exact) or "ivf" (sealed, approximate).
+        dead: How many of its rows were deleted or replaced since.
+    """
+
+    kind: str
+    rows: int
+    dead: int
+    memory_bytes: int
+    disk_bytes: int
+    build_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecallStats:
+    """How many of the true ten nearest are found, by the modalities of query and items.
+
+    Attributes:
+        measured: Mean over the queries that were also searched exactly; None before the first.
+        queries: How many those were.
+        effort: The setting in use, in words.
+    """
+
+    query_modality: Modality
+    modality: Modality
+    target: float
+    measured: float | None
+    queries: int
+    effort: str
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionStats:
+    """A collection's indexes at one moment.
+
+    Attributes:
+        segments: The parts of each modality's index.
+        recall: What is known of the approximate ones; exact ones need no watching.
+        building: Modalities whose index is being built or compacted.
+        damaged: Ids of items that cannot be read.
+    """
+
+    segments: Mapping[Modality, tuple[SegmentStats, ...]]
+    recall: tuple[RecallStats, ...]
+    building: tuple[Modality, ...]
+    damaged: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Collection:
     """A collection: whose space it is in and what it holds.
 
     Attributes:
         counts: Number of items of each modality.
         bytes: Size on disk.
+        indexed: Fields of metadata that are indexed for filters.
+        recall_target: Share of the true ten nearest that approximate searches must find.
+        stats: What its indexes are made of; only if asked for.
     """
 
     name: str
@@ -144,6 +199,28 @@ class Collection:
     dim: int
     counts: Mapping[str, int]
     index: str
+    bytes: int
+    created: datetime
+    indexed: tuple[str, ...]
+    recall_target: float
+    stats: CollectionStats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A file on the server with one moment of a collection.
+
+    Attributes:
+        collection: The name of the collection it was taken of.
+        space: Id of the space of its vectors.
+        items: Number of items in it.
+    """
+
+    name: str
+    collection: str
+    model: str
+    space: str
+    items: int
     bytes: int
     created: datetime
 

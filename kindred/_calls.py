@@ -93,7 +93,14 @@ class Rank(Call[Ranked]):
 
 @dataclass(frozen=True)
 class CreateCollection(Call[Collection]):
-    """Creates an empty collection in the space of a model; none means the default one.
+    """Creates an empty collection.
+
+    Args:
+        name: 1 to 63 lower-case letters, digits, - or _, starting with a letter or digit.
+        model: Whose space it is in; none means the default one.
+        indexed: Fields of metadata that filters ask for often, such as "year".
+        recall_target: Share of the true ten nearest that approximate searches must find; none
+            means what the server is set to.
 
     Raises:
         Conflict: If the name is taken.
@@ -102,6 +109,8 @@ class CreateCollection(Call[Collection]):
     name: str
     _: KW_ONLY
     model: str | None = None
+    indexed: Iterable[str] = ()
+    recall_target: float | None = None
 
 
 @dataclass(frozen=True)
@@ -111,13 +120,15 @@ class ListCollections(Call[tuple[Collection, ...]]):
 
 @dataclass(frozen=True)
 class GetCollection(Call[Collection]):
-    """Returns one collection.
+    """Returns one collection, with what its indexes are made of and how well they find if asked.
 
     Raises:
         NotFound: If there is none of this name.
     """
 
     name: str
+    _: KW_ONLY
+    with_stats: bool = False
 
 
 @dataclass(frozen=True)
@@ -202,6 +213,7 @@ class Search(Call[SearchAnswer]):
         min_score: The least cosine of a hit.
         ranking: None means calibrated where the items asked span modalities, else cosine.
         with_vectors: Whether hits carry their vectors.
+        exact: Whether every item must be compared, however long it takes.
     """
 
     collection: str
@@ -214,6 +226,7 @@ class Search(Call[SearchAnswer]):
     min_score: float | None = None
     ranking: Ranking | None = None
     with_vectors: bool = False
+    exact: bool = False
 
 
 def upload(collection: str, files: Iterable[str | Path]) -> Upsert:

@@ -7,43 +7,21 @@ disk in threads: the event loop only translates and waits.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 from embedder import catalog
 from embedder.base import Embedder
-from indexes.collection import Collection
-from indexes.errors import IndexesError
-from indexes.filters import EVERYTHING, parse_filter
-from indexes.item import Item
 from indexes.opening import open_store
-from indexes.store import Store
 from service import answers
-from service.answers import Made, Outcome
 from service.batching import Encoded
-from service.errors import InvalidRequest, TooManyItems
-from service.messages import (
-    CollectionInfo,
-    Content,
-    EmbedAnswer,
-    ItemInput,
-    ItemPage,
-    ItemResult,
-    ModelInfo,
-    RankAnswer,
-    Readiness,
-    SearchAnswer,
-    SearchQuery,
-    StoredItem,
-)
-from service.mixing import search_request
-from service.served import Models, ServedModel
+from service.collections import Collections
+from service.intake import check_count
+from service.messages import Content, EmbedAnswer, ModelInfo, RankAnswer, Readiness
+from service.served import Models
 from service.settings import Settings
-from service.stored import collection_info, item_of, search_hit, stored_item
 from service.telemetry import Telemetry
-
-T = TypeVar("T")
 
 OnError = Literal["item", "request"]
 """Whether one bad content costs itself alone or the whole request."""
@@ -58,14 +36,18 @@ class Engine:
     Args:
         settings: What to serve, from where, within which limits.
         embedders: Models to serve instead of those that the settings name.
+
+    Attributes:
+        collections: What is done with collections and their items.
     """
+
+    collections: Collections
 
     def __init__(self, settings: Settings, embedders: Sequence[Embedder] = ()) -> None:
         self.settings = settings
         self.telemetry = Telemetry()
         self._embedders = embedders
         self._models: Models
-        self._store: Store
         self._running = AsyncExitStack()
 
     async def __aenter__(self) -> "Engine":
@@ -74,14 +56,16 @@ class Engine:
         Raises:
             ModelNotFound: If a model of the settings is not in the catalogue.
             WeightsError: If its weights are missing or damaged.
-            StorageError: If the data folder cannot be used.
+            StorageError: If the store cannot be used.
         """
+        settings = self.settings
         async with AsyncExitStack() as starting:
-            self._store = await asyncio.to_thread(open_store, self.settings.data)
-            starting.push_async_callback(asyncio.to_thread, self._store.close)
+            store = await asyncio.to_thread(open_store, settings.store_address)
+            starting.push_async_callback(asyncio.to_thread, store.close)
             embedders = self._embedders or await asyncio.to_thread(self._load)
-            self._models = Models(embedders, self.settings, self.telemetry)
+            self._models = Models(embedders, settings, self.telemetry)
             await starting.enter_async_context(self._models)
+            self.collections = Collections(store, self._models, settings, self.telemetry)
             self._running = starting.pop_all()
         return self
 
@@ -130,7 +114,7 @@ class Engine:
         """
         began = time.perf_counter()
         served = self._models.named(model)
-        self._check_count(len(contents))
+        check_count(len(contents), self.settings.max_items)
         dim = served.checked_dim(dimensions)
         outcomes = await served.embed(contents)
         if on_error == "request":
@@ -153,7 +137,7 @@ class Engine:
         """
         began = time.perf_counter()
         served = self._models.named(model)
-        self._check_count(len(candidates))
+        check_count(len(candidates), self.settings.max_items)
         first, *rest = answers.all_of(await served.embed([query, *candidates]))
         return RankAnswer(
             model=served.info.name,
@@ -162,146 +146,7 @@ class Engine:
             timing_ms=answers.timing([first, *rest], began),
         )
 
-    async def create_collection(self, name: str, *, model: str | None = None) -> CollectionInfo:
-        """Creates a collection in a model's space.
-
-        Raises:
-            CollectionExists: If the name is taken.
-            InvalidName: If it is not a name.
-        """
-        served = self._models.named(model)
-        return await asyncio.to_thread(lambda: collection_info(served.create(self._store, name)))
-
-    async def collections(self) -> tuple[CollectionInfo, ...]:
-        """Returns every collection, by name."""
-        names = await asyncio.to_thread(self._store.list)
-        return tuple([await self.collection(name) for name in names])
-
-    async def collection(self, name: str) -> CollectionInfo:
-        """Returns one collection; unknown ones are CollectionNotFound, as in every method."""
-        return await self._on(name, collection_info)
-
-    async def delete_collection(self, name: str) -> None:
-        """Deletes a collection and everything in it."""
-        await asyncio.to_thread(self._store.delete, name)
-
-    async def upsert(self, collection: str, items: Sequence[ItemInput]) -> tuple[ItemResult, ...]:
-        """Stores items, each on its own: a bad one costs itself alone.
-
-        What is answered as stored is on disk and found by the next search.
-
-        Raises:
-            SpaceMismatch: If no served model makes vectors of the collection's space.
-        """
-        self._check_count(len(items))
-        opened, served = await self._opened(collection)
-        outcomes = await served.embed([item.content for item in items], opened)
-        made = [self._made(*pair) for pair in zip(items, outcomes, strict=True)]
-        with self.telemetry.stage("store"):
-            await asyncio.to_thread(opened.upsert, [it for it in made if isinstance(it, Item)])
-        return tuple(
-            answers.upserted(index, *parts)
-            for index, parts in enumerate(zip(items, outcomes, made, strict=True))
-        )
-
-    async def delete_items(self, collection: str, ids: Sequence[str]) -> tuple[ItemResult, ...]:
-        """Deletes items by id; an unknown id has ITEM_NOT_FOUND in its result."""
-        self._check_count(len(ids))
-        known = frozenset(await self._on(collection, lambda opened: opened.delete(ids)))
-        return tuple(
-            answers.deleted(index, item_id, collection, known) for index, item_id in enumerate(ids)
-        )
-
-    async def items(
-        self,
-        collection: str,
-        *,
-        page_size: int = 100,
-        page_token: str = "",
-        filter: Mapping[str, Any] | None = None,
-        with_vectors: bool = False,
-    ) -> ItemPage:
-        """Lists items in the order they were stored; a page is never longer than `max_k`."""
-        condition = EVERYTHING if filter is None else parse_filter(filter)
-        size = min(page_size, self.settings.max_k)
-        page = await self._on(
-            collection,
-            lambda opened: opened.items(page_size=size, page_token=page_token, filter=condition),
-        )
-        items = tuple(stored_item(item, with_vector=with_vectors) for item in page.items)
-        return ItemPage(items, page.next_page_token)
-
-    async def item(self, collection: str, item_id: str, *, with_vector: bool = False) -> StoredItem:
-        """Returns one item.
-
-        Raises:
-            ItemNotFound: If there is none of this id.
-        """
-        found = await self._on(collection, lambda opened: opened.get(item_id))
-        return stored_item(found, with_vector=with_vector)
-
-    async def content(self, collection: str, item_id: str) -> tuple[bytes, str]:
-        """Returns an item's stored media and its MIME type.
-
-        Raises:
-            ItemNotFound: If there is no such item, or its media were not kept.
-        """
-        kept = await self._on(collection, lambda opened: opened.get_content(item_id))
-        return kept.data, kept.mime
-
-    async def search(self, collection: str, query: SearchQuery) -> SearchAnswer:
-        """Finds the nearest items to a weighted mix of contents.
-
-        Raises:
-            ItemFailed: The first bad part of the query.
-            CancelledOut: If its parts add up to nothing.
-        """
-        began = time.perf_counter()
-        self._check_count(len(query.parts))
-        if query.k > self.settings.max_k:
-            raise TooManyItems(f"k must be at most {self.settings.max_k}, got {query.k}")
-        opened, served = await self._opened(collection)
-        contents = [part.content for part in query.parts]
-        parts = answers.all_of(await served.embed(contents, opened))
-        request = search_request(query, parts)
-        searched = time.perf_counter()
-        with self.telemetry.stage("search"):
-            answer = await asyncio.to_thread(opened.search, request)
-        return SearchAnswer(
-            hits=tuple(search_hit(hit) for hit in answer.hits),
-            space=opened.space_id,
-            index=answer.index,
-            exact=answer.exact,
-            ranking=answer.ranking,
-            treatments=tuple(part.treatment for part in parts),
-            timing_ms=answers.timing(parts, began, searched),
-        )
-
     async def readiness(self) -> Readiness:
         """Tells whether every model has lately embedded a probe of each of its modalities."""
         failed = await self._models.failures()
         return Readiness(not failed, failed)
-
-    def _check_count(self, count: int) -> None:
-        limit = self.settings.max_items
-        if count < 1:
-            raise InvalidRequest("a request must hold at least one item, got none")
-        if count > limit:
-            raise TooManyItems(f"a request may hold at most {limit} items, got {count}")
-
-    async def _on(self, collection: str, work: Callable[[Collection], T]) -> T:
-        """Does work on a collection in a thread."""
-        return await asyncio.to_thread(lambda: work(self._store.open(collection)))
-
-    async def _opened(self, name: str) -> tuple[Collection, ServedModel]:
-        """Returns a collection and the model of its space."""
-        collection = await self._on(name, lambda opened: opened)
-        return collection, self._models.of(collection)
-
-    def _made(self, item: ItemInput, outcome: Outcome) -> Made:
-        if isinstance(outcome, BaseException):
-            return outcome
-        try:
-            return item_of(item, outcome, keep_content=self.settings.keep_content)
-        except IndexesError as error:
-            return error

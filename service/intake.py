@@ -6,6 +6,7 @@ from embedder.decode import Limits, decode_audio, decode_image, recognise, sniff
 from embedder.errors import UndecodableMedia
 from embedder.media import Media, Modality, Text
 from service.batching import Load
+from service.errors import InvalidRequest, TooManyItems
 from service.messages import (
     BrokenContent,
     Content,
@@ -43,6 +44,19 @@ def limits_of(settings: Settings) -> Limits:
         max_pixels=settings.max_pixels,
         max_seconds=settings.max_audio_seconds,
     )
+
+
+def check_count(count: int, limit: int) -> None:
+    """Makes sure that a request holds something, and not too much.
+
+    Raises:
+        InvalidRequest: If it holds nothing.
+        TooManyItems: If it holds more than the limit.
+    """
+    if count < 1:
+        raise InvalidRequest("a request must hold at least one item, got none")
+    if count > limit:
+        raise TooManyItems(f"a request may hold at most {limit} items, got {count}")
 
 
 def load_of(content: TextContent | MediaContent, limits: Limits) -> Load:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from embedder.base import Treatment
 from embedder.media import Modality
+from indexes.stats import Stats
 
 Metadata = Mapping[str, Any]
 """A JSON object."""
@@ -137,8 +138,24 @@ class RankAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class NewCollection:
+    """A collection to create.
+
+    Attributes:
+        model: Whose space it is in; None means the default one.
+        indexed: Fields of metadata that filters ask for often.
+        recall_target: Share of the true ten nearest to find; None means that of the settings.
+    """
+
+    name: str
+    model: str | None = None
+    indexed: tuple[str, ...] = ()
+    recall_target: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CollectionInfo:
-    """A collection: whose space it is in and what it holds."""
+    """A collection: whose space it is in and what it holds; its indexes only if asked for."""
 
     name: str
     model: str
@@ -146,6 +163,22 @@ class CollectionInfo:
     dim: int
     counts: Mapping[str, int]
     index: str
+    bytes: int
+    created: str
+    indexed: tuple[str, ...]
+    recall_target: float
+    stats: Stats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotInfo:
+    """A file with one moment of a collection; `space` is that of its vectors."""
+
+    name: str
+    collection: str
+    model: str
+    space: str
+    items: int
     bytes: int
     created: str
 
@@ -211,6 +244,7 @@ class SearchQuery:
         min_score: Least cosine of a hit.
         ranking: None means calibrated where the candidates span modalities, else cosine.
         with_vectors: Whether hits carry their vectors.
+        exact: Whether every item must be compared, however long it takes.
     """
 
     parts: Sequence[QueryPart]
@@ -221,6 +255,7 @@ class SearchQuery:
     min_score: float | None = None
     ranking: Ranking | None = None
     with_vectors: bool = False
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -64,4 +64,5 @@ def search_request(query: SearchQuery, parts: Sequence[Encoded]) -> SearchReques
         min_score=query.min_score,
         ranking=query.ranking,
         include_vectors=query.with_vectors,
+        exact=query.exact,
     )

@@ -24,6 +24,7 @@ from service.messages import (
     ItemContent,
     MediaContent,
     ModelInfo,
+    NewCollection,
     TextContent,
     VectorContent,
 )
@@ -124,18 +125,25 @@ class ServedModel:
             raise InvalidRequest(f"dimensions must be 1 to {self.info.dim}, got {dimensions}")
         return dimensions or self.info.dim
 
-    def create(self, store: Store, name: str) -> Collection:
-        """Creates a collection of this model's space, which starts from the model's calibration."""
+    def create(self, store: Store, new: NewCollection, recall_target: float) -> Collection:
+        """Creates a collection of this model's space, which starts from the model's calibration.
+
+        Args:
+            store: Where to.
+            new: What was asked.
+            recall_target: What holds where it was not asked.
+        """
         background = {
             (str(query), str(item)): (known.mean, known.std)
             for (query, item), known in self.embedder.backgrounds.items()
         }
+        target = recall_target if new.recall_target is None else new.recall_target
         return store.create(
-            name,
+            new.name,
             space_id=self.info.space,
             dim=self.info.dim,
             model=self.info.name,
-            options=Options(background),
+            options=Options(background, new.indexed, target),
         )
 
     async def failures(self) -> Mapping[str, str]:

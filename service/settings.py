@@ -45,6 +45,15 @@ class Settings(BaseSettings):
         default=False, description="Listen beyond loopback although nobody has to show a key."
     )
     data: Path = Field(default=Path("kindred-data"), description="Folder of the collections.")
+    store: str = Field(
+        default="",
+        description="Where collections are kept instead of the data folder: another folder, "
+        "milvus://HOST:19530, or milvus:FILE.db for Milvus Lite.",
+    )
+    snapshots: Path = Field(
+        default=Path(".snapshots"),
+        description="Folder of the server's snapshots; a relative one lies in the data folder.",
+    )
     models: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("kindred-mini",),
         min_length=1,
@@ -78,6 +87,18 @@ class Settings(BaseSettings):
     max_k: int = Field(default=1000, ge=1, description="Hits of one search.")
     max_body_bytes: int = Field(
         default=128 * MIB, ge=1, description="Bytes of one request, as JSON, form or gRPC message."
+    )
+    max_snapshot_bytes: int = Field(
+        default=64 * 1024 * MIB,
+        ge=1,
+        description="Bytes of a snapshot that is sent to be restored.",
+    )
+    recall_target: float = Field(
+        default=0.97,
+        gt=0,
+        le=1,
+        description="Share of the true ten nearest that approximate searches of a new collection "
+        "must find.",
     )
     queue_size: int = Field(
         default=1024,
@@ -126,6 +147,16 @@ class Settings(BaseSettings):
                 "a full request would never be admitted"
             )
         return self
+
+    @property
+    def store_address(self) -> str | Path:
+        """Where collections are kept."""
+        return self.store or self.data
+
+    @property
+    def snapshot_folder(self) -> Path:
+        """The folder of the server's own snapshots."""
+        return self.data / self.snapshots
 
     @property
     def forward_threads(self) -> int:

@@ -28,7 +28,7 @@ def stored_item(item: indexed.Item, *, with_vector: bool) -> StoredItem:
         id=item.id,
         modality=Modality(item.modality),
         metadata=item.metadata,
-        created=_text(item.created),
+        created=time_text(item.created),
         has_content=item.mime is not None,
         vector=item.vector if with_vector else None,
     )
@@ -48,7 +48,7 @@ def search_hit(hit: Hit) -> SearchHit:
     )
 
 
-def collection_info(collection: Collection) -> CollectionInfo:
+def collection_info(collection: Collection, *, with_stats: bool = False) -> CollectionInfo:
     """Returns what is told of a collection; reads the disk."""
     return CollectionInfo(
         name=collection.name,
@@ -58,10 +58,13 @@ def collection_info(collection: Collection) -> CollectionInfo:
         counts=collection.count(),
         index=collection.index,
         bytes=collection.size_bytes(),
-        created=_text(collection.created),
+        created=time_text(collection.created),
+        indexed=collection.indexed,
+        recall_target=collection.recall_target,
+        stats=collection.stats() if with_stats else None,
     )
 
 
-def _text(time: datetime | None) -> str:
+def time_text(time: datetime | None) -> str:
     """Returns a time in RFC 3339, UTC."""
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z") if time else ""

@@ -56,8 +56,35 @@ def ranked(found: JsonObject) -> answers.Ranked:
 
 def collection(found: JsonObject) -> answers.Collection:
     """Returns a collection."""
-    created = datetime.fromisoformat(found["created"])
-    return _copied({**found, "created": created}, answers.Collection)
+    made = {
+        "created": datetime.fromisoformat(found["created"]),
+        "indexed": tuple(found["indexed"]),
+        "stats": _stats(found["stats"]) if "stats" in found else None,
+    }
+    return _copied({**found, **made}, answers.Collection)
+
+
+def _stats(found: JsonObject) -> answers.CollectionStats:
+    return answers.CollectionStats(
+        segments={
+            Modality(modality): tuple(_copied(each, answers.SegmentStats) for each in segments)
+            for modality, segments in found["segments"].items()
+        },
+        recall=tuple(_recall(each) for each in found["recall"]),
+        building=tuple(Modality(each) for each in found["building"]),
+        damaged=tuple(found["damaged"]),
+    )
+
+
+def _recall(found: JsonObject) -> answers.RecallStats:
+    return answers.RecallStats(
+        query_modality=Modality(found["query_modality"]),
+        modality=Modality(found["modality"]),
+        target=found["target"],
+        measured=found.get("measured"),
+        queries=found["queries"],
+        effort=found["effort"],
+    )
 
 
 def item_results(found: JsonObject) -> answers.ItemResults:

@@ -41,6 +41,16 @@ def rank(call: calls.Rank) -> JsonObject:
     )
 
 
+def create_collection(call: calls.CreateCollection) -> JsonObject:
+    """Asks for a new collection."""
+    return given(
+        name=call.name,
+        model=call.model,
+        indexed=list(call.indexed),
+        recall_target=call.recall_target,
+    )
+
+
 def upsert(call: calls.Upsert) -> JsonObject:
     """Asks to store items."""
     items = [
@@ -71,6 +81,7 @@ def search(call: calls.Search) -> JsonObject:
         min_score=call.min_score,
         ranking=call.ranking,
         include=["metadata", "vector"] if call.with_vectors else ["metadata"],
+        exact=call.exact,
     )
 
 

@@ -73,14 +73,19 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
         "POST",
         _COLLECTIONS,
         _json(answered.collection),
-        lambda call: asked.given(name=call.name, model=call.model),
+        asked.create_collection,
     ),
     calls.ListCollections: Route(
         "GET",
         _COLLECTIONS,
         _json(lambda found: tuple(map(answered.collection, found["collections"]))),
     ),
-    calls.GetCollection: Route("GET", _COLLECTION, _json(answered.collection)),
+    calls.GetCollection: Route(
+        "GET",
+        _COLLECTION,
+        _json(answered.collection),
+        query=lambda call: {"view": "full"} if call.with_stats else {},
+    ),
     calls.DeleteCollection: Route("DELETE", _COLLECTION, lambda response: None),
     calls.Upsert: Route("POST", f"{_ITEMS}:upsert", _json(answered.item_results), asked.upsert),
     calls.DeleteItems: Route(

@@ -16,6 +16,7 @@ from kindred.v1 import collection_service_pb2 as collections_pb
 from kindred.v1 import content_pb2 as content_pb
 from kindred.v1 import embedding_service_pb2 as embeddings_pb
 from kindred.v1 import model_service_pb2 as models_pb
+from kindred.v1 import stats_pb2 as stats_pb
 
 T = TypeVar("T")
 
@@ -116,6 +117,34 @@ def collection(message: collections_pb.Collection) -> answers.Collection:
         index=message.index,
         bytes=message.bytes,
         created=_time(message.create_time),
+        indexed=tuple(message.indexed),
+        recall_target=message.recall_target,
+        stats=_stats(message.stats) if message.HasField("stats") else None,
+    )
+
+
+def _stats(message: stats_pb.CollectionStats) -> answers.CollectionStats:
+    return answers.CollectionStats(
+        segments={
+            _modality(index.modality): tuple(
+                _copied(each, answers.SegmentStats) for each in index.segments
+            )
+            for index in message.indexes
+        },
+        recall=tuple(_recall(each) for each in message.recall),
+        building=tuple(_modality(each) for each in message.building),
+        damaged=tuple(message.damaged),
+    )
+
+
+def _recall(message: stats_pb.RecallStats) -> answers.RecallStats:
+    return answers.RecallStats(
+        query_modality=_modality(message.query_modality),
+        modality=_modality(message.modality),
+        target=message.target,
+        measured=message.measured if message.HasField("measured") else None,
+        queries=message.queries,
+        effort=message.effort,
     )
 
 

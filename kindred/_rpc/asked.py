@@ -63,6 +63,20 @@ def rank(call: calls.Rank) -> embeddings_pb.RankRequest:
     )
 
 
+def create_collection(call: calls.CreateCollection) -> collections_pb.CreateCollectionRequest:
+    return collections_pb.CreateCollectionRequest(
+        name=call.name,
+        model=call.model,
+        indexed=call.indexed,
+        recall_target=call.recall_target,
+    )
+
+
+def get_collection(call: calls.GetCollection) -> collections_pb.GetCollectionRequest:
+    view = collections_pb.COLLECTION_VIEW_FULL if call.with_stats else None
+    return collections_pb.GetCollectionRequest(name=call.name, view=view)
+
+
 def upsert(call: calls.Upsert) -> collections_pb.UpsertItemsRequest:
     items = [
         collections_pb.ItemInput(
@@ -97,6 +111,7 @@ def search(call: calls.Search) -> collections_pb.SearchItemsRequest:
         min_score=call.min_score,
         ranking=_choice(call.ranking, _RANKINGS, "ranking"),
         with_vectors=call.with_vectors,
+        exact=call.exact,
     )
 
 

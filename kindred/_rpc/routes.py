@@ -65,7 +65,7 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
     calls.CreateCollection: Route(
         _COLLECTIONS,
         "CreateCollection",
-        lambda call: collections_pb.CreateCollectionRequest(name=call.name, model=call.model),
+        asked.create_collection,
         lambda found: answered.collection(found.collection),
     ),
     calls.ListCollections: Route(
@@ -77,7 +77,7 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
     calls.GetCollection: Route(
         _COLLECTIONS,
         "GetCollection",
-        lambda call: collections_pb.GetCollectionRequest(name=call.name),
+        asked.get_collection,
         lambda found: answered.collection(found.collection),
     ),
     calls.DeleteCollection: Route(

@@ -3,6 +3,7 @@ import datetime
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from kindred.v1 import content_pb2 as _content_pb2
+from kindred.v1 import stats_pb2 as _stats_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -12,17 +13,26 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class CollectionView(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    COLLECTION_VIEW_UNSPECIFIED: _ClassVar[CollectionView]
+    COLLECTION_VIEW_BASIC: _ClassVar[CollectionView]
+    COLLECTION_VIEW_FULL: _ClassVar[CollectionView]
+
 class Ranking(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     RANKING_UNSPECIFIED: _ClassVar[Ranking]
     RANKING_CALIBRATED: _ClassVar[Ranking]
     RANKING_COSINE: _ClassVar[Ranking]
+COLLECTION_VIEW_UNSPECIFIED: CollectionView
+COLLECTION_VIEW_BASIC: CollectionView
+COLLECTION_VIEW_FULL: CollectionView
 RANKING_UNSPECIFIED: Ranking
 RANKING_CALIBRATED: Ranking
 RANKING_COSINE: Ranking
 
 class Collection(_message.Message):
-    __slots__ = ("name", "model", "space", "dim", "counts", "index", "bytes", "create_time")
+    __slots__ = ("name", "model", "space", "dim", "counts", "index", "bytes", "create_time", "indexed", "recall_target", "stats")
     class CountsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +48,9 @@ class Collection(_message.Message):
     INDEX_FIELD_NUMBER: _ClassVar[int]
     BYTES_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    INDEXED_FIELD_NUMBER: _ClassVar[int]
+    RECALL_TARGET_FIELD_NUMBER: _ClassVar[int]
+    STATS_FIELD_NUMBER: _ClassVar[int]
     name: str
     model: str
     space: str
@@ -46,15 +59,22 @@ class Collection(_message.Message):
     index: str
     bytes: int
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., model: _Optional[str] = ..., space: _Optional[str] = ..., dim: _Optional[int] = ..., counts: _Optional[_Mapping[str, int]] = ..., index: _Optional[str] = ..., bytes: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    indexed: _containers.RepeatedScalarFieldContainer[str]
+    recall_target: float
+    stats: _stats_pb2.CollectionStats
+    def __init__(self, name: _Optional[str] = ..., model: _Optional[str] = ..., space: _Optional[str] = ..., dim: _Optional[int] = ..., counts: _Optional[_Mapping[str, int]] = ..., index: _Optional[str] = ..., bytes: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., indexed: _Optional[_Iterable[str]] = ..., recall_target: _Optional[float] = ..., stats: _Optional[_Union[_stats_pb2.CollectionStats, _Mapping]] = ...) -> None: ...
 
 class CreateCollectionRequest(_message.Message):
-    __slots__ = ("name", "model")
+    __slots__ = ("name", "model", "indexed", "recall_target")
     NAME_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    INDEXED_FIELD_NUMBER: _ClassVar[int]
+    RECALL_TARGET_FIELD_NUMBER: _ClassVar[int]
     name: str
     model: str
-    def __init__(self, name: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
+    indexed: _containers.RepeatedScalarFieldContainer[str]
+    recall_target: float
+    def __init__(self, name: _Optional[str] = ..., model: _Optional[str] = ..., indexed: _Optional[_Iterable[str]] = ..., recall_target: _Optional[float] = ...) -> None: ...
 
 class CreateCollectionResponse(_message.Message):
     __slots__ = ("collection",)
@@ -63,10 +83,12 @@ class CreateCollectionResponse(_message.Message):
     def __init__(self, collection: _Optional[_Union[Collection, _Mapping]] = ...) -> None: ...
 
 class GetCollectionRequest(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "view")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    VIEW_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    view: CollectionView
+    def __init__(self, name: _Optional[str] = ..., view: _Optional[_Union[CollectionView, str]] = ...) -> None: ...
 
 class GetCollectionResponse(_message.Message):
     __slots__ = ("collection",)
@@ -239,7 +261,7 @@ class QueryPart(_message.Message):
     def __init__(self, content: _Optional[_Union[_content_pb2.Content, _Mapping]] = ..., weight: _Optional[float] = ...) -> None: ...
 
 class SearchItemsRequest(_message.Message):
-    __slots__ = ("collection", "query", "k", "modalities", "k_per_modality", "filter", "min_score", "ranking", "with_vectors")
+    __slots__ = ("collection", "query", "k", "modalities", "k_per_modality", "filter", "min_score", "ranking", "with_vectors", "exact")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
     K_FIELD_NUMBER: _ClassVar[int]
@@ -249,6 +271,7 @@ class SearchItemsRequest(_message.Message):
     MIN_SCORE_FIELD_NUMBER: _ClassVar[int]
     RANKING_FIELD_NUMBER: _ClassVar[int]
     WITH_VECTORS_FIELD_NUMBER: _ClassVar[int]
+    EXACT_FIELD_NUMBER: _ClassVar[int]
     collection: str
     query: _containers.RepeatedCompositeFieldContainer[QueryPart]
     k: int
@@ -258,7 +281,8 @@ class SearchItemsRequest(_message.Message):
     min_score: float
     ranking: Ranking
     with_vectors: bool
-    def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Iterable[_Union[QueryPart, _Mapping]]] = ..., k: _Optional[int] = ..., modalities: _Optional[_Iterable[_Union[_content_pb2.Modality, str]]] = ..., k_per_modality: _Optional[int] = ..., filter: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., min_score: _Optional[float] = ..., ranking: _Optional[_Union[Ranking, str]] = ..., with_vectors: _Optional[bool] = ...) -> None: ...
+    exact: bool
+    def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Iterable[_Union[QueryPart, _Mapping]]] = ..., k: _Optional[int] = ..., modalities: _Optional[_Iterable[_Union[_content_pb2.Modality, str]]] = ..., k_per_modality: _Optional[int] = ..., filter: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., min_score: _Optional[float] = ..., ranking: _Optional[_Union[Ranking, str]] = ..., with_vectors: _Optional[bool] = ..., exact: _Optional[bool] = ...) -> None: ...
 
 class SearchHit(_message.Message):
     __slots__ = ("id", "modality", "score", "calibrated", "probability", "metadata", "has_content", "vector")

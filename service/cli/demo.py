@@ -20,7 +20,7 @@ from service.cli.index import Telling
 from service.cli.ingest import Ingest
 from service.cli.serve import run_server
 from service.cli.show import answers
-from service.messages import QueryPart, SearchHit, SearchQuery
+from service.messages import NewCollection, QueryPart, SearchHit, SearchQuery
 from service.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -99,17 +99,17 @@ async def _run(where: Where, gallery: Path) -> list[Answer]:
 async def _fresh_collection(engine: "Engine") -> None:
     """Creates the collection, in place of one that another model's vectors are in."""
     space = engine.models()[0].space
-    for info in await engine.collections():
+    for info in await engine.collections.list():
         if info.name == COLLECTION and info.space == space:
             return
         if info.name == COLLECTION:
-            await engine.delete_collection(COLLECTION)
-    await engine.create_collection(COLLECTION)
+            await engine.collections.delete(COLLECTION)
+    await engine.collections.create(NewCollection(COLLECTION))
 
 
 async def _ask(engine: "Engine", question: "Question") -> Answer:
     query = SearchQuery([QueryPart(question.content)], k=1, modalities=(question.modality,))
-    answer = await engine.search(COLLECTION, query)
+    answer = await engine.collections.search(COLLECTION, query)
     return Answer(question, answer.hits[0])
 
 

@@ -11,6 +11,7 @@ from service.messages import (
     ItemInput,
     ItemResult,
     ModelInfo,
+    NewCollection,
     SearchAnswer,
     SearchQuery,
     StoredItem,
@@ -36,7 +37,7 @@ class LocalBackend:
     async def ensure_collection(self, name: str) -> None:
         """Creates the collection unless it exists."""
         try:
-            await self.engine.create_collection(name)
+            await self.engine.collections.create(NewCollection(name))
         except CollectionExists:
             return
 
@@ -44,7 +45,9 @@ class LocalBackend:
         """Yields every item, without vectors."""
         token = ""
         while True:
-            page = await self.engine.items(collection, page_size=PAGE_SIZE, page_token=token)
+            page = await self.engine.collections.items(
+                collection, page_size=PAGE_SIZE, page_token=token
+            )
             for item in page.items:
                 yield item
             if not (token := page.next_page_token):
@@ -52,8 +55,8 @@ class LocalBackend:
 
     async def upsert(self, collection: str, items: Sequence[ItemInput]) -> Sequence[ItemResult]:
         """Stores items, each on its own."""
-        return await self.engine.upsert(collection, items)
+        return await self.engine.collections.upsert(collection, items)
 
     async def search(self, collection: str, query: SearchQuery) -> SearchAnswer:
         """Finds the nearest items."""
-        return await self.engine.search(collection, query)
+        return await self.engine.collections.search(collection, query)

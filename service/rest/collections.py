@@ -1,11 +1,19 @@
 """Collections: named items of one embedding space."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
+from service import messages
 from service.rest.wire import Answer, JsonRoute, PathText, Question, TheEngine, reply
 
 router = APIRouter(prefix="/v1/collections", tags=["collections"], route_class=JsonRoute)
+
+View = Annotated[
+    Literal["basic", "full"],
+    Query(description="`full` adds `stats`: what the indexes are made of, and how well they find."),
+]
 
 
 class CollectionQuestion(Question):
@@ -13,6 +21,47 @@ class CollectionQuestion(Question):
 
     name: str = Field(description="1 to 63 lower-case letters, digits, - or _.")
     model: str | None = Field(None, description="Whose space it is in; by default the first.")
+    indexed: list[str] = Field(
+        [],
+        description="Fields of metadata that filters ask for often, such as `year` or "
+        "`camera.maker`; filters on them stay fast in large collections.",
+    )
+    recall_target: float | None = Field(
+        None,
+        description="Share of the true ten nearest that approximate searches must find; "
+        "by default what the server is set to.",
+    )
+
+
+class Segment(Answer):
+    """One part of a modality's index; `flat` and `head` are exact, `ivf` is approximate."""
+
+    kind: str
+    rows: int
+    dead: int
+    memory_bytes: int
+    disk_bytes: int
+    build_seconds: float
+
+
+class Recall(Answer):
+    """How many of the true ten nearest are found, by the modalities of query and items."""
+
+    query_modality: str
+    modality: str
+    target: float
+    measured: float | None = Field(None, description="Absent until live queries were checked.")
+    queries: int = Field(description="How many were also searched exactly.")
+    effort: str
+
+
+class Stats(Answer):
+    """A collection's indexes at this moment."""
+
+    segments: dict[str, list[Segment]]
+    recall: list[Recall]
+    building: list[str]
+    damaged: list[str] = Field(description="Ids of items that cannot be read.")
 
 
 class Collection(Answer):
@@ -26,6 +75,9 @@ class Collection(Answer):
     index: str
     bytes: int
     created: str
+    indexed: list[str]
+    recall_target: float
+    stats: Stats | None = Field(None, description="With `view=full`.")
 
 
 class Collections(Answer):
@@ -37,25 +89,28 @@ class Collections(Answer):
 @router.post("", response_model=Collection, status_code=201)
 async def create_collection(question: CollectionQuestion, engine: TheEngine) -> Response:
     """Creates a collection."""
-    info = await engine.create_collection(question.name, model=question.model)
-    return reply(Collection.model_validate(info), status=201)
+    new = messages.NewCollection(
+        question.name, question.model, tuple(question.indexed), question.recall_target
+    )
+    return reply(Collection.model_validate(await engine.collections.create(new)), status=201)
 
 
 @router.get("", response_model=Collections)
 async def list_collections(engine: TheEngine) -> Response:
     """Lists every collection."""
-    infos = await engine.collections()
+    infos = await engine.collections.list()
     return reply(Collections(collections=[Collection.model_validate(info) for info in infos]))
 
 
 @router.get("/{collection}", response_model=Collection)
-async def get_collection(collection: PathText, engine: TheEngine) -> Response:
+async def get_collection(collection: PathText, engine: TheEngine, view: View = "basic") -> Response:
     """Gets one collection."""
-    return reply(Collection.model_validate(await engine.collection(collection)))
+    info = await engine.collections.get(collection, with_stats=view == "full")
+    return reply(Collection.model_validate(info))
 
 
 @router.delete("/{collection}", status_code=204)
 async def delete_collection(collection: PathText, engine: TheEngine) -> Response:
     """Deletes a collection and everything in it."""
-    await engine.delete_collection(collection)
+    await engine.collections.delete(collection)
     return Response(status_code=204)

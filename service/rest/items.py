@@ -105,7 +105,7 @@ async def upsert_items(collection: PathText, question: Upsert, engine: TheEngine
         messages.ItemInput(content_of(item.content), item.id, item.metadata)
         for item in question.items
     ]
-    return reply(_results(await engine.upsert(collection, items)))
+    return reply(_results(await engine.collections.upsert(collection, items)))
 
 
 @router.post(":upload", response_model=Results)
@@ -127,13 +127,13 @@ async def upload_items(
         messages.ItemInput(await _content(upload), name, {"filename": upload.filename, **shared})
         for upload, name in zip(file, names, strict=True)
     ]
-    return reply(_results(await engine.upsert(collection, items)))
+    return reply(_results(await engine.collections.upsert(collection, items)))
 
 
 @router.post(":delete", response_model=Results)
 async def delete_items(collection: PathText, question: Delete, engine: TheEngine) -> Response:
     """Deletes items by id."""
-    return reply(_results(await engine.delete_items(collection, question.ids)))
+    return reply(_results(await engine.collections.delete_items(collection, question.ids)))
 
 
 @router.get("", response_model=Items)
@@ -146,7 +146,7 @@ async def list_items(  # noqa: PLR0913 - one parameter per option
     filter: Annotated[str | None, Query(description="A filter, as JSON.")] = None,
 ) -> Response:
     """Lists items in the order they were stored."""
-    page = await engine.items(
+    page = await engine.collections.items(
         collection,
         page_size=page_size,
         page_token=page_token,
@@ -164,14 +164,14 @@ async def get_item(
     include: Include,
 ) -> Response:
     """Gets one item."""
-    stored = await engine.item(collection, item_id, with_vector="vector" in include)
+    stored = await engine.collections.item(collection, item_id, with_vector="vector" in include)
     return reply(Item.model_validate(stored))
 
 
 @router.get("/{item_id}/content", response_class=Response)
 async def get_content(collection: PathText, item_id: PathText, engine: TheEngine) -> Response:
     """Gets the media of an item, as they were sent."""
-    data, mime = await engine.content(collection, item_id)
+    data, mime = await engine.collections.content(collection, item_id)
     kind = f"{mime}; charset=utf-8" if mime == TEXT_TYPE else mime
     return Response(data, headers={"content-type": kind, **_STORED_MEDIA})
 

@@ -66,7 +66,7 @@ class SearchQuestion(Question):
         None, description="By default calibrated where the candidates span modalities."
     )
     include: list[Literal["metadata", "vector"]] = Field(["metadata"])
-    exact: bool = Field(False, description="Forbid approximate search. The flat index never does.")
+    exact: bool = Field(False, description="Compare every item, however long that takes.")
 
     def query_parts(self) -> list[messages.QueryPart]:
         """Returns the parts as the engine takes them."""
@@ -84,6 +84,7 @@ class SearchQuestion(Question):
             min_score=self.min_score,
             ranking=self.ranking,
             with_vectors="vector" in self.include,
+            exact=self.exact,
         )
 
 
@@ -117,7 +118,7 @@ async def search_items(
     collection: PathText, question: SearchQuestion, engine: TheEngine
 ) -> Response:
     """Finds the nearest items to words, pictures, sounds, stored items or any mix of them."""
-    found = Found.model_validate(await engine.search(collection, question.asked()))
+    found = Found.model_validate(await engine.collections.search(collection, question.asked()))
     if "metadata" not in question.include:
         for hit in found.hits:
             hit.metadata = None

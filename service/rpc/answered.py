@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from embedder.base import Treatment
 from embedder.media import Modality
+from indexes.stats import RecallStats, Stats
 from kindred.v1 import collection_service_pb2 as collections_pb
 from kindred.v1 import content_pb2 as content_pb
 from kindred.v1 import embedding_service_pb2 as embeddings_pb
 from kindred.v1 import model_service_pb2 as models_pb
+from kindred.v1 import snapshot_service_pb2 as snapshots_pb
+from kindred.v1 import stats_pb2 as stats_pb
 from service import messages
 
 _MODALITIES: Mapping[Modality, content_pb.Modality] = {
@@ -84,6 +87,49 @@ def collection(info: messages.CollectionInfo) -> collections_pb.Collection:
         dim=info.dim,
         counts=dict(info.counts),
         index=info.index,
+        bytes=info.bytes,
+        create_time=_timestamp(info.created),
+        indexed=info.indexed,
+        recall_target=info.recall_target,
+        stats=None if info.stats is None else _stats(info.stats),
+    )
+
+
+def _stats(stats: Stats) -> stats_pb.CollectionStats:
+    indexes = [
+        stats_pb.ModalityIndex(
+            modality=_MODALITIES[Modality(modality)],
+            segments=[stats_pb.SegmentStats(**asdict(each)) for each in segments],
+        )
+        for modality, segments in stats.segments.items()
+    ]
+    return stats_pb.CollectionStats(
+        indexes=indexes,
+        recall=[_recall(each) for each in stats.recall],
+        building=[_MODALITIES[Modality(each)] for each in stats.building],
+        damaged=stats.damaged,
+    )
+
+
+def _recall(recall: RecallStats) -> stats_pb.RecallStats:
+    return stats_pb.RecallStats(
+        query_modality=_MODALITIES[Modality(recall.query_modality)],
+        modality=_MODALITIES[Modality(recall.modality)],
+        target=recall.target,
+        measured=recall.measured,
+        queries=recall.queries,
+        effort=recall.effort,
+    )
+
+
+def snapshot(info: messages.SnapshotInfo) -> snapshots_pb.Snapshot:
+    """Returns a snapshot."""
+    return snapshots_pb.Snapshot(
+        name=info.name,
+        collection=info.collection,
+        model=info.model,
+        space=info.space,
+        items=info.items,
         bytes=info.bytes,
         create_time=_timestamp(info.created),
     )

@@ -33,6 +33,11 @@ _ON_ERROR: Mapping[int, OnError] = {
     embeddings_pb.ON_ERROR_REQUEST: "request",
     embeddings_pb.ON_ERROR_ITEM: "item",
 }
+_WITH_STATS: Mapping[int, bool] = {
+    collections_pb.COLLECTION_VIEW_UNSPECIFIED: False,
+    collections_pb.COLLECTION_VIEW_BASIC: False,
+    collections_pb.COLLECTION_VIEW_FULL: True,
+}
 _WHOLE = 2.0**53
 """Up to here a double holds every whole number, so one that is whole was meant to be (IEEE 754)."""
 
@@ -81,10 +86,29 @@ def on_error(number: int) -> OnError:
     return _known(number, _ON_ERROR, "on_error")
 
 
+def with_stats(view: int) -> bool:
+    """Returns whether a view of a collection has its statistics.
+
+    Raises:
+        InvalidRequest: If it is unknown.
+    """
+    return _known(view, _WITH_STATS, "view")
+
+
 def _known(number: int, table: Mapping[int, T], name: str) -> T:
     if number not in table:
         raise InvalidRequest(f"{name} must be one of {sorted(table)}, got {number}")
     return table[number]
+
+
+def new_collection(message: collections_pb.CreateCollectionRequest) -> messages.NewCollection:
+    """Returns the collection to create."""
+    return messages.NewCollection(
+        message.name,
+        optional(message, "model"),
+        tuple(message.indexed),
+        optional(message, "recall_target"),
+    )
 
 
 def item_input(message: collections_pb.ItemInput) -> messages.ItemInput:
@@ -108,6 +132,7 @@ def search_query(message: collections_pb.SearchItemsRequest) -> messages.SearchQ
         min_score=optional(message, "min_score"),
         ranking=_known(message.ranking, _RANKINGS, "ranking"),
         with_vectors=message.with_vectors,
+        exact=message.exact,
     )
 
 

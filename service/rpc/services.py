@@ -125,23 +125,23 @@ class Collections(collections_grpc.CollectionServiceServicer):
         self, request: collections_pb.CreateCollectionRequest, context: Context
     ) -> collections_pb.CreateCollectionResponse:
         """Creates a collection."""
-        info = await self._engine.create_collection(
-            request.name, model=asked.optional(request, "model")
-        )
+        info = await self._engine.collections.create(asked.new_collection(request))
         return collections_pb.CreateCollectionResponse(collection=answered.collection(info))
 
     async def GetCollection(
         self, request: collections_pb.GetCollectionRequest, context: Context
     ) -> collections_pb.GetCollectionResponse:
         """Gets one collection."""
-        info = await self._engine.collection(request.name)
+        info = await self._engine.collections.get(
+            request.name, with_stats=asked.with_stats(request.view)
+        )
         return collections_pb.GetCollectionResponse(collection=answered.collection(info))
 
     async def ListCollections(
         self, request: collections_pb.ListCollectionsRequest, context: Context
     ) -> collections_pb.ListCollectionsResponse:
         """Lists the collections."""
-        infos = await self._engine.collections()
+        infos = await self._engine.collections.list()
         page, token = _page(infos, lambda info: info.name, request)
         return collections_pb.ListCollectionsResponse(
             collections=[answered.collection(info) for info in page], next_page_token=token
@@ -151,7 +151,7 @@ class Collections(collections_grpc.CollectionServiceServicer):
         self, request: collections_pb.DeleteCollectionRequest, context: Context
     ) -> collections_pb.DeleteCollectionResponse:
         """Deletes a collection."""
-        await self._engine.delete_collection(request.name)
+        await self._engine.collections.delete(request.name)
         return collections_pb.DeleteCollectionResponse()
 
     async def UpsertItems(
@@ -159,21 +159,21 @@ class Collections(collections_grpc.CollectionServiceServicer):
     ) -> collections_pb.UpsertItemsResponse:
         """Stores items."""
         items = [asked.item_input(each) for each in request.items]
-        results = await self._engine.upsert(request.collection, items)
+        results = await self._engine.collections.upsert(request.collection, items)
         return collections_pb.UpsertItemsResponse(**answered.item_results(results))
 
     async def DeleteItems(
         self, request: collections_pb.DeleteItemsRequest, context: Context
     ) -> collections_pb.DeleteItemsResponse:
         """Deletes items."""
-        results = await self._engine.delete_items(request.collection, list(request.ids))
+        results = await self._engine.collections.delete_items(request.collection, list(request.ids))
         return collections_pb.DeleteItemsResponse(**answered.item_results(results))
 
     async def ListItems(
         self, request: collections_pb.ListItemsRequest, context: Context
     ) -> collections_pb.ListItemsResponse:
         """Lists items."""
-        page = await self._engine.items(
+        page = await self._engine.collections.items(
             request.collection,
             page_size=request.page_size if request.HasField("page_size") else 100,
             page_token=request.page_token,
@@ -189,7 +189,7 @@ class Collections(collections_grpc.CollectionServiceServicer):
         self, request: collections_pb.GetItemRequest, context: Context
     ) -> collections_pb.GetItemResponse:
         """Gets one item."""
-        stored = await self._engine.item(
+        stored = await self._engine.collections.item(
             request.collection, request.id, with_vector=request.with_vector
         )
         return collections_pb.GetItemResponse(item=answered.item(stored))
@@ -198,14 +198,16 @@ class Collections(collections_grpc.CollectionServiceServicer):
         self, request: collections_pb.GetItemContentRequest, context: Context
     ) -> collections_pb.GetItemContentResponse:
         """Gets the media of an item."""
-        content, mime_type = await self._engine.content(request.collection, request.id)
+        content, mime_type = await self._engine.collections.content(request.collection, request.id)
         return collections_pb.GetItemContentResponse(content=content, mime_type=mime_type)
 
     async def SearchItems(
         self, request: collections_pb.SearchItemsRequest, context: Context
     ) -> collections_pb.SearchItemsResponse:
         """Finds the nearest items."""
-        answer = await self._engine.search(request.collection, asked.search_query(request))
+        answer = await self._engine.collections.search(
+            request.collection, asked.search_query(request)
+        )
         return answered.search_response(answer)
 
 

@@ -74,6 +74,8 @@ ANSWERED = [
     ask_for("rank", RED, "red"),
     ask_for("list_collections"),
     ask_for("get_collection", "album"),
+    ask_for("get_collection", "album", with_stats=True),
+    ask_for("get_collection", "indexed", with_stats=True),
     ask_for("list_items", "album"),
     ask_for("list_items", "album", with_vectors=True, filter={"year": {"$gte": 2021}}),
     ask_for("item_page", "album", page_size=2, with_vectors=True),
@@ -94,6 +96,7 @@ ANSWERED = [
     ask_for("search", "album", "red", min_score=0.3),
     ask_for("search", "album", "red", ranking="calibrated"),
     ask_for("search", "album", "red", ranking="cosine"),
+    ask_for("search", "album", "red", exact=True),
 ]
 
 REFUSED = [
@@ -115,6 +118,10 @@ REFUSED = [
     refused("COLLECTION_EXISTS", "create_collection", "album"),
     refused("INVALID_ARGUMENT", "create_collection", "Not a name!"),
     refused("MODEL_NOT_FOUND", "create_collection", "other", model="nobody"),
+    refused("INVALID_ARGUMENT", "create_collection", "other", indexed=["created"]),
+    refused("INVALID_FILTER", "create_collection", "other", indexed=["a..b"]),
+    refused("INVALID_ARGUMENT", "create_collection", "other", recall_target=1.5),
+    refused("INVALID_ARGUMENT", "create_collection", "other", recall_target=0.0),
     refused("COLLECTION_NOT_FOUND", "delete_collection", "nobody"),
     refused("INVALID_ARGUMENT", "item_page", "album", page_size=0),
     refused("INVALID_ARGUMENT", "item_page", "album", page_size=-1),
@@ -154,6 +161,9 @@ def clients(addresses: Addresses) -> dict[str, Ask]:
     for name in ("album", "empty"):
         found["Client, gRPC"]("create_collection", name)
     found["Client, gRPC"]("upsert", "album", ITEMS)
+    found["Client, gRPC"](
+        "create_collection", "indexed", indexed=["year", "deep.list"], recall_target=0.9
+    )
     return found
 
 

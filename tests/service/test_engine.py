@@ -31,6 +31,7 @@ from service.messages import (
     ItemContent,
     ItemInput,
     MediaContent,
+    NewCollection,
     QueryPart,
     SearchQuery,
     TextContent,
@@ -68,15 +69,15 @@ def ask(*parts: Content | tuple[Content, float], **options: object) -> SearchQue
 
 
 async def gallery(engine: Engine) -> None:
-    await engine.create_collection("gallery")
+    await engine.collections.create(NewCollection("gallery"))
     items = [ItemInput(image(c), c, {"year": 2000 + i}) for i, c in enumerate(("red", "green"))]
     items += [ItemInput(sound(0.9), "loud"), ItemInput(TextContent("red green"), "words")]
-    results = await engine.upsert("gallery", items)
+    results = await engine.collections.upsert("gallery", items)
     assert [result.error for result in results] == [None] * 4
 
 
 async def found(engine: Engine, query: SearchQuery) -> list[str]:
-    return [hit.id for hit in (await engine.search("gallery", query)).hits]
+    return [hit.id for hit in (await engine.collections.search("gallery", query)).hits]
 
 
 async def test_embed_answers_the_models_vectors_in_order(engine: Engine) -> None:
@@ -112,13 +113,13 @@ async def test_impossible_dimensions_are_refused(engine: Engine, dimensions: int
 async def test_a_request_is_bounded(tmp_path: Path) -> None:
     bounded = settings(tmp_path, max_items=2, max_k=5)
     async with Engine(bounded, [FakeEmbedder()]) as engine:
-        await engine.create_collection("gallery")
+        await engine.collections.create(NewCollection("gallery"))
         with pytest.raises(TooManyItems, match="at most 2 items, got 3"):
             await engine.embed([TextContent("a")] * 3)
         with pytest.raises(InvalidRequest, match="at least one item"):
             await engine.embed([])
         with pytest.raises(TooManyItems, match="k must be at most 5, got 6"):
-            await engine.search("gallery", ask(TextContent("red"), k=6))
+            await engine.collections.search("gallery", ask(TextContent("red"), k=6))
 
 
 @pytest.mark.parametrize("name", POISON)
@@ -174,7 +175,7 @@ async def test_words_find_pictures_and_pictures_find_words(engine: Engine) -> No
 async def test_the_score_is_the_cosine_of_the_mixed_query(engine: Engine) -> None:
     await gallery(engine)
     query = ask((TextContent("red"), 1.0), (TextContent("bright"), 0.5), (TextContent("green"), -2))
-    answer = await engine.search("gallery", query)
+    answer = await engine.collections.search("gallery", query)
     red, bright, green, stored = FakeEmbedder().embed(
         [Text("red"), Text("bright"), Text("green"), picture("red")]
     )
@@ -189,19 +190,21 @@ async def test_the_score_is_the_cosine_of_the_mixed_query(engine: Engine) -> Non
 async def test_parts_that_cancel_out_are_an_error(engine: Engine) -> None:
     await gallery(engine)
     with pytest.raises(CancelledOut, match="must not cancel out"):
-        await engine.search("gallery", ask((TextContent("red"), 1), (TextContent("red"), -1)))
+        await engine.collections.search(
+            "gallery", ask((TextContent("red"), 1), (TextContent("red"), -1))
+        )
     with pytest.raises(CancelledOut):
-        await engine.search("gallery", ask((TextContent("red"), 0)))
+        await engine.collections.search("gallery", ask((TextContent("red"), 0)))
     with pytest.raises(InvalidRequest, match="weight must be finite"):
-        await engine.search("gallery", ask((TextContent("red"), float("nan"))))
+        await engine.collections.search("gallery", ask((TextContent("red"), float("nan"))))
 
 
 async def test_a_stored_item_and_a_vector_can_be_asked_about(engine: Engine) -> None:
     await gallery(engine)
-    by_item = await engine.search("gallery", ask(ItemContent("green"), k=1))
-    vector = (await engine.item("gallery", "green", with_vector=True)).vector
+    by_item = await engine.collections.search("gallery", ask(ItemContent("green"), k=1))
+    vector = (await engine.collections.item("gallery", "green", with_vector=True)).vector
     assert vector is not None
-    by_vector = await engine.search(
+    by_vector = await engine.collections.search(
         "gallery", ask(VectorContent(7 * vector, Modality.IMAGE), k=1, with_vectors=True)
     )
     assert by_item.hits[0].id == by_vector.hits[0].id == "green"
@@ -225,7 +228,7 @@ async def test_a_bad_part_fails_the_query_and_is_named(
 ) -> None:
     await gallery(engine)
     with pytest.raises(ItemFailed, match="item 1: ") as failure:
-        await engine.search("gallery", ask(TextContent("red"), part))
+        await engine.collections.search("gallery", ask(TextContent("red"), part))
     assert status_of(failure.value).reason == reason
 
 
@@ -236,14 +239,16 @@ async def test_filters_and_bounds_reach_the_collection(engine: Engine) -> None:
     assert await found(engine, ask(TextContent("red"), min_score=1.1)) == []
     assert len(await found(engine, ask(TextContent("red"), k_per_modality=1))) == 3
     with pytest.raises(InvalidFilter):
-        await engine.search("gallery", ask(TextContent("red"), filter={"year": {"$near": 1}}))
+        await engine.collections.search(
+            "gallery", ask(TextContent("red"), filter={"year": {"$near": 1}})
+        )
     with pytest.raises(InvalidQuery):
-        await engine.search("gallery", ask(TextContent("red"), k=0))
+        await engine.collections.search("gallery", ask(TextContent("red"), k=0))
 
 
 async def test_one_bad_item_of_an_upsert_costs_itself_alone(engine: Engine) -> None:
-    await engine.create_collection("gallery")
-    results = await engine.upsert(
+    await engine.collections.create(NewCollection("gallery"))
+    results = await engine.collections.upsert(
         "gallery",
         [
             ItemInput(image("red"), "good"),
@@ -256,16 +261,18 @@ async def test_one_bad_item_of_an_upsert_costs_itself_alone(engine: Engine) -> N
     reasons = [result.error.reason if result.error else "ok" for result in results]
     assert reasons == ["ok", "UNDECODABLE_MEDIA", "INVALID_ARGUMENT", "INVALID_ARGUMENT", "ok"]
     assert [result.id for result in results][1] == "undecodable"
-    page = await engine.items("gallery")
+    page = await engine.collections.items("gallery")
     assert [item.id for item in page.items] == ["good", "also good"]
 
 
 async def test_an_item_without_an_id_is_named_by_its_content(engine: Engine) -> None:
-    await engine.create_collection("gallery")
-    once = await engine.upsert("gallery", [ItemInput(image("red")), ItemInput(TextContent("sea"))])
-    again = await engine.upsert("gallery", [ItemInput(image("red"))])
+    await engine.collections.create(NewCollection("gallery"))
+    once = await engine.collections.upsert(
+        "gallery", [ItemInput(image("red")), ItemInput(TextContent("sea"))]
+    )
+    again = await engine.collections.upsert("gallery", [ItemInput(image("red"))])
     assert once[0].id == again[0].id != once[1].id
-    info = await engine.collection("gallery")
+    info = await engine.collections.get("gallery")
     assert dict(info.counts) == {"image": 1, "text": 1}
     assert (info.model, info.space, info.dim) == ("fake", "fake-gap-0", DIM)
     assert info.bytes > 0
@@ -273,23 +280,23 @@ async def test_an_item_without_an_id_is_named_by_its_content(engine: Engine) -> 
 
 async def test_content_is_kept_with_the_type_that_its_bytes_show(engine: Engine) -> None:
     await gallery(engine)
-    assert await engine.content("gallery", "red") == (image("red").data, "image/png")
-    assert await engine.content("gallery", "words") == (b"red green", "text/plain")
-    assert (await engine.content("gallery", "loud"))[1] == "audio/wav"
-    assert (await engine.item("gallery", "red")).has_content
+    assert await engine.collections.content("gallery", "red") == (image("red").data, "image/png")
+    assert await engine.collections.content("gallery", "words") == (b"red green", "text/plain")
+    assert (await engine.collections.content("gallery", "loud"))[1] == "audio/wav"
+    assert (await engine.collections.item("gallery", "red")).has_content
 
 
 async def test_content_is_not_kept_when_told_so(tmp_path: Path) -> None:
     async with Engine(settings(tmp_path, keep_content=False), [FakeEmbedder()]) as engine:
         await gallery(engine)
-        assert not (await engine.item("gallery", "red")).has_content
+        assert not (await engine.collections.item("gallery", "red")).has_content
         with pytest.raises(ItemNotFound):
-            await engine.content("gallery", "red")
+            await engine.collections.content("gallery", "red")
 
 
 async def test_deleting_tells_what_there_was(engine: Engine) -> None:
     await gallery(engine)
-    results = await engine.delete_items("gallery", ["red", "nobody"])
+    results = await engine.collections.delete_items("gallery", ["red", "nobody"])
     assert [result.error.reason if result.error else "ok" for result in results] == [
         "ok",
         "ITEM_NOT_FOUND",
@@ -299,27 +306,29 @@ async def test_deleting_tells_what_there_was(engine: Engine) -> None:
 
 async def test_items_come_in_pages(engine: Engine) -> None:
     await gallery(engine)
-    first = await engine.items("gallery", page_size=3)
-    rest = await engine.items("gallery", page_size=3, page_token=first.next_page_token)
+    first = await engine.collections.items("gallery", page_size=3)
+    rest = await engine.collections.items("gallery", page_size=3, page_token=first.next_page_token)
     ids = [item.id for item in (*first.items, *rest.items)]
     assert ids == ["red", "green", "loud", "words"]
     assert rest.next_page_token == ""
-    only = await engine.items("gallery", filter={"modality": "audio"}, with_vectors=True)
+    only = await engine.collections.items(
+        "gallery", filter={"modality": "audio"}, with_vectors=True
+    )
     assert [item.id for item in only.items] == ["loud"]
     assert only.items[0].vector is not None
 
 
 async def test_collections_come_and_go(engine: Engine) -> None:
-    await engine.create_collection("b")
-    await engine.create_collection("a", model="fake")
-    assert [info.name for info in await engine.collections()] == ["a", "b"]
+    await engine.collections.create(NewCollection("b"))
+    await engine.collections.create(NewCollection("a", model="fake"))
+    assert [info.name for info in await engine.collections.list()] == ["a", "b"]
     with pytest.raises(CollectionExists):
-        await engine.create_collection("a")
+        await engine.collections.create(NewCollection("a"))
     with pytest.raises(ModelNotFound, match=r"served \(fake\), got 'other'"):
-        await engine.create_collection("c", model="other")
-    await engine.delete_collection("a")
+        await engine.collections.create(NewCollection("c", model="other"))
+    await engine.collections.delete("a")
     with pytest.raises(CollectionNotFound):
-        await engine.collection("a")
+        await engine.collections.get("a")
 
 
 async def test_a_collection_of_another_space_is_refused(tmp_path: Path) -> None:
@@ -327,14 +336,16 @@ async def test_a_collection_of_another_space_is_refused(tmp_path: Path) -> None:
         await gallery(before)
     async with Engine(settings(tmp_path), [FakeEmbedder(gap=1)]) as after:
         with pytest.raises(SpaceMismatch, match="fake-gap-0"):
-            await after.search("gallery", ask(TextContent("red")))
+            await after.collections.search("gallery", ask(TextContent("red")))
         with pytest.raises(SpaceMismatch):
-            await after.upsert("gallery", [ItemInput(TextContent("red"))])
-        assert (await after.item("gallery", "red")).id == "red"
+            await after.collections.upsert("gallery", [ItemInput(TextContent("red"))])
+        assert (await after.collections.item("gallery", "red")).id == "red"
     both: list[Embedder] = [FakeEmbedder(gap=1, name="new"), FakeEmbedder()]
     async with Engine(settings(tmp_path), both) as engine:
         assert [info.name for info in engine.models()] == ["new", "fake"]
-        assert (await engine.search("gallery", ask(TextContent("red")))).space == "fake-gap-0"
+        assert (
+            await engine.collections.search("gallery", ask(TextContent("red")))
+        ).space == "fake-gap-0"
 
 
 class Breakable(FakeEmbedder):
@@ -375,9 +386,9 @@ async def test_readiness_is_believed_for_a_while(tmp_path: Path) -> None:
 async def test_what_was_answered_is_there_after_a_restart(tmp_path: Path) -> None:
     async with Engine(settings(tmp_path), [FakeEmbedder()]) as before:
         await gallery(before)
-        wanted = await before.search("gallery", ask(TextContent("red")))
+        wanted = await before.collections.search("gallery", ask(TextContent("red")))
     async with Engine(settings(tmp_path), [FakeEmbedder()]) as after:
-        again = await after.search("gallery", ask(TextContent("red")))
+        again = await after.collections.search("gallery", ask(TextContent("red")))
     assert [(hit.id, hit.score) for hit in again.hits] == [
         (hit.id, hit.score) for hit in wanted.hits
     ]

@@ -64,7 +64,9 @@ async def test_what_was_acknowledged_is_there_and_found(
     assert len(acknowledged) >= BATCH * KILLED_AFTER
     assert victim.wait() == -signal.SIGKILL
     async with Engine(Settings(data=tmp_path), [FakeEmbedder()]) as engine:
-        stored = {kept.id for kept in (await engine.items("things", page_size=1000)).items}
+        stored = {
+            kept.id for kept in (await engine.collections.items("things", page_size=1000)).items
+        }
         assert stored >= set(acknowledged)
         assert len(stored) - len(acknowledged) in (0, BATCH)  # a batch is whole or not at all
         for name in stored:
@@ -75,5 +77,5 @@ async def test_what_was_acknowledged_is_there_and_found(
                 else MediaContent(Modality.IMAGE, image_bytes(photo(number)))
             )
             query = SearchQuery([QueryPart(content)], k=1, ranking="cosine")
-            (hit,) = (await engine.search("things", query)).hits
+            (hit,) = (await engine.collections.search("things", query)).hits
             assert (hit.id, hit.metadata, hit.has_content) == (name, {"number": number}, True)

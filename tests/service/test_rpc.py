@@ -152,7 +152,7 @@ async def test_whole_numbers_are_stored_as_integers(tmp_path: Path) -> None:
         metadata.update({"year": 2020, "share": 0.5})
         item = collections_pb.ItemInput(id="a", content=text("red"), metadata=metadata)
         await stub.UpsertItems(collections_pb.UpsertItemsRequest(collection="album", items=[item]))
-        kept = (await engine.item("album", "a")).metadata
+        kept = (await engine.collections.item("album", "a")).metadata
     assert (kept["year"], type(kept["year"])) == (2020, int)
     assert kept["share"] == 0.5
 

@@ -1,0 +1,193 @@
+"""The use cases of collections: creating them, storing items, listing them, finding the nearest."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from indexes.collection import Collection
+from indexes.errors import IndexesError
+from indexes.filters import EVERYTHING, parse_filter
+from indexes.item import Item
+from indexes.store import Store
+from service import answers
+from service.answers import Made, Outcome
+from service.errors import TooManyItems
+from service.intake import check_count
+from service.messages import (
+    CollectionInfo,
+    ItemInput,
+    ItemPage,
+    ItemResult,
+    NewCollection,
+    SearchAnswer,
+    SearchQuery,
+    StoredItem,
+)
+from service.mixing import search_request
+from service.served import Models, ServedModel
+from service.settings import Settings
+from service.stored import collection_info, item_of, search_hit, stored_item
+from service.telemetry import Telemetry
+
+T = TypeVar("T")
+
+
+class Collections:
+    """Everything that is asked of collections; `Engine.collections` is the one of a process.
+
+    Args:
+        store: Where they are kept.
+        models: Make their vectors.
+        settings: Limits of a request.
+        telemetry: Where the work is timed.
+    """
+
+    def __init__(
+        self, store: Store, models: Models, settings: Settings, telemetry: Telemetry
+    ) -> None:
+        self._store = store
+        self._models = models
+        self._settings = settings
+        self._telemetry = telemetry
+
+    async def create(self, new: NewCollection) -> CollectionInfo:
+        """Creates a collection in a model's space.
+
+        Raises:
+            CollectionExists: If the name is taken.
+            InvalidName: If it is not a name.
+            InvalidQuery: If what is to be indexed or the recall target breaks a rule.
+        """
+        served = self._models.named(new.model)
+        target = self._settings.recall_target
+
+        def made() -> CollectionInfo:
+            return collection_info(served.create(self._store, new, target))
+
+        return await asyncio.to_thread(made)
+
+    async def list(self) -> tuple[CollectionInfo, ...]:
+        """Returns every collection, by name."""
+        names = await asyncio.to_thread(self._store.list)
+        return tuple([await self.get(name) for name in names])
+
+    async def get(self, name: str, *, with_stats: bool = False) -> CollectionInfo:
+        """Returns one collection; unknown ones are CollectionNotFound, as in every method."""
+        return await self._on(name, lambda opened: collection_info(opened, with_stats=with_stats))
+
+    async def delete(self, name: str) -> None:
+        """Deletes a collection and everything in it."""
+        await asyncio.to_thread(self._store.delete, name)
+
+    async def upsert(self, collection: str, items: Sequence[ItemInput]) -> tuple[ItemResult, ...]:
+        """Stores items, each on its own: a bad one costs itself alone.
+
+        What is answered as stored is on disk and found by the next search.
+
+        Raises:
+            SpaceMismatch: If no served model makes vectors of the collection's space.
+        """
+        check_count(len(items), self._settings.max_items)
+        opened, served = await self._opened(collection)
+        outcomes = await served.embed([item.content for item in items], opened)
+        made = [self._made(*pair) for pair in zip(items, outcomes, strict=True)]
+        with self._telemetry.stage("store"):
+            await asyncio.to_thread(opened.upsert, [it for it in made if isinstance(it, Item)])
+        return tuple(
+            answers.upserted(index, *parts)
+            for index, parts in enumerate(zip(items, outcomes, made, strict=True))
+        )
+
+    async def delete_items(self, collection: str, ids: Sequence[str]) -> tuple[ItemResult, ...]:
+        """Deletes items by id; an unknown id has ITEM_NOT_FOUND in its result."""
+        check_count(len(ids), self._settings.max_items)
+        known = frozenset(await self._on(collection, lambda opened: opened.delete(ids)))
+        return tuple(
+            answers.deleted(index, item_id, collection, known) for index, item_id in enumerate(ids)
+        )
+
+    async def items(
+        self,
+        collection: str,
+        *,
+        page_size: int = 100,
+        page_token: str = "",
+        filter: Mapping[str, Any] | None = None,
+        with_vectors: bool = False,
+    ) -> ItemPage:
+        """Lists items in the order they were stored; a page is never longer than `max_k`."""
+        condition = EVERYTHING if filter is None else parse_filter(filter)
+        size = min(page_size, self._settings.max_k)
+        page = await self._on(
+            collection,
+            lambda opened: opened.items(page_size=size, page_token=page_token, filter=condition),
+        )
+        items = tuple(stored_item(item, with_vector=with_vectors) for item in page.items)
+        return ItemPage(items, page.next_page_token)
+
+    async def item(self, collection: str, item_id: str, *, with_vector: bool = False) -> StoredItem:
+        """Returns one item.
+
+        Raises:
+            ItemNotFound: If there is none of this id.
+        """
+        found = await self._on(collection, lambda opened: opened.get(item_id))
+        return stored_item(found, with_vector=with_vector)
+
+    async def content(self, collection: str, item_id: str) -> tuple[bytes, str]:
+        """Returns an item's stored media and its MIME type.
+
+        Raises:
+            ItemNotFound: If there is no such item, or its media were not kept.
+        """
+        kept = await self._on(collection, lambda opened: opened.get_content(item_id))
+        return kept.data, kept.mime
+
+    async def search(self, collection: str, query: SearchQuery) -> SearchAnswer:
+        """Finds the nearest items to a weighted mix of contents.
+
+        Raises:
+            ItemFailed: The first bad part of the query.
+            CancelledOut: If its parts add up to nothing.
+        """
+        began = time.perf_counter()
+        self._check(query)
+        opened, served = await self._opened(collection)
+        contents = [part.content for part in query.parts]
+        parts = answers.all_of(await served.embed(contents, opened))
+        request = search_request(query, parts)
+        searched = time.perf_counter()
+        with self._telemetry.stage("search"):
+            answer = await asyncio.to_thread(opened.search, request)
+        return SearchAnswer(
+            hits=tuple(search_hit(hit) for hit in answer.hits),
+            space=opened.space_id,
+            index=answer.index,
+            exact=answer.exact,
+            ranking=answer.ranking,
+            treatments=tuple(part.treatment for part in parts),
+            timing_ms=answers.timing(parts, began, searched),
+        )
+
+    def _check(self, query: SearchQuery) -> None:
+        check_count(len(query.parts), self._settings.max_items)
+        if query.k > self._settings.max_k:
+            raise TooManyItems(f"k must be at most {self._settings.max_k}, got {query.k}")
+
+    async def _on(self, collection: str, work: Callable[[Collection], T]) -> T:
+        """Does work on a collection in a thread."""
+        return await asyncio.to_thread(lambda: work(self._store.open(collection)))
+
+    async def _opened(self, name: str) -> tuple[Collection, ServedModel]:
+        """Returns a collection and the model of its space."""
+        collection = await self._on(name, lambda opened: opened)
+        return collection, self._models.of(collection)
+
+    def _made(self, item: ItemInput, outcome: Outcome) -> Made:
+        if isinstance(outcome, BaseException):
+            return outcome
+        try:
+            return item_of(item, outcome, keep_content=self._settings.keep_content)
+        except IndexesError as error:
+            return error
