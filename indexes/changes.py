@@ -8,7 +8,7 @@ from sqlite3 import Connection
 import numpy as np
 
 from indexes import records
-from indexes.base import Index, Vectors
+from indexes.base import Index, Vectors, half
 from indexes.filters import microseconds
 from indexes.flat import FlatIndex
 from indexes.item import Item
@@ -137,6 +137,6 @@ class _Transition:
         for number, _, item in numbered:
             by_modality[str(item.modality)].append((number, item.vector))
         for modality, rows in by_modality.items():
-            vectors = np.stack([vector for _, vector in rows])
+            vectors = half(np.stack([vector for _, vector in rows])).astype(np.float32)
             index = self.indexes.get(modality) or FlatIndex(vectors.shape[1])
             self.indexes[modality] = index.add(np.array([number for number, _ in rows]), vectors)

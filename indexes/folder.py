@@ -61,7 +61,9 @@ class FolderStore(Store):
         if dim < 1:
             raise InvalidVector(f"vectors have at least 1 number, got dim {dim}")
         prior = {pair: Background(*values) for pair, values in options.background.items()}
-        facts = Facts(space_id, dim, model, datetime.now(UTC), prior)
+        facts = Facts(
+            space_id, dim, model, datetime.now(UTC), prior, options.indexed, options.recall_target
+        )
         with self._lock:
             if (self.path / name).exists():
                 raise CollectionExists(f"there is already a collection named {name!r}")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.base import unit_vector
+from indexes.base import Vectors, half, unit_vector
 from indexes.errors import InvalidItem
 
 Metadata = Mapping[str, Any]
@@ -51,6 +51,8 @@ class Item:
         id: The client's name for it: 1 to 512 bytes of UTF-8 without control characters.
         modality: What it was, e.g. "image".
         vector: float32, shape (dim,), of unit norm; made exactly unit if it is off by up to 1e-3.
+            Numbers that half precision holds, in which collections keep them, stay as they are:
+            what is read can be stored again bit for bit.
         metadata: A JSON object of at most 64 KiB; integers fit 64 bits, no text holds a NUL.
         created: When it was first stored, in UTC; given, it is taken as it is.
         content: The media to keep with it. Not filled in when an item is read.
@@ -81,7 +83,7 @@ class Item:
         if self.created is not None:
             object.__setattr__(self, "created", _in_utc(self.created))
         encode_metadata(self.metadata)
-        object.__setattr__(self, "vector", unit_vector(self.vector))
+        object.__setattr__(self, "vector", _kept(self.vector))
 
 
 def encode_metadata(metadata: Metadata) -> str:
@@ -101,6 +103,12 @@ def encode_metadata(metadata: Metadata) -> str:
     if size > MAX_METADATA_BYTES:
         raise InvalidItem(f"metadata may take {MAX_METADATA_BYTES} bytes as JSON, got {size}")
     return text
+
+
+def _kept(vector: Vectors) -> Vectors:
+    """Returns a vector as `unit_vector` does, but one that half precision holds as it is."""
+    unit = unit_vector(vector)
+    return vector.astype(np.float32) if np.array_equal(vector, half(vector)) else unit
 
 
 def _in_utc(moment: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""The truth of a local collection: one SQLite file, its schema, its transactions and its failures.
+"""The truth of a local collection: one SQLite file, its facts, its transactions and its failures.
 
 WAL mode with synchronous=FULL: when a transaction has been left, it is on disk. Every change takes
 the next number of one sequence, so that the number names a state of the whole file, and no number
@@ -14,36 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from indexes import schema, state
 from indexes.errors import CollectionNotFound, StorageError
 from indexes.ranking import Background, Moments, Pair
-
-VERSION = 1
-"""Of the schema. A file of a newer one is refused, of an older one migrated."""
-
-_APPLICATION = 0x4B494E44  # "KIND", so that no other program's database is taken for ours
-
-# Vectors and media lie apart from the columns that filters and listings scan. A page of 8 kB holds
-# five vectors of 384 numbers; one of 4 kB would hold two and waste a quarter.
-_SCHEMA = f"""
-PRAGMA page_size = 8192;
-PRAGMA application_id = {_APPLICATION};
-PRAGMA user_version = {VERSION};
-PRAGMA journal_mode = WAL;
-BEGIN;
-CREATE TABLE state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE item (
-    seq INTEGER PRIMARY KEY,
-    id TEXT NOT NULL UNIQUE,
-    modality TEXT NOT NULL,
-    created INTEGER NOT NULL,
-    mime TEXT,
-    metadata TEXT NOT NULL,
-    crc INTEGER NOT NULL
-);
-CREATE TABLE vector (seq INTEGER PRIMARY KEY, data BLOB NOT NULL);
-CREATE TABLE content (seq INTEGER PRIMARY KEY, data BLOB NOT NULL, crc INTEGER NOT NULL);
-COMMIT;
-"""
 
 _WAL_LIMIT = 32 * 2**20
 """Bytes of write-ahead log after which it is written back into the database."""
@@ -67,6 +40,8 @@ class Facts:
 
     Attributes:
         backgrounds: The model's prior for the calibrated ranking.
+        indexed: Paths into the metadata that filters ask for often.
+        recall_target: Share of the true ten nearest that approximate searches must find.
     """
 
     space_id: str
@@ -74,13 +49,15 @@ class Facts:
     model: str
     created: datetime
     backgrounds: Mapping[Pair, Background] = field(default_factory=dict)
+    indexed: tuple[str, ...] = ()
+    recall_target: float = 0.97
 
 
 class Ledger:
     """One SQLite file: one writer at a time, and readers that each see one unchanging state."""
 
     def __init__(self, path: Path) -> None:
-        """Opens the file.
+        """Opens the file, and brings one of an older version to the present one.
 
         Raises:
             StorageError: If it cannot be opened, is damaged, or is from a newer version.
@@ -92,7 +69,7 @@ class Ledger:
         self._writer = self._connect()
         try:
             with _failures(path):
-                _check_version(self._writer, path)
+                schema.migrate(self._writer, f"{path.parent.name}/{path.name}")
         except StorageError:
             self._writer.close()
             raise
@@ -104,7 +81,7 @@ class Ledger:
         Raises:
             StorageError: If it cannot be written.
         """
-        rows = {
+        rows: dict[str, state.Value] = {
             "sequence": 0,
             "space_id": facts.space_id,
             "dim": facts.dim,
@@ -112,28 +89,25 @@ class Ledger:
             "created": facts.created.isoformat(),
             "backgrounds": _pairs_to_json(facts.backgrounds),
             "moments": _pairs_to_json({}),
+            "indexed": json.dumps({path: i for i, path in enumerate(facts.indexed)}),
+            "recall_target": str(facts.recall_target),
         }
         with _failures(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            connection.executescript(_SCHEMA)
-            connection.executemany("INSERT INTO state VALUES (?, ?)", rows.items())
+            schema.create(connection, rows)
 
     def facts(self) -> Facts:
-        """Returns what the collection is."""
+        """Returns what the collection is.
+
+        Raises:
+            StorageError: If this cannot be read.
+        """
         with self.read() as connection:
-            state = dict(connection.execute("SELECT name, value FROM state"))
-        pairs = json.loads(state["backgrounds"])
-        return Facts(
-            space_id=state["space_id"],
-            dim=state["dim"],
-            model=state["model"],
-            created=datetime.fromisoformat(state["created"]),
-            backgrounds={(query, item): Background(*pair) for query, item, *pair in pairs},
-        )
+            return read_facts(connection)
 
     def moments(self) -> Mapping[Pair, Moments]:
         """Returns the stored observations of the calibrated ranking."""
         with self.read() as connection:
-            pairs = json.loads(_state(connection, "moments"))
+            pairs = json.loads(state.get(connection, "moments"))
         return {(query, item): Moments(*values) for query, item, *values in pairs}
 
     @contextmanager
@@ -229,42 +203,41 @@ class Ledger:
         return connection
 
 
+def read_facts(connection: sqlite3.Connection) -> Facts:
+    """Returns what a collection is.
+
+    Raises:
+        StorageError: If this is damaged.
+    """
+    pairs = json.loads(state.get(connection, "backgrounds"))
+    return Facts(
+        space_id=state.get(connection, "space_id"),
+        dim=int(state.get(connection, "dim")),
+        model=state.get(connection, "model"),
+        created=datetime.fromisoformat(state.get(connection, "created")),
+        backgrounds={(query, item): Background(*pair) for query, item, *pair in pairs},
+        indexed=tuple(json.loads(state.get(connection, "indexed"))),
+        recall_target=float(state.get(connection, "recall_target")),
+    )
+
+
 def sequence(connection: sqlite3.Connection) -> int:
     """Returns the number of the last change."""
-    return int(_state(connection, "sequence"))
+    return int(state.get(connection, "sequence"))
 
 
 def write_sequence(connection: sqlite3.Connection, number: int) -> None:
     """Stores the number of the last change."""
-    connection.execute("UPDATE state SET value = ? WHERE name = 'sequence'", (number,))
+    state.put(connection, "sequence", number)
 
 
 def write_moments(connection: sqlite3.Connection, moments: Mapping[Pair, Moments]) -> None:
     """Stores the observations of the calibrated ranking."""
-    connection.execute(
-        "UPDATE state SET value = ? WHERE name = 'moments'", (_pairs_to_json(moments),)
-    )
-
-
-def _state(connection: sqlite3.Connection, name: str) -> str:
-    (value,) = connection.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
-    return str(value)
+    state.put(connection, "moments", _pairs_to_json(moments))
 
 
 def _pairs_to_json(values: Mapping[Pair, tuple[float, ...]]) -> str:
     return json.dumps([[*pair, *numbers] for pair, numbers in values.items()])
-
-
-def _check_version(connection: sqlite3.Connection, path: Path) -> None:
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != _APPLICATION:
-        raise StorageError(f"{path.parent.name}/{path.name} is not a collection of Kindred's")
-    if version > VERSION:
-        raise StorageError(
-            f"{path.parent.name}/{path.name} was written by a newer Kindred: this one reads "
-            f"schema versions up to {VERSION}, the file has {version}"
-        )
 
 
 @contextmanager

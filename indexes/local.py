@@ -13,7 +13,7 @@ from sqlite3 import Connection
 
 import numpy as np
 
-from indexes import records
+from indexes import records, vectors
 from indexes.base import Index, Keys, Vectors
 from indexes.changes import Change, Delete, Deleted, State, Upsert, make
 from indexes.collection import Answer, Collection, Hit, Page, SearchRequest
@@ -23,7 +23,6 @@ from indexes.flat import FlatIndex
 from indexes.item import Content, Item
 from indexes.ledger import Ledger, sequence, write_moments
 from indexes.line import Line
-from indexes.matching import as_sql
 from indexes.ranking import (
     FEWEST_ITEMS,
     SAMPLE,
@@ -96,10 +95,8 @@ class LocalCollection(Collection):
             raise InvalidQuery(f"page_size must be at least 1, got {page_size}")
         after = _last_seen(page_token)
         with self._ledger.read() as connection:
-            found = records.page(connection, after, page_size + 1, as_sql(filter))
-        shown = found[:page_size]
-        token = _page_token(shown[-1][0]) if len(found) > page_size else ""
-        return Page(tuple(item for _, item in shown), token)
+            shown, more = records.page(connection, after, page_size, filter)
+        return Page(tuple(shown), _page_token(more) if more else "")
 
     def count(self) -> dict[str, int]:
         """See `Collection.count`."""
@@ -120,7 +117,7 @@ class LocalCollection(Collection):
         with self._moment() as (connection, indexes):
             allowed = None
             if request.filter != EVERYTHING:
-                allowed = records.numbers(connection, as_sql(request.filter))
+                allowed = records.numbers(connection, request.filter)
             groups = [
                 self._candidates(request, modality, index, allowed)
                 for modality, index in sorted(indexes.items())
@@ -129,7 +126,11 @@ class LocalCollection(Collection):
             ranking = request.ranking or usual_ranking(groups)
             ranked = rank(groups, ranking, request.k)
             items = records.by_number(connection, (hit.key for hit in ranked))
-        hits = tuple(_hit(hit, items[hit.key], request.include_vectors) for hit in ranked)
+        hits = tuple(
+            _hit(hit, items[hit.key], request.include_vectors)
+            for hit in ranked
+            if hit.key in items  # one that is damaged is not
+        )
         return Answer(hits, ranking, exact=True, index=self.index)
 
     def close(self) -> None:
@@ -146,12 +147,15 @@ class LocalCollection(Collection):
         facts = self._ledger.facts()
         self.space_id, self.dim = facts.space_id, facts.dim
         self.model, self.created = facts.model, facts.created
+        self.indexed, self.recall_target = facts.indexed, facts.recall_target
         self._calibration = Calibration(facts.backgrounds, self._ledger.moments())
         self._stored_moments = self._calibration.settled()
         indexes: defaultdict[str, Index] = defaultdict(lambda: FlatIndex(self.dim))
         with self._ledger.read() as connection:
-            for block in records.blocks(connection, self.dim):
-                indexes[block.modality] = indexes[block.modality].add(block.keys, block.vectors)
+            for modality in vectors.modalities(connection):
+                for block in vectors.blocks(connection, self.dim, modality):
+                    rows = block.vectors.astype(np.float32)
+                    indexes[modality] = indexes[modality].add(block.keys, rows)
             self._state = State(sequence(connection), dict(indexes))
         self._near: tuple[State, ...] = (self._state,)
 

@@ -1,12 +1,12 @@
 """What a filter means, said twice side by side: on one item in Python, and on a table in SQL.
 
-A property test holds the two to the same answer. Values only ever travel as SQL parameters.
+A property test holds the two to the same answer, with and without tags.
 """
 
 import operator
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any as Anything
 from typing import Protocol
 
@@ -22,10 +22,11 @@ from indexes.filters import (
     Scalar,
     microseconds,
 )
+from indexes.sql import Where, joined, marks
+from indexes.tags import SIGNS, Indexed, source
+from indexes.values import MISSING, elements, kind, walk
 
-_MISSING = object()
 _HOLDS = {"$gt": operator.gt, "$gte": operator.ge, "$lt": operator.lt, "$lte": operator.le}
-_SIGNS = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 _JSON_TYPES = {
     "string": "= 'text'",
     "number": "IN ('integer', 'real')",
@@ -61,12 +62,12 @@ def matches(condition: Filter, item: Filterable) -> bool:
         case AnyOf(field, values):
             return any(_equal(found, value) for found in _found(field, item) for value in values)
         case Compare(field, order, value):
-            kind, holds = _kind(value), _HOLDS[order]
+            holds = _HOLDS[order]
             return any(
-                _kind(found) == kind and holds(found, value) for found in _found(field, item)
+                kind(found) == kind(value) and holds(found, value) for found in _found(field, item)
             )
         case Exists(field):
-            return field.builtin or _walk(item.metadata, field.path) is not _MISSING
+            return field.builtin or walk(item.metadata, field.path) is not MISSING
         case All(parts):
             return all(matches(part, item) for part in parts)
         case Any(parts):
@@ -81,70 +82,47 @@ def _found(field: Field, item: Filterable) -> Sequence[Anything]:
         return [] if item.created is None else [microseconds(item.created)]
     if field.builtin:
         return [getattr(item, field.path[0])]
-    value = _walk(item.metadata, field.path)
-    if value is _MISSING:
-        return [None]
-    return value if isinstance(value, list) else [value]
-
-
-def _walk(metadata: Mapping[str, Anything], path: tuple[str, ...]) -> object:
-    value: object = metadata
-    for part in path:
-        if not isinstance(value, Mapping) or part not in value:
-            return _MISSING
-        value = value[part]
-    return value
+    value = walk(item.metadata, field.path)
+    return [None] if value is MISSING else elements(value)
 
 
 def _equal(found: object, value: Scalar) -> bool:
-    return _kind(found) == _kind(value) and found == value
+    return kind(found) == kind(value) and found == value
 
 
-def _kind(value: object) -> str:
-    """Returns the name of the values that this one may be compared with."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return "number"
-    if isinstance(value, str):
-        return "string"
-    return "null" if value is None else "structure"
+def as_sql(condition: Filter, indexed: Indexed = MappingProxyType({})) -> Where:
+    """Returns the filter as SQL over `item(seq, id, modality, created, metadata)`.
 
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """A condition in SQL over the columns of `item`, true or false and never null.
-
-    Attributes:
-        sql: Text without any value of the filter's in it.
-        parameters: What its question marks stand for, in order.
+    Conditions on indexed fields ask `tag`, those on other metadata look into the JSON of each item.
     """
-
-    sql: str
-    parameters: tuple[Scalar, ...] = ()
-
-
-def as_sql(condition: Filter) -> Where:
-    """Returns the filter as SQL over `item(id, modality, created, metadata)`."""
     match condition:
         case All(parts):
-            return _joined("AND", map(as_sql, parts), empty="1")
+            return joined("AND", (as_sql(part, indexed) for part in parts), empty="1")
         case Any(parts):
-            return _joined("OR", map(as_sql, parts), empty="0")
+            return joined("OR", (as_sql(part, indexed) for part in parts), empty="0")
         case Not(part):
-            inner = as_sql(part)
+            inner = as_sql(part, indexed)
             return Where(f"NOT ({inner.sql})", inner.parameters)
         case AnyOf(field) | Compare(field) | Exists(field):
-            return _on_column(condition) if field.builtin else _on_metadata(condition)
+            if field.builtin:
+                return _on_column(condition)
+            number = indexed.get(field.path)
+            return _on_metadata(condition) if number is None else _on_tags(condition, number)
+
+
+def _on_tags(condition: AnyOf | Compare | Exists, number: int) -> Where:
+    tagged = source(condition, number)
+    word = "NOT IN" if isinstance(condition, Exists) else "IN"
+    return Where(f"item.seq {word} ({tagged.sql})", tagged.parameters)
 
 
 def _on_column(condition: AnyOf | Compare | Exists) -> Where:
     column = f"item.{condition.field.path[0]}"
     match condition:
         case AnyOf(_, values):
-            return Where(f"{column} IN ({_marks(values)})", values)
+            return Where(f"{column} IN ({marks(values)})", values)
         case Compare(_, order, value):
-            return Where(f"{column} {_SIGNS[order]} ?", (value,))
+            return Where(f"{column} {SIGNS[order]} ?", (value,))
         case Exists():
             return Where("1")
 
@@ -154,7 +132,7 @@ def _on_metadata(condition: AnyOf | Compare | Exists) -> Where:
         case AnyOf(field, values):
             return _anywhere(field, _equals_one(values), missing=None in values)
         case Compare(field, order, value):
-            test = f"element.type {_JSON_TYPES[_kind(value)]} AND element.value {_SIGNS[order]} ?"
+            test = f"element.type {_JSON_TYPES[kind(value)]} AND element.value {SIGNS[order]} ?"
             return _anywhere(field, Where(test, (value,)), missing=False)
         case Exists(field):
             return Where("json_type(item.metadata, ?) IS NOT NULL", (_path(field),))
@@ -164,15 +142,15 @@ def _equals_one(values: tuple[Scalar, ...]) -> Where:
     """Returns the test that a JSON element is one of these."""
     by_kind: dict[str, list[Scalar]] = {}
     for value in values:
-        by_kind.setdefault(_kind(value), []).append(value)
+        by_kind.setdefault(kind(value), []).append(value)
     tests = []
-    for kind, some in by_kind.items():
-        test = f"element.type {_JSON_TYPES[kind]}"
-        if kind in ("string", "number"):
-            tests.append(Where(f"{test} AND element.value IN ({_marks(some)})", tuple(some)))
+    for name, some in by_kind.items():
+        test = f"element.type {_JSON_TYPES[name]}"
+        if name in ("string", "number"):
+            tests.append(Where(f"{test} AND element.value IN ({marks(some)})", tuple(some)))
         else:
             tests.append(Where(test))
-    return _joined("OR", tests, empty="0")
+    return joined("OR", tests, empty="0")
 
 
 def _anywhere(field: Field, test: Where, *, missing: bool) -> Where:
@@ -189,15 +167,3 @@ def _anywhere(field: Field, test: Where, *, missing: bool) -> Where:
 
 def _path(field: Field) -> str:
     return "$" + "".join(f'."{part}"' for part in field.path)
-
-
-def _joined(word: str, parts: Iterable[Where], *, empty: str) -> Where:
-    tests = list(parts)
-    if not tests:
-        return Where(empty)
-    sql = f" {word} ".join(f"({test.sql})" for test in tests)
-    return Where(sql, tuple(value for test in tests for value in test.parameters))
-
-
-def _marks(values: Sequence[Scalar]) -> str:
-    return ",".join("?" * len(values))

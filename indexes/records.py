@@ -2,27 +2,25 @@
 
 import json
 import sqlite3
-import zlib
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from indexes.base import Keys, Vectors
+from indexes import checksums, tags, vectors
+from indexes.base import Keys
 from indexes.errors import ItemNotFound, StorageError
+from indexes.filters import Filter
 from indexes.item import Content, Item, encode_metadata
-from indexes.matching import Where
-
-_AT_ONCE = 8_192
-"""Rows that are read into one array."""
+from indexes.matching import as_sql
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_COLUMNS = "item.seq, id, modality, created, mime, metadata, crc, vector.data"
-_ITEMS = f"SELECT {_COLUMNS} FROM item LEFT JOIN vector ON vector.seq = item.seq"
+_COLUMNS = "seq, id, item.modality, created, mime, metadata, item.crc"
+_ROWS = (
+    f"SELECT {_COLUMNS}, vector.modality, data, vector.crc FROM item LEFT JOIN vector USING (seq)"
+)
+_CHOSEN = "seq IN (SELECT value FROM json_each(?))"
 
 
 class Row(NamedTuple):
@@ -35,7 +33,9 @@ class Row(NamedTuple):
     mime: str | None
     metadata: str
     crc: int
-    vector: bytes
+    vector_modality: str | None
+    vector: bytes | None
+    vector_crc: int | None
 
 
 class Stored(NamedTuple):
@@ -44,15 +44,6 @@ class Stored(NamedTuple):
     seq: int
     modality: str
     created: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Block:
-    """Vectors of one modality in the order of their keys: shapes (n,) and (n, dim)."""
-
-    modality: str
-    keys: Keys
-    vectors: Vectors
 
 
 def find(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, Stored]:
@@ -66,32 +57,39 @@ def find(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, Stored
 
 def insert(connection: sqlite3.Connection, items: Sequence[tuple[int, int, Item]]) -> None:
     """Writes items, each with its number and the time of its creation."""
-    rows = [_row(seq, created, item) for seq, created, item in items]
-    connection.executemany("INSERT INTO item VALUES (?,?,?,?,?,?,?)", (row[:7] for row in rows))
     connection.executemany(
-        "INSERT INTO vector VALUES (?,?)", ((row.seq, row.vector) for row in rows)
+        "INSERT INTO item VALUES (?,?,?,?,?,?,?)",
+        (
+            (seq, *columns, checksums.of_item(seq, *columns))
+            for seq, columns in map(_columns, items)
+        ),
     )
-    kept = [(seq, item.content.data) for seq, _, item in items if item.content]
+    vectors.insert(connection, ((seq, str(item.modality), item.vector) for seq, _, item in items))
+    kept = ((seq, item.content.data) for seq, _, item in items if item.content)
     connection.executemany(
-        "INSERT INTO content VALUES (?,?,?)", ((seq, data, zlib.crc32(data)) for seq, data in kept)
+        "INSERT INTO content VALUES (?,?,?)",
+        ((seq, data, checksums.of_content(data)) for seq, data in kept),
     )
+    indexed = tags.indexed(connection)
+    for seq, _, item in items:
+        tags.write(connection, tags.tags(seq, item.metadata, indexed))
 
 
 def remove(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
     """Deletes the items with these numbers."""
     chosen = json.dumps(list(numbers))
+    if indexed := tags.indexed(connection):
+        rows = connection.execute(f"SELECT seq, metadata FROM item WHERE {_CHOSEN}", (chosen,))
+        for seq, metadata in rows.fetchall():
+            tags.erase(connection, seq, metadata, indexed)
     for table in ("item", "vector", "content"):
-        connection.execute(
-            f"DELETE FROM {table} WHERE seq IN (SELECT value FROM json_each(?))", (chosen,)
-        )
+        connection.execute(f"DELETE FROM {table} WHERE {_CHOSEN}", (chosen,))
 
 
 def by_number(connection: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, Item]:
-    """Returns the items with these numbers."""
-    rows = connection.execute(
-        f"{_ITEMS} WHERE item.seq IN (SELECT value FROM json_each(?))", (json.dumps(list(numbers)),)
-    )
-    return {row[0]: _item(Row(*row)) for row in rows}
+    """Returns the items with these numbers, leaving out those that are damaged."""
+    rows = connection.execute(f"{_ROWS} WHERE {_CHOSEN}", (json.dumps(list(numbers)),))
+    return {row[0]: _item(Row(*row)) for row in rows if intact(Row(*row))}
 
 
 def by_id(connection: sqlite3.Connection, item_id: str) -> Item:
@@ -99,9 +97,13 @@ def by_id(connection: sqlite3.Connection, item_id: str) -> Item:
 
     Raises:
         ItemNotFound: If there is none of this id.
+        StorageError: If it is damaged.
     """
     seq = _number(connection, item_id)
-    return by_number(connection, [seq])[seq]
+    found = by_number(connection, [seq])
+    if not found:
+        raise StorageError(f"item {item_id!r} is damaged: its checksum differs")
+    return found[seq]
 
 
 def content(connection: sqlite3.Connection, item_id: str) -> Content:
@@ -109,53 +111,57 @@ def content(connection: sqlite3.Connection, item_id: str) -> Content:
 
     Raises:
         ItemNotFound: If there is no such item, or nothing was kept.
+        StorageError: If they are damaged.
     """
     row = connection.execute(
-        "SELECT mime, data, content.crc FROM item JOIN content USING (seq) WHERE seq = ?",
+        "SELECT mime, data, content.crc FROM item LEFT JOIN content USING (seq) WHERE seq = ?",
         (_number(connection, item_id),),
     ).fetchone()
-    if row is None:
-        raise ItemNotFound(f"no content was stored with item {item_id!r}")
     mime, data, crc = row
-    if zlib.crc32(data) != crc:
+    if mime is None:
+        raise ItemNotFound(f"no content was stored with item {item_id!r}")
+    if data is None or checksums.of_content(data) != crc:
         raise StorageError(f"the content of item {item_id!r} is damaged: its checksum differs")
     return Content(mime, data)
 
 
 def page(
-    connection: sqlite3.Connection, after: int, size: int, where: Where
-) -> list[tuple[int, Item]]:
-    """Returns up to `size` items of larger numbers that satisfy the condition, by number."""
+    connection: sqlite3.Connection, after: int, size: int, condition: Filter
+) -> tuple[list[Item], int]:
+    """Returns up to `size` items of larger numbers that satisfy the filter, by number.
+
+    Damaged ones are left out.
+
+    Returns:
+        The items, and the number after which there are more, or 0.
+    """
+    where = as_sql(condition, tags.indexed(connection))
     rows = connection.execute(
-        f"{_ITEMS} WHERE item.seq > ? AND ({where.sql}) ORDER BY item.seq LIMIT ?",
-        (after, *where.parameters, size),
-    )
-    return [(row[0], _item(Row(*row))) for row in rows]
+        f"{_ROWS} WHERE seq > ? AND ({where.sql}) ORDER BY seq LIMIT ?",
+        (after, *where.parameters, size + 1),
+    ).fetchall()
+    shown = [Row(*row) for row in rows[:size]]
+    more = shown[-1].seq if len(rows) > size else 0
+    return [_item(row) for row in shown if intact(row)], more
 
 
-def numbers(connection: sqlite3.Connection, where: Where) -> Keys:
+def numbers(connection: sqlite3.Connection, condition: Filter) -> Keys:
     """Returns the numbers of all items that satisfy the condition, in order."""
+    where = as_sql(condition, tags.indexed(connection))
     rows = connection.execute(
         f"SELECT seq FROM item WHERE {where.sql} ORDER BY seq", where.parameters
     )
     return np.fromiter((seq for (seq,) in rows), dtype=np.int64)
 
 
-def blocks(connection: sqlite3.Connection, dim: int) -> Iterator[Block]:
-    """Reads every vector, checking each item; the keys of a modality increase.
-
-    Raises:
-        StorageError: If an item is damaged.
-    """
-    rows = (Row(*row) for row in connection.execute(f"{_ITEMS} ORDER BY item.seq"))
-    waiting: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        _check(row)
-        waiting[row.modality].append(row)
-        if len(waiting[row.modality]) == _AT_ONCE:
-            yield _block(waiting.pop(row.modality), dim)
-    for rest in waiting.values():
-        yield _block(rest, dim)
+def intact(row: Row) -> bool:
+    """Tells whether an item is what was written, its media left aside."""
+    return (
+        checksums.of_item(*row[:6]) == row.crc
+        and row.vector is not None
+        and row.vector_modality == row.modality
+        and checksums.of_vector(row.seq, row.modality, row.vector) == row.vector_crc
+    )
 
 
 def _number(connection: sqlite3.Connection, item_id: str) -> int:
@@ -165,48 +171,18 @@ def _number(connection: sqlite3.Connection, item_id: str) -> int:
     return found[item_id].seq
 
 
-def _block(rows: Sequence[Row], dim: int) -> Block:
-    keys = np.array([row.seq for row in rows], dtype=np.int64)
-    vectors = _numbers(b"".join(row.vector for row in rows)).reshape(len(rows), dim)
-    return Block(rows[0].modality, keys, vectors)
-
-
-def _row(seq: int, created: int, item: Item) -> Row:
-    row = Row(
-        seq=seq,
-        id=item.id,
-        modality=str(item.modality),
-        created=created,
-        mime=item.content.mime if item.content else None,
-        metadata=encode_metadata(item.metadata),
-        crc=0,
-        vector=item.vector.astype("<f4").tobytes(),
-    )
-    return row._replace(crc=_checksum(row))
+def _columns(numbered: tuple[int, int, Item]) -> tuple[int, tuple[str, str, int, str | None, str]]:
+    seq, created, item = numbered
+    mime = item.content.mime if item.content else None
+    return seq, (item.id, str(item.modality), created, mime, encode_metadata(item.metadata))
 
 
 def _item(row: Row) -> Item:
-    _check(row)
     return Item(
         id=row.id,
         modality=row.modality,
-        vector=_numbers(row.vector),
+        vector=vectors.decoded(row.vector or b""),
         metadata=json.loads(row.metadata),
         created=_EPOCH + timedelta(microseconds=row.created),
         mime=row.mime,
     )
-
-
-def _numbers(data: bytes) -> NDArray[np.float32]:
-    return np.frombuffer(data, dtype="<f4").astype(np.float32, copy=False)
-
-
-def _check(row: Row) -> None:
-    if row.vector is None or _checksum(row) != row.crc:
-        raise StorageError(f"item {row.id!r} is damaged: its checksum differs")
-
-
-def _checksum(row: Row) -> int:
-    """Returns the CRC-32 of everything about an item but its number and its media."""
-    words = json.dumps([row.id, row.modality, row.created, row.mime, row.metadata])
-    return zlib.crc32(row.vector, zlib.crc32(words.encode()))

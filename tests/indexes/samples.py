@@ -12,6 +12,11 @@ def unit_rows(n: int, dim: int, seed: int) -> Vectors:
     return np.ascontiguousarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
+def kept(vectors: Vectors) -> Vectors:
+    """Returns what collections keep of vectors: the numbers that half precision holds."""
+    return vectors.astype(np.float16).astype(np.float32)
+
+
 def nearest(
     queries: Vectors, keys: NDArray[np.int64], vectors: Vectors, k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

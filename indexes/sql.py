@@ -1,0 +1,33 @@
+"""Conditions in SQL, built from parts; values only ever travel as parameters."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from indexes.filters import Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A condition over the columns of a table, true or false and never null.
+
+    Attributes:
+        sql: Text without any value of the filter's in it.
+        parameters: What its question marks stand for, in order.
+    """
+
+    sql: str
+    parameters: tuple[Scalar, ...] = ()
+
+
+def joined(word: str, parts: Iterable[Where], *, empty: str) -> Where:
+    """Returns the parts with AND or OR between them; `empty` stands for none."""
+    tests = list(parts)
+    if not tests:
+        return Where(empty)
+    sql = f" {word} ".join(f"({test.sql})" for test in tests)
+    return Where(sql, tuple(value for test in tests for value in test.parameters))
+
+
+def marks(values: Sequence[Scalar]) -> str:
+    """Returns as many question marks as there are values."""
+    return ",".join("?" * len(values))
