@@ -91,6 +91,7 @@ class Ledger:
             "moments": _pairs_to_json({}),
             "indexed": json.dumps({path: i for i, path in enumerate(facts.indexed)}),
             "recall_target": str(facts.recall_target),
+            "segments": "{}",
         }
         with _failures(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
             schema.create(connection, rows)

@@ -123,7 +123,9 @@ def _halve(connection: sqlite3.Connection) -> None:
     for table in (state.TABLE, _VECTOR, _TAG, _DEAD, _QUERY):
         connection.execute(table)
     facts = dict(connection.execute("SELECT name, value FROM old_state"))
-    for name, value in ({"indexed": "{}", "recall_target": "0.97"} | facts).items():
+    for name, value in (
+        {"indexed": "{}", "recall_target": "0.97", "segments": "{}"} | facts
+    ).items():
         state.put(connection, name, value)
     after = 0
     while rows := connection.execute(

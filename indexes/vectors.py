@@ -13,6 +13,8 @@ from indexes.base import Half, Keys, half
 _AT_ONCE = 4_096
 """Rows that are read into one array."""
 
+_LAST = 2**63 - 1
+
 Numbered = tuple[int, str, NDArray[np.float32]]
 """An item's number, modality and vector."""
 
@@ -39,12 +41,17 @@ def modalities(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def blocks(
-    connection: sqlite3.Connection, dim: int, modality: str, after: int = 0
+    connection: sqlite3.Connection,
+    dim: int,
+    modality: str,
+    after: int = 0,
+    upto: int | None = None,
 ) -> Iterator[Block]:
-    """Reads the vectors of a modality whose numbers are larger, checking each, by number."""
+    """Reads the vectors of a modality with numbers in (after, upto], checking each, by number."""
     rows = connection.execute(
-        "SELECT seq, data, crc FROM vector WHERE modality = ? AND seq > ? ORDER BY seq",
-        (modality, after),
+        "SELECT seq, data, crc FROM vector "
+        "WHERE modality = ? AND seq > ? AND seq <= ? ORDER BY seq",
+        (modality, after, _LAST if upto is None else upto),
     )
     while some := rows.fetchmany(_AT_ONCE):
         good = [row for row in some if readable(*row, modality=modality, dim=dim)]
