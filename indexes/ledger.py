@@ -164,7 +164,8 @@ class Ledger:
     def _write_back(self) -> None:
         """Writes the log into the database when it has grown long, waiting for searches to end.
 
-        SQLite would do so by itself only at a moment without any reader, which may never come.
+        SQLite would do so by itself only at a moment without any reader, which may never come. The
+        next transaction cuts the log to half the limit, so that its length tells when it is due.
         """
         log = self.path.with_name(self.path.name + "-wal")
         if log.exists() and log.stat().st_size > _WAL_LIMIT:
@@ -200,6 +201,7 @@ class Ledger:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA fullfsync = 1")  # macOS: past the cache of the drive
             connection.execute("PRAGMA wal_autocheckpoint = 0")
+            connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT // 2}")
             connection.execute("PRAGMA cache_size = -8192")
         return connection
 
