@@ -105,7 +105,7 @@ def as_sql(condition: Filter, indexed: Indexed = MappingProxyType({})) -> Where:
             return Where(f"NOT ({inner.sql})", inner.parameters)
         case AnyOf(field) | Compare(field) | Exists(field):
             if field.builtin:
-                return _on_column(condition)
+                return on_column(condition)
             number = indexed.get(field.path)
             return _on_metadata(condition) if number is None else _on_tags(condition, number)
 
@@ -116,7 +116,8 @@ def _on_tags(condition: AnyOf | Compare | Exists, number: int) -> Where:
     return Where(f"item.seq {word} ({tagged.sql})", tagged.parameters)
 
 
-def _on_column(condition: AnyOf | Compare | Exists) -> Where:
+def on_column(condition: AnyOf | Compare | Exists) -> Where:
+    """Returns a condition on a field that is a column as SQL over a table called `item`."""
     column = f"item.{condition.field.path[0]}"
     match condition:
         case AnyOf(_, values):

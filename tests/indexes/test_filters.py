@@ -3,7 +3,8 @@
 import json
 import reprlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from indexes import records, schema, tags
 from indexes.errors import InvalidFilter
 from indexes.filters import (
     EVERYTHING,
@@ -27,7 +29,7 @@ from indexes.filters import (
     microseconds,
     parse_filter,
 )
-from indexes.item import Item, encode_metadata
+from indexes.item import Item
 from indexes.matching import as_sql, matches
 
 ONE = np.eye(1, 4, dtype=np.float32)[0]
@@ -45,33 +47,26 @@ def deep_list() -> list[Any]:
     return value
 
 
-def created(item: Item) -> int:
-    return microseconds(item.created or NOON)
+@contextmanager
+def stored(items: list[Item], indexed: Sequence[str] = ()) -> Iterator[sqlite3.Connection]:
+    """Lends a database with these items under the numbers 1, 2, ..., with tags of some fields."""
+    facts: dict[str, str | int] = {
+        "sequence": len(items),
+        "indexed": json.dumps({f: i for i, f in enumerate(indexed)}),
+    }
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        schema.create(connection, facts)
+        rows = [(n, microseconds(one.created or NOON), one) for n, one in enumerate(items, start=1)]
+        records.insert(connection, rows)
+        yield connection
 
 
-def selected(expression: object, items: list[Item]) -> list[bool]:
+def selected(expression: object, items: list[Item], indexed: Sequence[str] = ()) -> list[bool]:
     """Returns what the filter says in SQL about each item."""
-    where = as_sql(parse_filter(expression))
-    connection = sqlite3.connect(":memory:")
-    connection.execute(
-        "CREATE TABLE item (n, id TEXT, modality TEXT, created INTEGER, metadata TEXT)"
-    )
-    connection.executemany(
-        "INSERT INTO item VALUES (?,?,?,?,?)",
-        [
-            (
-                n,
-                one.id,
-                one.modality,
-                created(one),
-                encode_metadata(one.metadata),
-            )
-            for n, one in enumerate(items)
-        ],
-    )
-    rows = connection.execute(f"SELECT ({where.sql}) FROM item ORDER BY n", where.parameters)
-    answers = [row[0] for row in rows]
-    connection.close()
+    with stored(items, indexed) as connection:
+        where = as_sql(parse_filter(expression), tags.indexed(connection))
+        sql = f"SELECT ({where.sql}) FROM item ORDER BY seq"
+        answers = [row[0] for row in connection.execute(sql, where.parameters)]
     assert all(answer in (0, 1) for answer in answers), "a condition is never null"
     return [bool(answer) for answer in answers]
 
@@ -79,6 +74,8 @@ def selected(expression: object, items: list[Item]) -> list[bool]:
 PHOTO = item(
     {"year": 2021, "tags": ["red", "dog"], "camera": {"maker": "L", "f": 2.8}, "gone": None}
 )
+
+INDEXED = ("year", "tags", "camera.maker", "camera", "gone", "missing", "x")
 
 CASES: list[tuple[object, bool]] = [
     ({}, True),
@@ -135,6 +132,7 @@ CASES: list[tuple[object, bool]] = [
 def test_a_filter_means_what_document_stores_mean(expression: object, expected: bool) -> None:
     assert matches(parse_filter(expression), PHOTO) is expected
     assert selected(expression, [PHOTO]) == [expected]
+    assert selected(expression, [PHOTO], INDEXED) == [expected]
 
 
 def test_eleven_operators_become_six_kinds_of_node() -> None:
@@ -210,9 +208,11 @@ def test_nesting_has_a_limit_and_within_it_sql_copes(
 
 def test_sql_copes_with_the_largest_filters() -> None:
     many = {"$or": [{f"k{i}": i} for i in range(90)]}
-    assert selected(many, [PHOTO, item({"k70": 70})]) == [False, True]
     values = {"year": {"$nin": [*range(1_990), 3_000][-MAX_VALUES:]}}
-    assert selected(values, [PHOTO]) == [True]
+    for indexed in ((), ["year", *(f"k{i}" for i in range(30))]):
+        items = [PHOTO, item({"k70": 70}, id="b")]
+        assert selected(many, items, indexed) == [False, True]
+        assert selected(values, [PHOTO], indexed) == [True]
 
 
 def test_no_value_reaches_the_text_of_sql() -> None:
@@ -236,7 +236,7 @@ JSON = st.recursive(
 )
 ITEMS = st.builds(
     Item,
-    id=st.sampled_from(["a", "b", "é"]),
+    id=st.sampled_from(["a", "b", "é", "z", "1", "😀"]),
     modality=st.sampled_from(["image", "audio"]),
     vector=st.just(ONE),
     metadata=st.dictionaries(NAMES, JSON, max_size=4),
@@ -270,10 +270,16 @@ EXPRESSIONS = st.recursive(
 )
 
 
+LISTS = st.lists(ITEMS, min_size=1, max_size=6, unique_by=lambda one: one.id)
+FIELDS = st.lists(KEYS, max_size=4, unique=True)
+
+
 @settings(max_examples=400, deadline=None)
-@given(EXPRESSIONS, st.lists(ITEMS, min_size=1, max_size=6))
+@given(EXPRESSIONS, LISTS, FIELDS)
 def test_python_and_sql_agree_on_any_filter_and_items(
-    expression: object, items: list[Item]
+    expression: object, items: list[Item], indexed: list[str]
 ) -> None:
     parsed = parse_filter(expression)
-    assert selected(expression, items) == [matches(parsed, one) for one in items]
+    expected = [matches(parsed, one) for one in items]
+    assert selected(expression, items) == expected
+    assert selected(expression, items, indexed) == expected
