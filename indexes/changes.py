@@ -1,18 +1,19 @@
 """Changes to a collection, and what several, made one after another, come to in one transaction."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from sqlite3 import Connection
 
 import numpy as np
+from numpy.typing import NDArray
 
-from indexes import records
-from indexes.base import Index, Vectors, half
+from indexes import dead, records
+from indexes.base import Keys, Vectors, half
 from indexes.filters import microseconds
-from indexes.flat import FlatIndex
 from indexes.item import Item
 from indexes.ledger import write_sequence
+from indexes.partition import Partition
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,16 +47,20 @@ Deleted = tuple[str, ...]
 """What a change comes to: the ids of a deletion that there were."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+@dataclass(frozen=True, slots=True, eq=False)
+class Revision:
     """The indexes as they are after one change; its number names the same state in SQLite."""
 
     sequence: int
-    indexes: Mapping[str, Index]
+    partitions: Mapping[str, Partition]
+
+    def is_exact(self) -> bool:
+        """Returns whether every search is exact."""
+        return all(partition.is_exact() for partition in self.partitions.values())
 
 
 @dataclass(slots=True)
-class _Outcome:
+class Outcome:
     """What changes come to.
 
     Attributes:
@@ -68,26 +73,42 @@ class _Outcome:
 
 
 def make(
-    connection: Connection, before: State, changes: Sequence[Change]
-) -> tuple[State, list[Deleted]]:
-    """Writes changes; returns the indexes as they will then be, and what each change deleted."""
+    connection: Connection,
+    before: Revision,
+    changes: Sequence[Change],
+    empty: Callable[[], Partition],
+) -> tuple[Revision, list[Deleted]]:
+    """Writes changes; returns the indexes as they will then be, and what each change deleted.
+
+    Args:
+        connection: Lent for one transaction.
+        before: The indexes as they are.
+        changes: What is to happen, in this order.
+        empty: Makes the index of a modality that has had no items.
+    """
     mentioned = {item_id: None for change in changes for item_id in _ids(change)}
     old = records.find(connection, mentioned)
-    outcome = _outcome(changes, old)
-    transition = _Transition(connection, before)
+    outcome = outcome_of(changes, {one: stored.created for one, stored in old.items()})
+    transition = _Transition(connection, before, empty)
     transition.remove(old.values())  # an id that was mentioned is deleted or replaced
     transition.insert(outcome.arriving.values())
     write_sequence(connection, transition.sequence)
-    return State(transition.sequence, transition.indexes), outcome.deleted
+    return Revision(transition.sequence, transition.partitions), outcome.deleted
 
 
 def _ids(change: Change) -> Iterable[str]:
     return change.ids if isinstance(change, Delete) else change.items
 
 
-def _outcome(changes: Sequence[Change], old: Mapping[str, records.Stored]) -> _Outcome:
-    created = {item_id: stored.created for item_id, stored in old.items()}
-    outcome = _Outcome()
+def outcome_of(changes: Sequence[Change], stored: Mapping[str, int]) -> Outcome:
+    """Returns what changes come to, made one after another.
+
+    Args:
+        changes: In the order in which they are made.
+        stored: The ids they mention that are stored, and when those items were created.
+    """
+    created = dict(stored)
+    outcome = Outcome()
     for change in changes:
         if isinstance(change, Delete):
             found = tuple(item_id for item_id in change.ids if item_id in created)
@@ -106,15 +127,18 @@ def _outcome(changes: Sequence[Change], old: Mapping[str, records.Stored]) -> _O
 
 
 class _Transition:
-    """From one state to the next, in SQLite and in the indexes alike."""
+    """From one revision to the next, in SQLite and in the indexes alike."""
 
-    def __init__(self, connection: Connection, before: State) -> None:
+    def __init__(
+        self, connection: Connection, before: Revision, empty: Callable[[], Partition]
+    ) -> None:
         self.sequence = before.sequence
-        self.indexes = dict(before.indexes)
+        self.partitions = dict(before.partitions)
         self._connection = connection
+        self._empty = empty
 
     def remove(self, stored: Iterable[records.Stored]) -> None:
-        """Deletes items; the deletion takes a number, so that it too makes a new state."""
+        """Deletes items; the deletion takes a number, so that it too makes a new revision."""
         by_modality: defaultdict[str, list[int]] = defaultdict(list)
         for seq, modality, _ in stored:
             by_modality[modality].append(seq)
@@ -123,7 +147,9 @@ class _Transition:
         self.sequence += 1
         for modality, numbers in by_modality.items():
             records.remove(self._connection, numbers)
-            self.indexes[modality] = self.indexes[modality].remove(np.sort(np.array(numbers)))
+            keys, partition = np.sort(np.array(numbers)), self._partition(modality)
+            dead.insert(self._connection, modality, keys[_in_files(partition, keys)])
+            self.partitions[modality] = partition.remove(keys)
 
     def insert(self, items: Iterable[tuple[int, Item]]) -> None:
         """Stores items under new numbers; each comes with the time of its creation."""
@@ -137,6 +163,19 @@ class _Transition:
         for number, _, item in numbered:
             by_modality[str(item.modality)].append((number, item.vector))
         for modality, rows in by_modality.items():
-            vectors = half(np.stack([vector for _, vector in rows])).astype(np.float32)
-            index = self.indexes.get(modality) or FlatIndex(vectors.shape[1])
-            self.indexes[modality] = index.add(np.array([number for number, _ in rows]), vectors)
+            keys = np.array([number for number, _ in rows])
+            vectors = half(np.stack([vector for _, vector in rows]))
+            self.partitions[modality] = self._partition(modality).add(keys, vectors)
+
+    def _partition(self, modality: str) -> Partition:
+        if modality not in self.partitions:
+            self.partitions[modality] = self._empty()
+        return self.partitions[modality]
+
+
+def _in_files(partition: Partition, keys: Keys) -> NDArray[np.bool_]:
+    """Returns which of these keys files of segments may hold."""
+    held = np.zeros(len(keys), dtype=np.bool_)
+    for segment in partition.segments:
+        held |= (segment.covers.after < keys) & (keys <= segment.covers.upto)
+    return held

@@ -5,10 +5,12 @@ import os
 import shutil
 import threading
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from indexes.caretaker import Caretaker
 from indexes.collection import Collection
 from indexes.errors import (
     CollectionExists,
@@ -17,9 +19,11 @@ from indexes.errors import (
     StorageError,
 )
 from indexes.ledger import Facts, Ledger
-from indexes.local import LocalCollection
+from indexes.local import LocalCollection, Shared
 from indexes.ranking import Background
 from indexes.store import DEFAULT_OPTIONS, Options, Store, check_name
+from indexes.threads import Helpers
+from indexes.tuning import DEFAULT_TUNING, Tuning
 
 _DATABASE = "collection.sqlite3"
 _LOCK = ".lock"
@@ -28,15 +32,21 @@ _TRASH = ".trash-"
 
 
 class FolderStore(Store):
-    """The collections of one folder. Leaving it lets another process in."""
+    """The collections of one folder. Leaving it lets another process in.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The folder.
+        tuning: How its collections use memory, time and processors.
+    """
+
+    def __init__(self, path: Path, tuning: Tuning = DEFAULT_TUNING) -> None:
         """Takes hold of the folder, which is made if it does not exist.
 
         Raises:
             StorageError: If it cannot be used, or another process or store holds it.
         """
         self.path = path
+        self._tuning = tuning
         self._open: dict[str, LocalCollection] = {}
         self._lock = threading.Lock()
         try:
@@ -46,6 +56,11 @@ class FolderStore(Store):
                 shutil.rmtree(left)
         except OSError as error:
             raise StorageError(f"the folder {path} cannot be used: {error.strerror}") from error
+        self._shared = Shared(Helpers(tuning.threads))
+        self._caretaker: Caretaker | None = None
+        if tuning.background:
+            self._caretaker = Caretaker(self._collections, tuning.pause)
+            self._shared = Shared(self._shared.helpers, self._caretaker.nudge)
 
     def create(
         self,
@@ -108,7 +123,14 @@ class FolderStore(Store):
         with self._lock:
             while self._open:
                 self._open.popitem()[1].close()
-            self._handle.close()
+        if self._caretaker is not None:
+            self._caretaker.close()
+        self._shared.helpers.close()
+        self._handle.close()
+
+    def _collections(self) -> Sequence[LocalCollection]:
+        with self._lock:
+            return list(self._open.values())
 
     def _make(self, name: str, facts: Facts) -> None:
         """Writes the folder beside its place and moves it there: it exists whole or not at all."""
@@ -125,7 +147,8 @@ class FolderStore(Store):
     def _opened(self, name: str) -> LocalCollection:
         self._require(name)
         if name not in self._open:
-            self._open[name] = LocalCollection(self.path / name / _DATABASE, name)
+            path = self.path / name / _DATABASE
+            self._open[name] = LocalCollection(path, name, self._tuning, self._shared)
         return self._open[name]
 
     def _require(self, name: str) -> None:

@@ -1,65 +1,82 @@
-"""LocalCollection: SQLite is the truth, FAISS is derived from it whenever it is opened."""
+"""LocalCollection: SQLite is the truth, and indexes over FAISS are derived from it."""
 
 import base64
 import threading
-import time
-import zlib
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from sqlite3 import Connection
 
 import numpy as np
 
-from indexes import records, vectors
-from indexes.base import Index, Keys, Vectors
-from indexes.changes import Change, Delete, Deleted, State, Upsert, make
+from indexes import asked, records
+from indexes.base import Vectors
+from indexes.building import Cancelled
+from indexes.changes import Change, Delete, Deleted, Upsert
 from indexes.collection import Answer, Collection, Hit, Page, SearchRequest
 from indexes.errors import InvalidQuery, InvalidVector, StorageError
+from indexes.filtering import FilterCache
 from indexes.filters import EVERYTHING, Filter, microseconds
-from indexes.flat import FlatIndex
 from indexes.item import Content, Item
-from indexes.ledger import Ledger, sequence, write_moments
-from indexes.line import Line
-from indexes.ranking import (
-    FEWEST_ITEMS,
-    SAMPLE,
-    Background,
-    Calibration,
-    Candidates,
-    Ranked,
-    bulk,
-    rank,
-    usual_ranking,
-)
-from indexes.stats import SegmentStats, Stats
+from indexes.ledger import Ledger, write_moments
+from indexes.loading import Loader, names
+from indexes.queries import RecentQueries
+from indexes.ranking import Calibration, Ranked
+from indexes.revisions import Revisions
+from indexes.searching import Searcher
+from indexes.shelf import Shelf
+from indexes.stats import Stats
+from indexes.threads import ALONE, Helpers
+from indexes.tuning import DEFAULT_TUNING, Tuning
+from indexes.upkeep import Charge, Upkeep
+from indexes.watch import RecallWatch
 
-_PATIENCE = 5.0
-"""Seconds that a reader waits for a state that both SQLite and the indexes know."""
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the collections of a store have in common.
+
+    Attributes:
+        helpers: Threads that help searches along.
+        nudge: To be called when `maintain` is due, before long.
+    """
+
+    helpers: Helpers = ALONE
+    nudge: Callable[[], None] = lambda: None
+
+
+_NOTHING = Shared()
 
 
 class LocalCollection(Collection):
-    """Items in one SQLite file, with one exact index for each modality in memory.
+    """Items in one SQLite file, with an index for each modality: in memory, and files when large.
 
-    A writer prepares the next indexes, commits, and publishes them by one assignment. A reader
-    pairs a SQLite snapshot with the indexes of the same sequence number. So no search waits for a
-    writer, and each sees vectors, metadata and deletions of one moment.
+    Args:
+        path: The file; segments lie in a folder beside it.
+        name: Of the collection.
+        tuning: How it uses memory, time and processors.
+        shared: What it has in common with others.
     """
 
-    index = "flat"
-
-    def __init__(self, path: Path, name: str) -> None:
-        """Opens the file and rebuilds the indexes from it.
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        tuning: Tuning = DEFAULT_TUNING,
+        shared: Shared = _NOTHING,
+    ) -> None:
+        """Opens the file, and maps its segments or builds their like from it.
 
         Raises:
             StorageError: If the file cannot be opened or is damaged.
         """
         self.name = name
+        self._tuning, self._shared = tuning, shared
         self._ledger = Ledger(path)
-        self._writing = threading.Lock()
-        self._line: Line[Change, Deleted] = Line(self._commit)
+        self._closing = threading.Event()
+        self._maintaining = threading.Lock()
+        self._filters = FilterCache(tuning.filter_bytes)
+        self._shelf = Shelf(path.parent / "segments")
         try:
             self._load()
         except StorageError:
@@ -71,11 +88,11 @@ class LocalCollection(Collection):
         for item in items:
             self._require_dim(item.vector, f"item {item.id!r}")
         latest = {item.id: item for item in items}
-        self._line.submit(Upsert(latest, microseconds(datetime.now(UTC))))
+        self._change(Upsert(latest, microseconds(datetime.now(UTC))))
 
     def delete(self, ids: Sequence[str]) -> tuple[str, ...]:
         """See `Collection.delete`."""
-        return self._line.submit(Delete(tuple(dict.fromkeys(ids))))
+        return self._change(Delete(tuple(dict.fromkeys(ids))))
 
     def get(self, item_id: str) -> Item:
         """See `Collection.get`."""
@@ -100,48 +117,55 @@ class LocalCollection(Collection):
 
     def count(self) -> dict[str, int]:
         """See `Collection.count`."""
-        return {name: len(index) for name, index in self._state.indexes.items() if len(index)}
+        partitions = self._revisions.now.partitions
+        return {modality: len(it) for modality, it in partitions.items() if len(it)}
 
     def size_bytes(self) -> int:
         """See `Collection.size_bytes`."""
-        return self._ledger.size_bytes()
+        return self._ledger.size_bytes() + self._shelf.size_bytes()
 
     def stats(self) -> Stats:
         """See `Collection.stats`."""
-        indexes = self._state.indexes
-        return Stats({name: (SegmentStats("head", len(index)),) for name, index in indexes.items()})
+        partitions = self._revisions.now.partitions
+        return Stats(
+            segments={modality: it.stats() for modality, it in partitions.items() if len(it)},
+            recall=self._watch.stats(partitions),
+            building=self._upkeep.building,
+            damaged=tuple(sorted(self._damaged.values())),
+        )
 
     def search(self, request: SearchRequest) -> Answer:
         """See `Collection.search`."""
         self._require_dim(request.vector, "the query")
-        with self._moment() as (connection, indexes):
-            allowed = None
-            if request.filter != EVERYTHING:
-                allowed = records.numbers(connection, request.filter)
-            groups = [
-                self._candidates(request, modality, index, allowed)
-                for modality, index in sorted(indexes.items())
-                if len(index) and (not request.modalities or modality in request.modalities)
-            ]
-            ranking = request.ranking or usual_ranking(groups)
-            ranked = rank(groups, ranking, request.k)
-            items = records.by_number(connection, (hit.key for hit in ranked))
-        hits = tuple(
-            _hit(hit, items[hit.key], request.include_vectors)
-            for hit in ranked
-            if hit.key in items  # one that is damaged is not
-        )
-        return Answer(hits, ranking, exact=True, index=self.index)
+        self._queries.add(request.query_modality, request.vector)
+        while True:
+            answer, lost = self._answer(request)
+            if not lost:
+                return answer
+            self._lose(lost)
+
+    def maintain(self) -> None:
+        """Builds, checks and calibrates whatever is due, beside serving; then all is as it should.
+
+        Raises:
+            StorageError: If something cannot be read or written; what serves goes on serving.
+        """
+        with self._maintaining:
+            try:
+                if not self._closing.is_set():
+                    self._upkeep.round(self._closing.is_set)
+                    self._remember()
+                    self.index = _kind(exact=self._revisions.now.is_exact())
+            except Cancelled:
+                return
 
     def close(self) -> None:
         """See `Collection.close`."""
-        with self._writing:
-            if self._ledger.closed:
-                return
-            if self._calibration.settled() is not self._stored_moments:
-                with self._ledger.write() as connection:
-                    write_moments(connection, self._calibration.settled())
-            self._ledger.close()
+        self._closing.set()
+        with self._maintaining:
+            if not self._ledger.closed:
+                self._remember()
+                self._revisions.close()
 
     def _load(self) -> None:
         facts = self._ledger.facts()
@@ -149,69 +173,59 @@ class LocalCollection(Collection):
         self.model, self.created = facts.model, facts.created
         self.indexed, self.recall_target = facts.indexed, facts.recall_target
         self._calibration = Calibration(facts.backgrounds, self._ledger.moments())
-        self._stored_moments = self._calibration.settled()
-        indexes: defaultdict[str, Index] = defaultdict(lambda: FlatIndex(self.dim))
+        self._searcher = Searcher(self._calibration)
+        tuning = self._tuning
+        loader = Loader(self.dim, tuning.layout, self._shared.helpers, self._shelf)
         with self._ledger.read() as connection:
-            for modality in vectors.modalities(connection):
-                for block in vectors.blocks(connection, self.dim, modality):
-                    rows = block.vectors.astype(np.float32)
-                    indexes[modality] = indexes[modality].add(block.keys, rows)
-            self._state = State(sequence(connection), dict(indexes))
-        self._near: tuple[State, ...] = (self._state,)
+            first, damaged = loader.revision(connection)
+            self._damaged = names(connection, damaged)
+            kept = asked.read(connection, self.dim)
+        self._queries = RecentQueries(kept, tuning.kept_queries, tuning.live_queries)
+        self._watch = RecallWatch(self.recall_target, tuning.judged_queries)
+        self._revisions = Revisions(self._ledger, first, loader.empty, tuning.group_rows)
+        charge = Charge(loader, self._revisions, self._shelf, self._queries, self._watch)
+        self._upkeep = Upkeep(charge, tuning)
+        self._stored = (self._calibration.settled(), self._queries.changes)
+        self.index = _kind(exact=first.is_exact())
 
-    def _commit(self, changes: Sequence[Change]) -> list[Deleted]:
-        """Makes changes: on disk, then published, or, after an exception, not at all."""
-        with self._writing:
-            moments = self._calibration.settled()
-            with self._ledger.write() as connection:
-                after, deleted = make(connection, self._state, changes)
-                if moments is not self._stored_moments:
-                    write_moments(connection, moments)
-                self._near = (self._state, after)
-            self._state = after
-            self._stored_moments = moments
+    def _change(self, change: Change) -> Deleted:
+        deleted = self._revisions.change(change)
+        if self._upkeep.due():
+            self._shared.nudge()
         return deleted
 
-    @contextmanager
-    def _moment(self) -> Iterator[tuple[Connection, Mapping[str, Index]]]:
-        """Pairs a SQLite snapshot with the indexes of the same moment.
+    def _answer(self, request: SearchRequest) -> tuple[Answer, list[int]]:
+        """Returns the answer, and the numbers of items in it that turn out to be damaged."""
+        with self._revisions.moment() as (connection, revision):
+            allowed = None
+            if request.filter != EVERYTHING:
+                allowed = self._filters.allowed(connection, revision.sequence, request.filter)
+            outcome = self._searcher.search(request, revision, allowed)
+            items = records.by_number(connection, (hit.key for hit in outcome.ranked))
+        lost = [hit.key for hit in outcome.ranked if hit.key not in items]
+        hits = tuple(
+            _hit(hit, items[hit.key], request.include_vectors)
+            for hit in outcome.ranked
+            if hit.key in items
+        )
+        return Answer(hits, outcome.ranking, outcome.exact, _kind(exact=outcome.exact)), lost
 
-        The indexes lie ready before the commit makes their number visible, and stay until the next
-        is on its way; whoever is overtaken by two commits looks again.
-        """
-        deadline = time.monotonic() + _PATIENCE
-        while time.monotonic() < deadline:
-            with self._ledger.read() as connection:
-                number = sequence(connection)
-                state = next((it for it in self._near if it.sequence == number), None)
-                if state is not None:
-                    yield connection, state.indexes
-                    return
-            time.sleep(0)
-        raise StorageError(f"collection {self.name!r} was changed by another process")
+    def _lose(self, numbers: Sequence[int]) -> None:
+        """Takes damaged items out of the indexes, so that they stand in nobody's way."""
+        with self._ledger.read() as connection:
+            self._damaged = {**self._damaged, **names(connection, numbers)}
+        for modality in self._revisions.now.partitions:
+            self._revisions.replace(modality, lambda it: it.remove(np.sort(np.array(numbers))))
 
-    def _candidates(
-        self, request: SearchRequest, modality: str, index: Index, allowed: Keys | None
-    ) -> Candidates:
-        width = min(request.k, request.k_per_modality or request.k)
-        found = index.search(request.vector[None], width, allowed=allowed)
-        keys, scores = found.keys[0], found.scores[0]
-        good = keys >= 0
-        if request.min_score is not None:
-            good &= scores >= request.min_score
-        background = self._background(request, modality, index)
-        return Candidates(modality, keys[good], scores[good], background, len(index))
-
-    def _background(self, request: SearchRequest, modality: str, index: Index) -> Background:
-        """Returns the pair's background, to which this query adds what it sees."""
-        keys = index.keys()
-        count = min(SAMPLE, len(keys))
-        sample = keys[np.arange(count) * len(keys) // count]
-        own = bulk(index.search(request.vector[None], count, allowed=sample).scores[0])
-        pair = (request.query_modality, modality)
-        if len(keys) >= FEWEST_ITEMS:
-            self._calibration.observe(pair, own, zlib.crc32(request.vector.tobytes()))
-        return self._calibration.background(pair, own)
+    def _remember(self) -> None:
+        """Writes down what was learned from questions."""
+        moments, changes = self._calibration.settled(), self._queries.changes
+        if (moments, changes) == self._stored:
+            return
+        with self._revisions.write() as connection:
+            write_moments(connection, moments)
+            asked.write(connection, self._queries.all())
+        self._stored = (moments, changes)
 
     def _require_dim(self, vector: Vectors, whose: str) -> None:
         if len(vector) != self.dim:
@@ -219,6 +233,10 @@ class LocalCollection(Collection):
                 f"collection {self.name!r} takes vectors of {self.dim} numbers, "
                 f"{whose} has {len(vector)}"
             )
+
+
+def _kind(*, exact: bool) -> str:
+    return "flat" if exact else "ivf"
 
 
 def _hit(ranked: Ranked, item: Item, include_vectors: bool) -> Hit:

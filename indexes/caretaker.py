@@ -1,0 +1,70 @@
+"""Caretaker: the one thread of a store that looks after its collections, beside serving."""
+
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from indexes.errors import CollectionNotFound, StorageError
+
+log = logging.getLogger(__name__)
+
+_NICE = 10
+"""How far the thread stands back for searches where processors are short."""
+
+
+class Charge(Protocol):
+    """What is looked after."""
+
+    name: str
+
+    def maintain(self) -> None:
+        """Does what is due."""
+
+
+class Caretaker:
+    """Calls `maintain` of every collection, when it is nudged and every few seconds.
+
+    Args:
+        charges: Returns the collections there are.
+        pause: Seconds between two rounds without a nudge.
+    """
+
+    def __init__(self, charges: Callable[[], Iterable[Charge]], pause: float) -> None:
+        self._charges = charges
+        self._pause = pause
+        self._due = threading.Event()
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name="caretaker", daemon=True)
+        self._thread.start()
+
+    def nudge(self) -> None:
+        """Says that something is due."""
+        self._due.set()
+
+    def close(self) -> None:
+        """Ends the thread; collections that are closed keep it no longer than an instant."""
+        self._ended = True
+        self._due.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        if sys.platform == "linux":  # elsewhere this would slow the whole process down
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        while not self._ended:
+            self._due.wait(self._pause)
+            self._due.clear()
+            for charge in self._charges():
+                if not self._ended:
+                    _maintain(charge)
+
+
+def _maintain(charge: Charge) -> None:
+    try:
+        charge.maintain()
+    except CollectionNotFound:
+        return  # it was closed just now
+    except StorageError as error:
+        log.warning("collection %r could not be looked after: %s", charge.name, error)
