@@ -11,7 +11,7 @@ import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -35,11 +35,15 @@ _EXACT_ENOUGH = 1e-6
 
 
 class Sealed(Protocol):
-    """A part of an index whose keys never change; it is compared by identity."""
+    """Rows of an index that never change; compared by identity."""
 
     @property
     def keys(self) -> Keys:
         """The keys of its rows, dead or alive; at least one."""
+
+    @property
+    def rows(self) -> Half:
+        """Its vectors, in the order of the keys."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,8 +59,9 @@ class Neighbors:
     scores: NDArray[np.float32]
 
 
-class Chosen(NamedTuple):
-    """Which rows of one sealed part may answer.
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen:
+    """Which rows of one part may answer.
 
     Attributes:
         bits: uint8, one bit a row, the lowest bit first.

@@ -8,34 +8,55 @@
 What was added or removed meanwhile stays added or removed.
 """
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from indexes.base import Vectors
+import numpy as np
+
+from indexes import files
+from indexes.base import Half, Keys, Vectors
+from indexes.chunk import Chunk
+from indexes.chunks import since
+from indexes.clustering import Asked, Cancelled, stop_if
+from indexes.codes import Codes
+from indexes.effort import FEWEST_QUERIES, OWN_TARGET, Effort
+from indexes.part import Part
 from indexes.partition import Partition
-from indexes.segment import Segment
+from indexes.scan import positions
+from indexes.segment import FORMAT, KeyRange, Sample, Segment, measured, write_efforts
+
+__all__ = ["Cancelled", "Order", "Plan", "adopt", "build", "plan"]
+
+_OWN_QUERIES = 200
+"""Rows of a segment that are searched for to calibrate it for its own modality."""
+
+_AT_ONCE = 8_192
 
 
-class Cancelled(Exception):
-    """The build was asked to stop; its files are gone."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """Which rows are to become one segment, and why.
 
     Attributes:
-        reason: "first", "tail", "merge", "dead", "grown" or "gap" (a damaged segment's rows).
-        rows: How many rows that is.
-        upto: The largest key of the partition when this was planned.
-        replaced: Segments whose rows these are; their folders may go after `adopt`.
+        reason: "first"; "tail": many new rows; "merge": many segments; "dead": many rows were
+            removed; "grown": most rows are newer than the segments; "gap": those of a damaged
+            segment are old.
+        covers: The keys whose rows it will hold.
+        sources: The parts they are in now, in the order of their keys.
+        replaced: Segments among those; their folders may go after `adopt`.
     """
 
     reason: str
-    rows: int
-    upto: int
+    covers: KeyRange
+    sources: tuple[Part[Chunk] | Part[Segment], ...]
     replaced: tuple[Segment, ...]
+
+    @property
+    def rows(self) -> int:
+        """How many rows that is."""
+        return sum(part.live.count for part in self.sources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +66,10 @@ class Order:
     Attributes:
         folder: Where it will be; must not exist. Beside it a `.partial` one is filled first.
         modality: Of its rows.
-        queries: Vectors to calibrate with, by modality of the query, shape (n, dim); its own rows
-            serve for its own modality where none are given.
-        target: Recall to calibrate for; at least 0.99 is always asked of its own modality.
-        seed: Of the clustering.
+        queries: Vectors to calibrate with, by modality of the query, shape (n, dim); too few are
+            not used. Its own rows serve for its own modality where none are given.
+        target: Recall to calibrate for; at least `effort.OWN_TARGET` for its own modality.
+        seed: Of the clustering and the rotation.
         cancelled: Asked several times a second; yes ends the build.
     """
 
@@ -57,22 +78,54 @@ class Order:
     queries: Mapping[str, Vectors] = field(default_factory=dict)
     target: float = 0.97
     seed: int = 0
-    cancelled: Callable[[], bool] = lambda: False
+    cancelled: Asked = lambda: False
 
 
 def plan(partition: Partition) -> Plan | None:
     """Returns what should be built next, None if the partition is in good shape; microseconds."""
-    raise NotImplementedError
+    if not partition.parts:
+        return _of_all(partition, "first") if len(partition) > partition.layout.exact else None
+    reason = _reason_for_all(partition)
+    if reason:
+        return _of_all(partition, reason)
+    layout, new = partition.layout, sum(part.live.count for part in partition.chunks)
+    if new < max(layout.tail, min(len(partition) // 10, layout.longest_tail)):
+        return None
+    covers = KeyRange(partition.parts[-1].held.covers.upto, partition.newest)
+    return Plan("tail", covers, partition.chunks, ())
 
 
 def build(task: Plan, order: Order) -> Segment:
-    """Makes a segment, all of its files or none; 0.05-0.1 ms a row, calibration included.
+    """Makes a segment, all of its files or none; about 0.1 ms a row, calibration included.
 
     Raises:
         Cancelled: If the order was cancelled.
         StorageError: If its files cannot be written.
     """
-    raise NotImplementedError
+    began = time.monotonic()
+    with files.new_folder(order.folder) as folder:
+        facts = {
+            "keys.i64": files.write(folder / "keys.i64", _keys(task)),
+            "rows.f16": files.write(folder / "rows.f16", _rows(task, order.cancelled)),
+        }
+        dim = task.sources[0].held.rows.shape[1]
+        rows: Half = np.memmap(folder / "rows.f16", dtype="<f2", mode="r").reshape(-1, dim)
+        codes = Codes.of(rows, order.seed, order.cancelled)
+        facts["codes.faiss"] = files.write(folder / "codes.faiss", [codes.to_bytes()])
+        write_efforts(folder, _efforts(rows, codes, order))
+        manifest = {
+            "format": FORMAT,
+            "modality": order.modality,
+            "dim": dim,
+            "rows": task.rows,
+            "after": task.covers.after,
+            "upto": task.covers.upto,
+            "seed": order.seed,
+            "files": facts,
+            "build_seconds": round(time.monotonic() - began, 3),
+        }
+        files.write_document(folder / "manifest.json", manifest)
+    return Segment.open(order.folder)
 
 
 def adopt(partition: Partition, task: Plan, segment: Segment) -> Partition:
@@ -80,4 +133,60 @@ def adopt(partition: Partition, task: Plan, segment: Segment) -> Partition:
 
     `partition` is the one the task was planned from or any later version of it.
     """
-    raise NotImplementedError
+    removed = segment.keys[~np.isin(segment.keys, partition.keys(), assume_unique=True)]
+    replaced = {old.folder for old in task.replaced}
+    kept = [part for part in partition.parts if part.held.folder not in replaced]
+    parts = [*kept, Part.of(segment).without(removed)]
+    return partition.with_parts(since(partition.chunks, task.covers.upto), parts)
+
+
+def _of_all(partition: Partition, reason: str) -> Plan:
+    covers = KeyRange(0, partition.newest)
+    return Plan(reason, covers, tuple(partition.all_parts()), partition.segments)
+
+
+def _reason_for_all(partition: Partition) -> str:
+    """Returns why all rows should become one segment, if they should."""
+    parts, layout = partition.parts, partition.layout
+    rows = [len(part.held.keys) for part in parts]
+    dead = sum(part.dead for part in parts)
+    if any(part.held.keys[0] <= parts[-1].held.covers.upto for part in partition.chunks):
+        return "gap"
+    if dead > layout.dead * sum(rows):
+        return "dead"
+    if len(parts) > layout.segments:
+        return "merge"
+    return "grown" if len(partition) >= 2 * sum(rows) else ""
+
+
+def _keys(task: Plan) -> Sequence[Keys]:
+    return [part.keys() for part in task.sources]
+
+
+def _rows(task: Plan, cancelled: Asked) -> Iterator[Half]:
+    """Yields the rows to keep, some at a time."""
+    for part in task.sources:
+        places = positions(part.live.bits)
+        for start in range(0, len(places), _AT_ONCE):
+            stop_if(cancelled)
+            yield part.held.rows[places[start : start + _AT_ONCE]]
+
+
+def _efforts(rows: Half, codes: Codes, order: Order) -> dict[str, Effort]:
+    """Calibrates for each modality of which there are enough queries, and always for its own."""
+    efforts = {}
+    for asked, queries in order.queries.items():
+        if len(queries) >= FEWEST_QUERIES:
+            target = max(order.target, OWN_TARGET) if asked == order.modality else order.target
+            efforts[asked] = measured(rows, codes, Sample.of(queries), target, order.cancelled)
+    if order.modality not in efforts:
+        efforts[order.modality] = _own_effort(rows, codes, order)
+    return efforts
+
+
+def _own_effort(rows: Half, codes: Codes, order: Order) -> Effort:
+    """Calibrates with some of the rows themselves, none of which may find itself."""
+    random = np.random.default_rng(order.seed)
+    own = np.sort(random.permutation(len(rows))[:_OWN_QUERIES])
+    sample = Sample(rows[own].astype(np.float32), own.tolist())
+    return measured(rows, codes, sample, max(order.target, OWN_TARGET), order.cancelled)

@@ -2,11 +2,12 @@
 
 New rows go into *chunks*, matrices in memory that are scanned whole. When they are many, a build
 beside serving (`indexes.building`) makes an approximate *segment* of them, files on disk, which
-takes their place by `adopt`. Every score, wherever its row lies, comes from one kernel
-(`indexes.scan`) over the float16 rows, so that it has the same bits in each.
+takes their place. Every score, wherever its row lies, comes from one kernel (`indexes.scan`) over
+the float16 rows, so that it has the same bits in each.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,6 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexes.base import Allowed, Half, Keys, Neighbors, Vectors
+from indexes.chunk import Chunk
+from indexes.chunks import extended, reduced
+from indexes.errors import InvalidVector
+from indexes.nearest import Question, nearest
+from indexes.part import Part
 from indexes.segment import Segment
 from indexes.stats import SegmentStats
 from indexes.threads import ALONE, Helpers
@@ -41,20 +47,33 @@ class Layout:
 
 
 class Partition:
-    """Keys and vectors of one modality of one space; a value, see `indexes.base.Index`.
+    """Keys and float16 vectors of one modality of one space; a value, see `Index`.
 
     Attributes:
         dim: Length of the vectors.
-        segments: Its approximate parts, in the order of their keys.
+        layout: How many rows are kept how.
+        chunks: Its exact parts, in the order of their keys.
+        parts: Its approximate parts, in the order of their keys.
+        newest: The largest key that was ever added, 0 if none was.
     """
 
-    dim: int
-    segments: tuple[Segment, ...]
+    def __init__(self, dim: int, layout: Layout, helpers: Helpers) -> None:
+        self.dim = dim
+        self.layout = layout
+        self.chunks: tuple[Part[Chunk], ...] = ()
+        self.parts: tuple[Part[Segment], ...] = ()
+        self.newest = 0
+        self._helpers = helpers
 
     @classmethod
-    def empty(cls, dim: int, layout: Layout = Layout(), helpers: Helpers = ALONE) -> Self:
+    def empty(cls, dim: int, layout: Layout | None = None, helpers: Helpers = ALONE) -> Self:
         """Returns a partition without rows."""
-        raise NotImplementedError
+        return cls(dim, layout or Layout(), helpers)
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Its segments, in the order of their keys."""
+        return tuple(part.held for part in self.parts)
 
     def with_segments(self, segments: Sequence[Segment]) -> Self:
         """Returns this partition and what the segments hold; for start-up.
@@ -62,7 +81,23 @@ class Partition:
         First `add` the rows that the segments lack (`indexes.segment.uncovered` says which keys
         those are), oldest first, then call this, then `remove` what is dead.
         """
-        raise NotImplementedError
+        parts = (*self.parts, *(Part.of(segment) for segment in segments))
+        return self.with_parts(self.chunks, sorted(parts, key=_first))
+
+    def all_parts(self) -> list[Part[Chunk] | Part[Segment]]:
+        """Returns its parts in the order of their keys."""
+        parts: list[Part[Chunk] | Part[Segment]] = [*self.parts, *self.chunks]
+        return sorted(parts, key=_first)
+
+    def with_parts(self, chunks: Sequence[Part[Chunk]], parts: Sequence[Part[Segment]]) -> Self:
+        """Returns a version that consists of these, each in the order of their keys."""
+        version = copy(self)
+        version.chunks = tuple(chunks)
+        version.parts = tuple(part for part in parts if part.live.count)
+        ends = [int(part.held.keys[-1]) for part in chunks]
+        ends += [part.held.covers.upto for part in parts]
+        version.newest = max([self.newest, *ends])
+        return version
 
     def add(self, keys: Keys, rows: Half) -> Self:
         """Returns this partition with more rows; keys increase and exceed all that were added.
@@ -71,11 +106,16 @@ class Partition:
             InvalidVector: If the rows are not float16 of shape (len(keys), dim).
             ValueError: If a key is not larger than the one before it.
         """
-        raise NotImplementedError
+        _require_shape(rows, np.float16, (len(keys), self.dim))
+        if np.any(np.diff(keys, prepend=self.newest) <= 0):
+            raise ValueError(f"keys must increase and be larger than {self.newest}")
+        chunks = extended(self.chunks, keys, rows, self.layout.chunk)
+        return self.with_parts(chunks, self.parts)
 
     def remove(self, keys: Keys) -> Self:
         """Returns this partition without these keys; unknown ones are ignored."""
-        raise NotImplementedError
+        chunks = reduced(self.chunks, keys, self.layout.chunk)
+        return self.with_parts(chunks, [part.without(keys) for part in self.parts])
 
     def search(
         self,
@@ -98,9 +138,19 @@ class Partition:
             exact: Whether every row must be compared.
 
         Raises:
-            InvalidVector: If the queries are not of shape (n, dim).
+            InvalidVector: If the queries are not float32 of shape (n, dim).
         """
-        raise NotImplementedError
+        _require_shape(queries, np.float32, (len(queries), self.dim))
+        neighbors = Neighbors(
+            np.full((len(queries), k), -1, dtype=np.int64),
+            np.full((len(queries), k), -np.inf, dtype=np.float32),
+        )
+        for i, query in enumerate(np.ascontiguousarray(queries)):
+            question = Question(query, k, allowed, asked, exact)
+            found = nearest(question, self.chunks, self.parts, self._helpers)
+            neighbors.keys[i, : len(found.places)] = found.places
+            neighbors.scores[i, : len(found.scores)] = found.scores
+        return neighbors
 
     def rows(self, keys: Keys) -> Half:
         """Returns the vectors of live keys, shape (len(keys), dim), in their order.
@@ -108,36 +158,85 @@ class Partition:
         Raises:
             KeyError: If one of them is not live.
         """
-        raise NotImplementedError
+        rows = np.empty((len(keys), self.dim), dtype=np.float16)
+        missing = np.ones(len(keys), dtype=np.bool_)
+        for part in self.all_parts():
+            places, known = part.find(keys)
+            rows[known] = part.held.rows[places[known]]
+            missing &= ~known
+        if missing.any():
+            raise KeyError(f"no live row has the key {keys[missing][0]}")
+        return rows
 
     def has(self, keys: Keys) -> NDArray[np.bool_]:
         """Returns which of these keys are live, shape (n,)."""
-        raise NotImplementedError
-
-    def sample(self, count: int) -> Keys:
-        """Returns up to `count` live keys, spread evenly over the partition, cheaply."""
-        raise NotImplementedError
+        live = np.zeros(len(keys), dtype=np.bool_)
+        for part in self.all_parts():
+            live |= part.find(keys)[1]
+        return live
 
     def keys(self) -> Keys:
         """Returns the live keys, in order."""
-        raise NotImplementedError
+        keys = [part.keys() for part in self.all_parts()]
+        return np.concatenate(keys) if keys else np.empty(0, dtype=np.int64)
+
+    def sample(self, count: int) -> Keys:
+        """Returns up to `count` live keys, in order, spread evenly; takes microseconds.
+
+        A removed row is skipped, not replaced, so that they may be fewer.
+        """
+        live = len(self)
+        found: list[Keys] = []
+        for part in self.all_parts():
+            size = len(part.held.keys)
+            share = min(round(count * part.live.count / live), size) if live else 0
+            keys = part.held.keys[np.arange(share) * size // max(share, 1)]
+            found.append(keys[part.find(keys)[1]])
+        return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
 
     def __len__(self) -> int:
         """Returns the number of live rows."""
-        raise NotImplementedError
+        return sum(part.live.count for part in self.all_parts())
 
     def dead(self) -> Keys:
         """Returns the keys that files of segments hold, but that were removed since."""
-        raise NotImplementedError
+        gone = [part.held.keys[~part.find(part.held.keys)[1]] for part in self.parts if part.dead]
+        return np.concatenate(gone) if gone else np.empty(0, dtype=np.int64)
 
     def is_exact(self) -> bool:
         """Returns whether every search is exact, there being no segments."""
-        raise NotImplementedError
+        return not self.parts
 
     def with_segment(self, segment: Segment) -> Self:
         """Returns this with a segment in place of its namesake, as after a calibration."""
-        raise NotImplementedError
+        parts = [
+            Part(segment, part.live) if part.held.folder == segment.folder else part
+            for part in self.parts
+        ]
+        return self.with_parts(self.chunks, parts)
 
     def stats(self) -> tuple[SegmentStats, ...]:
-        """Describes the parts."""
-        raise NotImplementedError
+        """Describes the parts, approximate ones first."""
+        return (
+            *(part.held.stats(part.dead, part.live.bits.nbytes) for part in self.parts),
+            *(self._chunk_stats(part) for part in self.chunks),
+        )
+
+    def _chunk_stats(self, part: Part[Chunk]) -> SegmentStats:
+        memory = part.held.nbytes + part.live.bits.nbytes
+        kind = "head" if part is self.chunks[-1] else "flat"
+        return SegmentStats(kind, len(part.held.keys), part.dead, memory)
+
+
+def _first(part: Part[Chunk] | Part[Segment]) -> int:
+    return int(part.held.keys[0])
+
+
+def _require_shape(
+    vectors: NDArray[np.floating], dtype: type[np.floating], shape: tuple[int, int]
+) -> None:
+    if vectors.dtype != dtype or vectors.shape != shape:
+        raise InvalidVector(
+            f"vectors must be {np.dtype(dtype)} of shape {shape}, "
+            f"got {vectors.dtype} of shape {vectors.shape}"
+        )

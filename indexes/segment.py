@@ -9,23 +9,60 @@ A segment is one folder that is never changed, but for `effort.json`, which is r
     effort.json     what calibration chose, by modality of the query
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from indexes.base import Half, Keys, Vectors
-from indexes.effort import Effort
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes import files
+from indexes.base import Chosen, Half, Keys, Vectors
+from indexes.clustering import Asked, stop_if
+from indexes.codes import Codes
+from indexes.effort import TRUE, Effort, cheapest
+from indexes.errors import StorageError
+from indexes.scan import Found, best, best_of, positions
+from indexes.stats import SegmentStats
+
+FORMAT = 1
+"""Of the files; other numbers are refused."""
+
+LAST_KEY = 2**63 - 1
+"""The largest key there can be."""
+
+_GATHERED = 5_000
+"""So few rows that may answer are all compared: that finds all and takes a millisecond."""
 
 
 class KeyRange(NamedTuple):
-    """The keys in (after, upto]; upto is None where there is no end."""
+    """The keys in (after, upto]."""
 
     after: int
-    upto: int | None
+    upto: int
+
+
+class Sample(NamedTuple):
+    """Queries to calibrate with, none of which may find itself.
+
+    Attributes:
+        queries: float32, shape (n, dim).
+        places: Which row each of them is, -1 where it is none.
+    """
+
+    queries: Vectors
+    places: Sequence[int]
+
+    @classmethod
+    def of(cls, queries: Vectors) -> Self:
+        """Returns queries that are not rows."""
+        return cls(queries, [-1] * len(queries))
 
 
 class Segment:
-    """An open segment; immutable. Files stay mapped until the last search is done with it.
+    """An open segment; a value. Files stay mapped until the last search is done with it.
 
     Attributes:
         folder: Where its files are.
@@ -37,58 +74,162 @@ class Segment:
         build_seconds: How long it took to build.
     """
 
-    folder: Path
-    modality: str
-    covers: KeyRange
     keys: Keys
     rows: Half
     efforts: Mapping[str, Effort]
-    build_seconds: float
+
+    def __init__(self, folder: Path, manifest: files.Document) -> None:
+        self.folder = folder
+        self.modality = str(manifest["modality"])
+        self.covers = KeyRange(manifest["after"], manifest["upto"])
+        self.build_seconds = float(manifest["build_seconds"])
+        self._facts: files.Document = manifest["files"]
+        self._dim = int(manifest["dim"])
 
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Opens a folder; checks all but the contents of `rows.f16`, whose length it checks.
 
         Raises:
-            StorageError: If a file is missing, damaged or of a newer version; it names the file.
+            StorageError: If a file is missing, damaged or of another version; it names the file.
         """
-        raise NotImplementedError
+        manifest = files.read_document(folder / "manifest.json")
+        if manifest["format"] != FORMAT:
+            raise StorageError(
+                f"{folder.name}/manifest.json is of format {manifest['format']}, not {FORMAT}"
+            )
+        segment = cls(folder, manifest)
+        segment._open()
+        return segment
 
-    def verify(self, cancelled: Callable[[], bool] = lambda: False) -> None:
+    @property
+    def codes(self) -> Codes:
+        """What proposes rows."""
+        return self._codes
+
+    def verify(self, cancelled: Asked = lambda: False) -> None:
         """Reads `rows.f16` and compares its checksums; at 1 GB/s or so, beside serving.
 
         Raises:
             StorageError: If it is damaged.
+            Cancelled: If asked to stop.
         """
-        raise NotImplementedError
+        data = self.rows.view(np.uint8).reshape(-1)
+        files.check(
+            self.folder / "rows.f16", data, self._facts["rows.f16"], lambda: stop_if(cancelled)
+        )
 
     def effort(self, asked: str) -> Effort:
-        """Returns how hard a query of this modality searches here."""
-        raise NotImplementedError
+        """Returns how hard a query of this modality searches here: a guess before calibration."""
+        return self.efforts.get(asked) or self.efforts[self.modality].wider()
+
+    def nearest(
+        self,
+        query: NDArray[np.float32],
+        k: int,
+        chosen: Chosen | None,
+        asked: str,
+        share: tuple[int, int] = (0, 1),
+    ) -> Found:
+        """Returns positions and scores of the k nearest rows that it finds.
+
+        Args:
+            query: float32, shape (dim,).
+            k: How many.
+            chosen: Which rows may answer; None means all.
+            asked: Modality of the query.
+            share: (i, n): do the i-th of n shares of the work; together they find all.
+        """
+        count = len(self.keys) if chosen is None else chosen.count
+        if chosen is not None and count <= _GATHERED:
+            places = positions(chosen.bits)[share[0] :: share[1]]
+            return best_of(query, self.rows, places, k)
+        effort = self.effort(asked).scaled(k, count / len(self.keys))
+        shortlist = -(-effort.shortlist // share[1])
+        places = self._codes.nearest(query, shortlist, effort.nprobe, chosen, share)
+        return best_of(query, self.rows, np.sort(places), k)
 
     def calibrated(
-        self,
-        asked: str,
-        queries: Vectors,
-        target: float,
-        cancelled: Callable[[], bool] = lambda: False,
+        self, asked: str, queries: Vectors, target: float, cancelled: Asked = lambda: False
     ) -> Self:
         """Measures which effort reaches the target, writes it down and returns a segment with it.
 
-        Takes seconds for some hundred queries; meant for a thread beside serving.
+        Takes some ten milliseconds a query and 100,000 rows; meant for a thread beside serving.
 
         Args:
             asked: The modality of these queries.
-            queries: float32, shape (n, dim); 200 are plenty.
+            queries: float32, shape (n, dim); 200 are plenty, fewer than `effort.FEWEST_QUERIES`
+                say little.
             target: Least share of the true ten nearest that is to be found.
-            cancelled: Asked between queries; if it says yes, nothing changes and self is returned.
+            cancelled: Asked between queries.
 
         Raises:
+            Cancelled: If asked to stop; nothing has changed.
             StorageError: If the result cannot be written.
         """
-        raise NotImplementedError
+        effort = measured(self.rows, self._codes, Sample.of(queries), target, cancelled)
+        segment = copy(self)
+        segment.efforts = {**self.efforts, asked: effort}
+        write_efforts(self.folder, segment.efforts)
+        return segment
+
+    def stats(self, dead: int, memory_bytes: int) -> SegmentStats:
+        """Describes it, given how many rows are dead and what is kept about that."""
+        size = sum(path.stat().st_size for path in self.folder.iterdir())
+        memory = memory_bytes + self._codes.nbytes
+        return SegmentStats("ivf", len(self.keys), dead, memory, size, self.build_seconds)
+
+    def _open(self) -> None:
+        facts = self._facts
+        keys = files.read(self.folder / "keys.i64", facts["keys.i64"])
+        self.keys = keys.view("<i8")
+        self.rows = files.mapped(self.folder / "rows.f16", facts["rows.f16"]).view("<f2")
+        self.rows = self.rows.reshape(len(self.keys), self._dim)
+        codes = files.read(self.folder / "codes.faiss", facts["codes.faiss"])
+        self._codes = Codes.from_bytes(codes)
+        efforts = files.read_document(self.folder / "effort.json")["efforts"]
+        self.efforts = {asked: Effort(**effort) for asked, effort in efforts.items()}
+
+
+def write_efforts(folder: Path, efforts: Mapping[str, Effort]) -> None:
+    """Writes down what calibration chose.
+
+    Raises:
+        StorageError: If it cannot be written.
+    """
+    known = {asked: asdict(effort) for asked, effort in efforts.items()}
+    files.write_document(folder / "effort.json", {"efforts": known})
 
 
 def uncovered(segments: Sequence[Segment]) -> tuple[KeyRange, ...]:
-    """Returns the ranges of keys, in order, whose rows no segment holds; the last has no end."""
-    raise NotImplementedError
+    """Returns the ranges of keys, in order, whose rows no segment holds; the last has no end.
+
+    An end that is not there is `LAST_KEY`.
+    """
+    ranges, after = [], 0
+    for segment in sorted(segments, key=lambda segment: segment.covers):
+        if segment.covers.after > after:
+            ranges.append(KeyRange(after, segment.covers.after))
+        after = max(after, segment.covers.upto)
+    return (*ranges, KeyRange(after, LAST_KEY))
+
+
+def measured(rows: Half, codes: Codes, sample: Sample, target: float, cancelled: Asked) -> Effort:
+    """Returns the effort that finds the target share of what exact search finds.
+
+    Args:
+        rows: float16, shape (n, dim).
+        codes: Of these rows.
+        sample: What to search for.
+        target: See `indexes.effort.cheapest`.
+        cancelled: Asked between queries.
+
+    Raises:
+        Cancelled: If asked to stop.
+    """
+    truth = []
+    for query, itself in zip(sample.queries, sample.places, strict=True):
+        stop_if(cancelled)
+        places = best(query, rows, TRUE + 1).places
+        truth.append(places[places != itself][:TRUE])
+    return cheapest(codes, sample.queries, truth, target, lambda: stop_if(cancelled))

@@ -1,9 +1,10 @@
 """Threads that help a search along when they are idle, and FAISS's own, of which it gets one."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import faiss
 
@@ -20,10 +21,9 @@ def use_one_thread() -> None:
 
 
 class Helpers:
-    """Runs the shares of one task on several threads; whoever asks does a share of its own.
+    """Runs the shares of one task on several threads, of which the caller is one.
 
-    A share that finds no idle helper is done by the caller, so that nobody waits in a queue while
-    it could work.
+    Helpers that are busy with another task are not waited for: the caller then does more itself.
 
     Args:
         threads: How many threads work on one task, the caller included.
@@ -36,9 +36,25 @@ class Helpers:
 
     def run(self, shares: Sequence[Callable[[], T]]) -> list[T]:
         """Returns what each of the shares returned, in their order."""
-        taken = [self._pool.submit(self._help, share) for share in shares[1:] if self._hire()]
-        alone = [share() for share in (*shares[:1], *shares[1 + len(taken) :])]
-        return [*alone[:1], *(future.result() for future in taken), *alone[1:]]
+        results: list[T | None] = [None] * len(shares)
+        waiting = deque(enumerate(shares))
+
+        def work() -> None:
+            while waiting:
+                try:
+                    place, share = waiting.popleft()
+                except IndexError:  # another thread was faster
+                    return
+                results[place] = share()
+
+        hired = [self._pool.submit(self._help, work) for _ in shares[1:] if self._hire()]
+        work()
+        for future in hired:
+            if future.cancel():  # it has not even begun, and there is nothing left to do
+                self._idle.release()
+            else:
+                future.result()
+        return cast(list[T], results)
 
     def close(self) -> None:
         """Ends the threads."""
@@ -47,9 +63,9 @@ class Helpers:
     def _hire(self) -> bool:
         return self._idle.acquire(blocking=False)
 
-    def _help(self, share: Callable[[], T]) -> T:
+    def _help(self, work: Callable[[], None]) -> None:
         try:
-            return share()
+            work()
         finally:
             self._idle.release()
 
