@@ -31,3 +31,8 @@ def remove(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
         "DELETE FROM dead WHERE seq IN (SELECT value FROM json_each(?))",
         (json.dumps([int(seq) for seq in numbers]),),
     )
+
+
+def clear(connection: sqlite3.Connection) -> None:
+    """Lets go of all: there are no files."""
+    connection.execute("DELETE FROM dead")

@@ -5,22 +5,26 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from indexes import disk
 from indexes.caretaker import Caretaker
 from indexes.collection import Collection
 from indexes.errors import (
     CollectionExists,
     CollectionNotFound,
     InvalidVector,
+    SpaceMismatch,
     StorageError,
 )
 from indexes.ledger import Facts, Ledger
 from indexes.local import LocalCollection, Shared
 from indexes.ranking import Background
+from indexes.snapshot import Progress, describe, silent, unpack
 from indexes.store import DEFAULT_OPTIONS, Options, Store, check_name
 from indexes.threads import Helpers
 from indexes.tuning import DEFAULT_TUNING, Tuning
@@ -79,11 +83,10 @@ class FolderStore(Store):
         facts = Facts(
             space_id, dim, model, datetime.now(UTC), prior, options.indexed, options.recall_target
         )
-        with self._lock:
-            if (self.path / name).exists():
-                raise CollectionExists(f"there is already a collection named {name!r}")
-            self._make(name, facts)
-            return self._opened(name)
+        self._require_free(name)
+        with self._arriving(name) as folder:
+            Ledger.create(folder / _DATABASE, facts)
+        return self.open(name)
 
     def open(self, name: str, *, space_id: str | None = None) -> Collection:
         """See `Store.open`."""
@@ -110,13 +113,31 @@ class FolderStore(Store):
             except OSError as error:
                 raise StorageError(f"cannot delete {name!r}: {error.strerror}") from error
 
-    def snapshot(self, name: str, path: Path) -> None:
-        """See `Store.snapshot`."""
-        raise NotImplementedError
+    def snapshot(self, name: str, path: Path, progress: Progress = silent) -> None:
+        """See `Store.snapshot`; `progress` is told of bytes as it goes, and may break it off."""
+        with self._lock:
+            collection = self._opened(name)
+        collection.snapshot(path, progress)
 
-    def restore(self, path: Path, name: str, *, space_id: str | None = None) -> Collection:
-        """See `Store.restore`."""
-        raise NotImplementedError
+    def restore(
+        self,
+        path: Path,
+        name: str,
+        *,
+        space_id: str | None = None,
+        progress: Progress = silent,
+    ) -> Collection:
+        """See `Store.restore`; `progress` is told of bytes as it goes, and may break it off."""
+        self._require_free(name)
+        found = describe(path)
+        if space_id not in (None, found.space_id):
+            raise SpaceMismatch(
+                f"the snapshot {path.name!r} holds vectors of space {found.space_id} "
+                f"({found.model}), got space {space_id}"
+            )
+        with self._arriving(name) as folder:
+            unpack(path, folder / _DATABASE, progress)
+        return self.open(name)
 
     def close(self) -> None:
         """See `Store.close`."""
@@ -132,17 +153,22 @@ class FolderStore(Store):
         with self._lock:
             return list(self._open.values())
 
-    def _make(self, name: str, facts: Facts) -> None:
-        """Writes the folder beside its place and moves it there: it exists whole or not at all."""
+    @contextmanager
+    def _arriving(self, name: str) -> Iterator[Path]:
+        """Gives a folder beside its place and moves it there: it exists whole or not at all."""
         folder = self._trash()
         try:
             folder.mkdir()
-            Ledger.create(folder / _DATABASE, facts)
-            _sync(folder)
-            folder.rename(self.path / name)
-            _sync(self.path)
+            yield folder
+            disk.sync(folder)
+            with self._lock:
+                self._require_free(name)
+                folder.rename(self.path / name)
+            disk.sync(self.path)
         except OSError as error:
             raise StorageError(f"cannot create {name!r}: {error.strerror}") from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _opened(self, name: str) -> LocalCollection:
         self._require(name)
@@ -152,11 +178,19 @@ class FolderStore(Store):
         return self._open[name]
 
     def _require(self, name: str) -> None:
+        self._require_open(name)
+        if not (self.path / name / _DATABASE).exists():
+            raise CollectionNotFound(f"there is no collection named {name!r}")
+
+    def _require_free(self, name: str) -> None:
+        self._require_open(name)
+        if (self.path / name).exists():
+            raise CollectionExists(f"there is already a collection named {name!r}")
+
+    def _require_open(self, name: str) -> None:
         check_name(name)
         if self._handle.closed:
             raise CollectionNotFound(f"the store is closed, so that {name!r} cannot be used")
-        if not (self.path / name / _DATABASE).exists():
-            raise CollectionNotFound(f"there is no collection named {name!r}")
 
     def _trash(self) -> Path:
         return self.path / f"{_TRASH}{uuid.uuid4().hex}"
@@ -179,12 +213,3 @@ def _hold(path: Path) -> IO[str]:
     file.write(str(os.getpid()))
     file.flush()
     return file
-
-
-def _sync(folder: Path) -> None:
-    """Makes renames in the folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

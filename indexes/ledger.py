@@ -24,7 +24,7 @@ _WAL_LIMIT = 32 * 2**20
 _MEANINGS: Mapping[int, str] = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_READONLY: "the file or its folder is read-only",
-    sqlite3.SQLITE_CORRUPT: "the database is damaged",
+    sqlite3.SQLITE_CORRUPT: "the database is damaged; indexes.rescue copies what can be read of it",
     sqlite3.SQLITE_NOTADB: "the file is not a database",
     sqlite3.SQLITE_CANTOPEN: "the file cannot be opened",
     sqlite3.SQLITE_PERM: "access to the file is denied",
@@ -65,10 +65,11 @@ class Ledger:
         self.path = path
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
+        self._pins = 0
         self.closed = False
         self._writer = self._connect()
         try:
-            with _failures(path):
+            with failures(path):
                 schema.migrate(self._writer, f"{path.parent.name}/{path.name}")
         except StorageError:
             self._writer.close()
@@ -93,7 +94,7 @@ class Ledger:
             "recall_target": str(facts.recall_target),
             "segments": "{}",
         }
-        with _failures(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        with failures(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
             schema.create(connection, rows)
 
     def facts(self) -> Facts:
@@ -121,11 +122,28 @@ class Ledger:
         """
         connection = self._borrow()
         try:
-            with _failures(self.path):
+            with failures(self.path):
                 connection.execute("BEGIN")
                 yield connection
         finally:
             self._give_back(connection)
+
+    @contextmanager
+    def pinned(self) -> Iterator[sqlite3.Connection]:
+        """Lends a connection as `read` does, for longer than writers would wait for it to end.
+
+        Raises:
+            CollectionNotFound: If the ledger is closed.
+            StorageError: If reading fails.
+        """
+        with self._lock:
+            self._pins += 1
+        try:
+            with self.read() as connection:
+                yield connection
+        finally:
+            with self._lock:
+                self._pins -= 1
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -139,7 +157,7 @@ class Ledger:
         """
         if self.closed:
             raise CollectionNotFound(f"collection {self.path.parent.name!r} is closed")
-        with _failures(self.path):
+        with failures(self.path):
             self._write_back()
             self._writer.execute("BEGIN IMMEDIATE")
             try:
@@ -167,6 +185,8 @@ class Ledger:
         SQLite would do so by itself only at a moment without any reader, which may never come. The
         next transaction cuts the log to half the limit, so that its length tells when it is due.
         """
+        if self._pins:
+            return
         log = self.path.with_name(self.path.name + "-wal")
         if log.exists() and log.stat().st_size > _WAL_LIMIT:
             self._writer.execute("PRAGMA wal_checkpoint(RESTART)")
@@ -191,7 +211,7 @@ class Ledger:
         connection.close()
 
     def _connect(self) -> sqlite3.Connection:
-        with _failures(self.path):
+        with failures(self.path):
             connection = sqlite3.connect(
                 f"{self.path.absolute().as_uri()}?mode=rw",
                 uri=True,
@@ -244,7 +264,7 @@ def _pairs_to_json(values: Mapping[Pair, tuple[float, ...]]) -> str:
 
 
 @contextmanager
-def _failures(path: Path) -> Iterator[None]:
+def failures(path: Path) -> Iterator[None]:
     """Translates what SQLite raises."""
     try:
         yield

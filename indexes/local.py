@@ -25,6 +25,7 @@ from indexes.ranking import Calibration, Ranked
 from indexes.revisions import Revisions
 from indexes.searching import Searcher
 from indexes.shelf import Shelf
+from indexes.snapshot import Progress, silent, write
 from indexes.stats import Stats
 from indexes.threads import ALONE, Helpers
 from indexes.tuning import DEFAULT_TUNING, Tuning
@@ -143,6 +144,14 @@ class LocalCollection(Collection):
             if not lost:
                 return answer
             self._lose(lost)
+
+    def snapshot(self, path: Path, progress: Progress = silent) -> None:
+        """Writes one moment of it to a new file, as `indexes.snapshot.write` does.
+
+        Raises:
+            StorageError: If the file exists or cannot be written; then there is none.
+        """
+        write(self._ledger, self.name, path, progress)
 
     def maintain(self) -> None:
         """Builds, checks and calibrates whatever is due, beside serving; then all is as it should.

@@ -6,10 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-import numpy as np
-
 from indexes import checksums, tags, vectors
-from indexes.base import Keys
 from indexes.errors import ItemNotFound, StorageError
 from indexes.filters import Filter
 from indexes.item import Content, Item, encode_metadata
@@ -71,8 +68,10 @@ def insert(connection: sqlite3.Connection, items: Sequence[tuple[int, int, Item]
         ((seq, data, checksums.of_content(data)) for seq, data in kept),
     )
     indexed = tags.indexed(connection)
-    for seq, _, item in items:
-        tags.write(connection, tags.tags(seq, item.metadata, indexed))
+    tags.write(
+        connection,
+        (tag for seq, _, item in items for tag in tags.tags(seq, item.metadata, indexed)),
+    )
 
 
 def remove(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
@@ -143,15 +142,6 @@ def page(
     shown = [Row(*row) for row in rows[:size]]
     more = shown[-1].seq if len(rows) > size else 0
     return [_item(row) for row in shown if intact(row)], more
-
-
-def numbers(connection: sqlite3.Connection, condition: Filter) -> Keys:
-    """Returns the numbers of all items that satisfy the condition, in order."""
-    where = as_sql(condition, tags.indexed(connection))
-    rows = connection.execute(
-        f"SELECT seq FROM item WHERE {where.sql} ORDER BY seq", where.parameters
-    )
-    return np.fromiter((seq for (seq,) in rows), dtype=np.int64)
 
 
 def intact(row: Row) -> bool:
