@@ -1,0 +1,125 @@
+"""MilvusStore: the collections of one Milvus."""
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from indexes.collection import Collection
+from indexes.errors import CollectionExists, CollectionNotFound, InvalidVector, StorageError
+from indexes.milvus import names, root
+from indexes.milvus.address import parse_address
+from indexes.milvus.cluster import Cluster
+from indexes.milvus.collection import MilvusCollection
+from indexes.milvus.root import Facts
+from indexes.store import DEFAULT_OPTIONS, Options, Store, check_name
+
+_NO_SNAPSHOTS = (
+    "a collection on Milvus has no snapshots: use Milvus' own backup, or move its items with "
+    "`kindred export` and `kindred import`"
+)
+
+
+class MilvusStore(Store):
+    """The collections of a Milvus cluster, which many processes may share, or of a file.
+
+    What `indexes.milvus` stores begins with `kindred_`; whatever else is there is left alone.
+    """
+
+    def __init__(self, address: str) -> None:
+        """Connects; see `indexes.milvus.address` for the forms of an address.
+
+        Raises:
+            StorageError: If the address is none, or nothing usable is there.
+        """
+        self._cluster = Cluster(parse_address(address))
+        self._open: dict[str, MilvusCollection] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def create(
+        self,
+        name: str,
+        *,
+        space_id: str,
+        dim: int,
+        model: str,
+        options: Options = DEFAULT_OPTIONS,
+    ) -> Collection:
+        """See `Store.create`."""
+        check_name(name)
+        if dim < 1:
+            raise InvalidVector(f"vectors have at least 1 number, got dim {dim}")
+        facts = Facts(root.new_key(), space_id, dim, model, datetime.now(UTC), options, {})
+        with self._lock:
+            self._require_open(name)
+            if self._cluster.has(names.root(name)):
+                raise CollectionExists(f"there is already a collection named {name!r}")
+            root.create(self._cluster, name, facts)
+            return self._opened(name)
+
+    def open(self, name: str, *, space_id: str | None = None) -> Collection:
+        """See `Store.open`."""
+        check_name(name)
+        with self._lock:
+            self._require_open(name)
+            collection = self._opened(name)
+        if space_id is not None:
+            collection.require_space(space_id)
+        return collection
+
+    def list(self) -> tuple[str, ...]:
+        """See `Store.list`."""
+        present = self._cluster.call("list collections", "list_collections")
+        return tuple(sorted(filter(None, map(names.collection, present))))
+
+    def delete(self, name: str) -> None:
+        """See `Store.delete`; after a failure half-way, what is left of it is still listed."""
+        check_name(name)
+        with self._lock:
+            self._require_open(name)
+            facts = root.read(self._cluster, name)
+            if name in self._open:
+                self._open.pop(name).close()
+            present = self._cluster.call("list tables", "list_collections")
+            for table in [*names.tables(facts.key, present), names.root(name)]:
+                self._cluster.call(f"delete {name!r}", "drop_collection", table)
+
+    def snapshot(self, name: str, path: Path) -> None:
+        """Refuses: see the message.
+
+        Raises:
+            StorageError: Always.
+        """
+        raise StorageError(_NO_SNAPSHOTS)
+
+    def restore(self, path: Path, name: str, *, space_id: str | None = None) -> Collection:
+        """Refuses: see the message.
+
+        Raises:
+            StorageError: Always.
+        """
+        raise StorageError(_NO_SNAPSHOTS)
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            try:
+                while self._open:
+                    self._open.popitem()[1].close()
+            finally:
+                self._cluster.close()
+
+    def _opened(self, name: str) -> MilvusCollection:
+        """Opens a collection once; one that another process has made anew is opened anew."""
+        facts = root.read(self._cluster, name)
+        known = self._open.get(name)
+        if known is None or known.key != facts.key:
+            self._open[name] = MilvusCollection(self._cluster, name, facts)
+        return self._open[name]
+
+    def _require_open(self, name: str) -> None:
+        if self._closed:
+            raise CollectionNotFound(f"the store is closed, so that {name!r} cannot be used")
