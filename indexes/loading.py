@@ -35,14 +35,18 @@ class Loader:
         return Partition.empty(self.dim, self.layout, self.helpers)
 
     def revision(self, connection: Connection) -> tuple[Revision, list[int]]:
-        """Returns what the connection sees, and the numbers of damaged vectors."""
+        """Returns what the connection sees, and the numbers of damaged vectors.
+
+        Sweeps out files that serve nobody, such as those of a build that was cut off.
+        """
         segments = self.shelf.opened(connection)
+        self.shelf.sweep(segment for some in segments.values() for segment in some)
         damaged, partitions = list[int](), dict[str, Partition]()
         for modality in sorted({*vectors.modalities(connection), *segments}):
-            partitions[modality], some = self.partition(
+            partitions[modality], unread = self.partition(
                 connection, modality, segments.get(modality, ())
             )
-            damaged += some
+            damaged += unread
         return Revision(sequence(connection), partitions), damaged
 
     def partition(

@@ -16,8 +16,7 @@ import numpy as np
 
 from indexes import dead
 from indexes.base import Vectors
-from indexes.building import Order, Plan, adopt, build
-from indexes.building import plan as _plan
+from indexes.building import Order, Plan, adopt, build, plan
 from indexes.errors import StorageError
 from indexes.loading import Loader
 from indexes.partition import Partition
@@ -32,14 +31,6 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 10_000
 """Rows that one transaction deletes: writers wait for it."""
-
-
-def plan(partition: Partition) -> Plan | None:  # until it is there
-    try:
-        return _plan(partition)
-    except NotImplementedError:
-        return None
-
 
 Cancelled = Callable[[], bool]
 """Says whether to break off."""
