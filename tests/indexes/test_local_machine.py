@@ -1,4 +1,7 @@
-"""Random operations on a LocalCollection, restarts among them, against a dictionary."""
+"""Random operations on a LocalCollection, restarts, compactions and damage among them.
+
+The model is a dictionary, and exact search over it. Partitions are segmented from a few rows on.
+"""
 
 import shutil
 import tempfile
@@ -7,25 +10,38 @@ from pathlib import Path
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from indexes.collection import SearchRequest
-from indexes.filters import parse_filter
+from indexes.collection import Hit, SearchRequest
+from indexes.filters import EVERYTHING, parse_filter
 from indexes.folder import FolderStore
 from indexes.item import Item
+from indexes.local import LocalCollection
 from indexes.matching import matches
+from indexes.partition import Layout
+from indexes.tuning import Tuning
 from tests.indexes.samples import kept, nearest, unit_rows
 
 DIM = 8
-NAMES = st.sampled_from([f"name-{i}" for i in range(12)])
-POOL = unit_rows(64, DIM, 1)
-ITEMS = st.builds(
-    lambda name, modality, row, n: Item(name, modality, POOL[row], {"n": n}),
-    NAMES,
-    st.sampled_from(["image", "audio"]),
-    st.integers(0, len(POOL) - 1),
-    st.integers(0, 3),
+NAMES = 90
+MODALITIES = ("image", "audio")
+TUNING = Tuning(
+    layout=Layout(chunk=16, exact=40, tail=15, longest_tail=30, segments=2),
+    background=False,
+    fewest_queries=3,
+    live_queries=3,
+    judged_queries=3,
+    filter_bytes=2_000,
 )
+POOL = unit_rows(64, DIM, 1)
+"""Fewer than there are names, so that some items lie in one place."""
+
+STARTS, COUNTS = st.integers(0, NAMES - 1), st.integers(1, 50)
+QUERIES = st.integers(0, len(POOL) - 1)
+
+
+def names(start: int, count: int) -> list[str]:
+    return [f"name-{i % NAMES}" for i in range(start, start + count)]
 
 
 class Machine(RuleBasedStateMachine):
@@ -34,40 +50,78 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
-        self.store = FolderStore(self.folder)
-        self.collection = self.store.create("things", space_id="s", dim=DIM, model="m")
+        self.store = FolderStore(self.folder, TUNING)
+        self.store.create("things", space_id="s", dim=DIM, model="m")
         self.model: dict[str, Item] = {}
+        self.open()
 
-    @rule(items=st.lists(ITEMS, max_size=6, unique_by=lambda item: item.id))
-    def upsert(self, items: list[Item]) -> None:
+    def open(self) -> None:
+        collection = self.store.open("things")
+        assert isinstance(collection, LocalCollection)
+        self.collection = collection
+
+    @rule(start=STARTS, count=COUNTS, seed=st.integers(0, 1_000))
+    def upsert(self, start: int, count: int, seed: int) -> None:
+        items = [
+            Item(name, MODALITIES[(seed + i) % 5 // 4], POOL[(seed + i) % 64], {"n": i % 4})
+            for i, name in enumerate(names(start, count))
+        ]
         self.collection.upsert(items)
         for item in items:
             self.model.pop(item.id, None)
             self.model[item.id] = item
 
-    @rule(names=st.lists(NAMES, max_size=4, unique=True))
-    def delete(self, names: list[str]) -> None:
-        assert self.collection.delete(names) == tuple(n for n in names if n in self.model)
-        self.model = {name: item for name, item in self.model.items() if name not in names}
+    @rule(start=STARTS, count=st.integers(1, 25))
+    def delete(self, start: int, count: int) -> None:
+        gone = names(start, count)
+        assert self.collection.delete(gone) == tuple(name for name in gone if name in self.model)
+        self.model = {name: item for name, item in self.model.items() if name not in gone}
 
     @rule()
     def restart(self) -> None:
         self.store.close()
-        self.store = FolderStore(self.folder)
-        self.collection = self.store.open("things")
+        self.store = FolderStore(self.folder, TUNING)
+        self.open()
 
-    @rule(row=st.integers(0, len(POOL) - 1), k=st.integers(1, 15), n=st.integers(0, 3))
-    def search(self, row: int, k: int, n: int) -> None:
-        condition = parse_filter({"n": {"$gte": n}})
-        items = [item for item in self.model.values() if matches(condition, item)]
-        request = SearchRequest(POOL[row], "image", k, filter=condition, ranking="cosine")
-        found = [hit.id for hit in self.collection.search(request).hits]
-        if items:
-            vectors = kept(np.stack([item.vector for item in items]))
-            order, _ = nearest(POOL[row][None], np.arange(len(items)), vectors, k)
-            assert found == [items[place].id for place in order[0]]
-        else:
-            assert found == []
+    @rule()
+    def maintain(self) -> None:
+        self.collection.maintain()
+
+    @precondition(lambda self: any(self.files()))
+    @rule(data=st.data())
+    def damage(self, data: st.DataObject) -> None:
+        self.store.close()
+        file = data.draw(st.sampled_from(sorted(self.files())))
+        content = bytearray(file.read_bytes())
+        content[data.draw(st.integers(0, len(content) - 1))] ^= 1
+        file.write_bytes(content)
+        self.store = FolderStore(self.folder, TUNING)
+        self.open()
+        self.collection.maintain()
+
+    @rule(row=QUERIES, k=st.integers(1, 15), n=st.integers(0, 3))
+    def search_exactly(self, row: int, k: int, n: int) -> None:
+        condition = parse_filter({"n": {"$gte": n}}) if n else EVERYTHING
+        request = SearchRequest(
+            POOL[row], "image", k, filter=condition, ranking="cosine", exact=True
+        )
+        answer = self.collection.search(request)
+        assert answer.exact
+        assert self.ids(answer.hits) == self.nearest(
+            [item for item in self.model.values() if matches(condition, item)], row, k
+        )
+
+    @rule(row=QUERIES, k=st.integers(1, 15), asked=st.sampled_from(["image", "text"]))
+    def search(self, row: int, k: int, asked: str) -> None:
+        answer = self.collection.search(SearchRequest(POOL[row], asked, k, ranking="cosine"))
+        found = self.ids(answer.hits)
+        if answer.exact:
+            assert found == self.nearest([*self.model.values()], row, k)
+        assert len(set(found)) == min(k, len(self.model))
+        scores = [hit.score for hit in answer.hits]
+        cosines = [kept(self.model[name].vector) @ POOL[row] for name in found]
+        np.testing.assert_allclose(scores, cosines, atol=1e-6)
+        assert scores == sorted(scores, reverse=True)
 
     @invariant()
     def holds_what_the_model_holds(self) -> None:
@@ -81,8 +135,24 @@ class Machine(RuleBasedStateMachine):
         self.store.close()
         shutil.rmtree(self.folder)
 
+    def files(self) -> list[Path]:
+        """Returns the files of all segments."""
+        return [file for file in self.folder.glob("things/segments/*/*") if file.is_file()]
+
+    @staticmethod
+    def ids(hits: tuple[Hit, ...]) -> list[str]:
+        return [hit.id for hit in hits]
+
+    @staticmethod
+    def nearest(items: list[Item], row: int, k: int) -> list[str]:
+        if not items:
+            return []
+        vectors = kept(np.stack([item.vector for item in items]))
+        order, _ = nearest(POOL[row][None], np.arange(len(items)), vectors, k)
+        return [items[place].id for place in order[0]]
+
 
 TestLocalCollectionAsAMachine = Machine.TestCase
 TestLocalCollectionAsAMachine.settings = settings(
-    max_examples=25, stateful_step_count=20, deadline=None
+    max_examples=15, stateful_step_count=25, deadline=None
 )
