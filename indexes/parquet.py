@@ -1,0 +1,269 @@
+"""Parquet: the items of any collection, in a file that every data tool reads.
+
+    id        text
+    modality  text
+    vector    fixed-size list of float32
+    metadata  a JSON object, as text
+    created   microseconds, UTC
+
+The file says which embedding space its vectors are of. Media are left out.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexes import disk
+from indexes.collection import Collection
+from indexes.errors import IndexesError, InvalidItem, InvalidVector, SpaceMismatch, StorageError
+from indexes.item import Item, encode_metadata
+
+try:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "Parquet files need pyarrow, which is not installed: pip install 'kindred[parquet]'",
+        name="pyarrow",
+    ) from error
+
+Progress = Callable[[int, int], object]
+"""Called with the rows that are done and those that are to do in all; raising breaks off."""
+
+_AT_ONCE = 1_000
+"""Rows that are stored together."""
+
+_SPACE, _DIM, _MODEL = b"kindred.space_id", b"kindred.dim", b"kindred.model"
+_TIME = pa.timestamp("us", "UTC")
+_NAMES = ("id", "modality", "vector", "metadata", "created")
+
+
+@dataclass(slots=True)
+class Imported:
+    """What became of the rows of a file.
+
+    Attributes:
+        stored: How many are in the collection.
+        refused: The others: the number of each, counted from 0, and why.
+    """
+
+    stored: int = 0
+    refused: list[tuple[int, str]] = field(default_factory=list)
+
+
+def silent(done: int, total: int) -> None:
+    """Tells nobody."""
+
+
+def export(collection: Collection, path: Path, progress: Progress = silent) -> int:
+    """Writes every item to a file, which takes the place of what was there when it is whole.
+
+    Of what is changed meanwhile it may have the old or the new.
+
+    Returns:
+        How many items it has.
+
+    Raises:
+        StorageError: If it cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    total, done = sum(collection.count().values()), 0
+    schema = _schema(collection)
+    try:
+        with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
+            for items in _pages(collection):
+                writer.write_batch(_batch(items, schema))
+                done += len(items)
+                progress(done, max(done, total))
+        disk.sync(partial)
+        partial.rename(path)
+        disk.sync(path.parent)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return done
+
+
+def import_(
+    collection: Collection,
+    path: Path,
+    progress: Progress = silent,
+    *,
+    space_id: str | None = None,
+) -> Imported:
+    """Stores the rows of a file, each in the place of the item of its id, a thousand at a time.
+
+    A bad row costs itself alone. Columns `metadata` and `created` may be missing.
+
+    Args:
+        collection: Where to store them.
+        path: The file.
+        progress: Is told as it goes; what was stored before it breaks off is kept.
+        space_id: Of a file that does not say so: the space of its vectors.
+
+    Raises:
+        SpaceMismatch: If the vectors are of another space, or nobody says of which.
+        InvalidVector: If the vectors have another length than the collection's.
+        InvalidItem: If it is no Parquet file, or its columns are others.
+        StorageError: If the file cannot be read, or the collection cannot be written.
+    """
+    done = Imported()
+    try:
+        with pq.ParquetFile(path) as file:
+            _require_columns(file.schema_arrow, collection.dim, path)
+            _require_space(file.schema_arrow, collection, path, space_id)
+            columns = [name for name in _NAMES if name in file.schema_arrow.names]
+            total = file.metadata.num_rows
+            for batch in file.iter_batches(_AT_ONCE, columns=columns):
+                _store(collection, batch, done)
+                progress(done.stored + len(done.refused), total)
+    except pa.ArrowException as error:
+        raise InvalidItem(f"{path} cannot be read as Parquet: {error}") from error
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
+    return done
+
+
+def _schema(collection: Collection) -> Any:  # noqa: ANN401 - pyarrow has no types
+    facts = {_SPACE: collection.space_id, _DIM: str(collection.dim), _MODEL: collection.model}
+    fields = {
+        "id": pa.string(),
+        "modality": pa.string(),
+        "vector": pa.list_(pa.float32(), collection.dim),
+        "metadata": pa.string(),
+        "created": _TIME,
+    }
+    return pa.schema([pa.field(*each, nullable=False) for each in fields.items()], facts)
+
+
+def _pages(collection: Collection) -> Iterator[tuple[Item, ...]]:
+    token = ""
+    while True:
+        page = collection.items(page_size=_AT_ONCE, page_token=token)
+        yield page.items
+        token = page.next_page_token
+        if not token:
+            return
+
+
+def _batch(items: tuple[Item, ...], schema: Any) -> Any:  # noqa: ANN401
+    type_ = schema.field("vector").type
+    flat = np.concatenate([np.empty(0, np.float32), *(item.vector for item in items)])
+    columns = [
+        pa.array([item.id for item in items], pa.string()),
+        pa.array([item.modality for item in items], pa.string()),
+        pa.FixedSizeListArray.from_arrays(pa.array(flat), type=type_),
+        pa.array([encode_metadata(item.metadata) for item in items], pa.string()),
+        pa.array([item.created for item in items], _TIME),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _store(collection: Collection, batch: Any, done: Imported) -> None:  # noqa: ANN401
+    first = done.stored + len(done.refused)
+    items = []
+    for place, row in enumerate(_rows(batch)):
+        try:
+            items.append(_item(row, collection.dim))
+        except (IndexesError, ValueError, OverflowError, RecursionError) as error:
+            done.refused.append((first + place, str(error)))
+    collection.upsert(items)
+    done.stored += len(items)
+
+
+def _rows(batch: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
+    """Yields the fields of each row, vectors as arrays."""
+    columns: dict[str, list[Any]] = {
+        name: batch.column(name).cast(pa.string()).to_pylist()
+        for name in ("id", "modality", "metadata")
+        if name in batch.schema.names
+    }
+    columns["vector"] = _vectors(batch.column("vector"))
+    if "created" in batch.schema.names:
+        columns["created"] = batch.column("created").cast(_TIME, safe=False)
+    for place in range(batch.num_rows):
+        yield {name: column[place] for name, column in columns.items()}
+
+
+def _vectors(column: Any) -> list[NDArray[np.float32] | None]:  # noqa: ANN401
+    lists = column.cast(pa.list_(pa.float32()))
+    values, ends = lists.values.to_numpy(zero_copy_only=False), lists.offsets.to_numpy()
+    return [
+        values[ends[place] : ends[place + 1]] if valid else None
+        for place, valid in enumerate(lists.is_valid().to_pylist())
+    ]
+
+
+def _item(row: dict[str, Any], dim: int) -> Item:
+    for name in ("id", "modality", "vector"):
+        if row[name] is None:
+            raise InvalidItem(f"{name} must be given, got null")
+    if len(row["vector"]) != dim:
+        raise InvalidVector(f"vectors have {dim} numbers, got {len(row['vector'])}")
+    metadata, created = row.get("metadata"), row.get("created")
+    return Item(
+        id=row["id"],
+        modality=row["modality"],
+        vector=row["vector"],
+        metadata={} if metadata is None else json.loads(metadata),
+        created=None if created is None else created.as_py(),
+    )
+
+
+def _require_columns(schema: Any, dim: int, path: Path) -> None:  # noqa: ANN401
+    types = {name: schema.field(name).type for name in _NAMES if name in schema.names}
+    for name in _NAMES[:3]:
+        if name not in types:
+            raise InvalidItem(
+                f"{path} needs columns id, modality and vector, it has {schema.names}"
+            )
+    rules = {
+        "id": _is_text,
+        "modality": _is_text,
+        "vector": _is_numbers,
+        "metadata": _is_text,
+        "created": pa.types.is_timestamp,
+    }
+    for name, type_ in types.items():
+        if not rules[name](type_):
+            raise InvalidItem(f"the column {name!r} of {path} cannot be of type {type_}")
+    vector = types["vector"]
+    if pa.types.is_fixed_size_list(vector) and vector.list_size != dim:
+        raise InvalidVector(
+            f"the collection takes vectors of {dim} numbers, "
+            f"those of {path} have {vector.list_size}"
+        )
+
+
+def _is_text(type_: Any) -> bool:  # noqa: ANN401
+    inner = type_.value_type if pa.types.is_dictionary(type_) else type_
+    return bool(pa.types.is_string(inner) or pa.types.is_large_string(inner))
+
+
+def _is_numbers(type_: Any) -> bool:  # noqa: ANN401
+    is_list = pa.types.is_list(type_) or pa.types.is_large_list(type_)
+    if not is_list and not pa.types.is_fixed_size_list(type_):
+        return False
+    return bool(pa.types.is_floating(type_.value_type))
+
+
+def _require_space(
+    schema: Any,  # noqa: ANN401
+    collection: Collection,
+    path: Path,
+    said: str | None,
+) -> None:
+    written = (schema.metadata or {}).get(_SPACE)
+    space_id = written.decode() if written else said
+    if space_id is None:
+        raise SpaceMismatch(
+            f"{path} does not say which embedding space its vectors are of: say it, if you know "
+            f"that it is {collection.space_id}"
+        )
+    collection.require_space(space_id)
