@@ -1,0 +1,51 @@
+"""The contract of collections, kept by one that searches segments alone: all rows, compacted."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from indexes.collection import Answer, Collection, SearchRequest
+from indexes.item import Item
+from indexes.ledger import Facts, Ledger
+from indexes.local import LocalCollection
+from indexes.partition import Layout
+from indexes.ranking import Background
+from indexes.tuning import Tuning
+from tests.indexes.collection_contract import DIM, PRIOR, CollectionContract
+
+LAYOUT = Layout(chunk=16, exact=40, tail=1, longest_tail=1, segments=2)
+
+
+class Settled(LocalCollection):
+    """Builds what is due after larger changes, and compares all rows, as tests expect it."""
+
+    def upsert(self, items: Sequence[Item]) -> None:
+        super().upsert(items)
+        if len(items) > 1:
+            self.maintain()
+
+    def search(self, request: SearchRequest) -> Answer:
+        return super().search(replace(request, exact=True))
+
+
+class TestSegmentedCollection(CollectionContract):
+    @pytest.fixture
+    def collection(self, tmp_path: Path) -> Iterator[Collection]:
+        self.path = tmp_path / "things" / "collection.sqlite3"
+        self.path.parent.mkdir()
+        prior = {pair: Background(*values) for pair, values in PRIOR.items()}
+        Ledger.create(self.path, Facts("space", DIM, "model", datetime.now(UTC), prior))
+        self.open = self._opened()
+        yield self.open
+        self.open.close()
+
+    def reopened(self, collection: Collection) -> Collection:
+        collection.close()
+        self.open = self._opened()
+        return self.open
+
+    def _opened(self) -> LocalCollection:
+        return Settled(self.path, "things", Tuning(layout=LAYOUT))
