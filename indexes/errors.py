@@ -10,6 +10,7 @@ IndexesError
 ├── InvalidVector         wrong length, not finite, zero, or not of unit norm
 ├── InvalidFilter         a filter that is not in the language of `indexes.filters`
 ├── InvalidQuery          k, a quota, a page size or a page token out of range
+├── Unsupported           what this kind of store does not do
 └── StorageError          the folder: locked, read-only, full, damaged, or from a newer version
     └── InvalidSnapshot   a file to restore that is damaged, no snapshot, or from a newer version
 
@@ -56,6 +57,10 @@ class InvalidFilter(IndexesError):
 
 class InvalidQuery(IndexesError):
     """A number or token of a question is out of range."""
+
+
+class Unsupported(IndexesError):
+    """This kind of store does not do that."""
 
 
 class StorageError(IndexesError):

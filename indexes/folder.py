@@ -23,8 +23,9 @@ from indexes.errors import (
 )
 from indexes.ledger import Facts, Ledger
 from indexes.local import LocalCollection, Shared
+from indexes.progress import Progress, silent
 from indexes.ranking import Background
-from indexes.snapshot import Progress, describe, silent, unpack
+from indexes.snapshot import describe, unpack
 from indexes.store import DEFAULT_OPTIONS, Options, Store, check_name
 from indexes.threads import Helpers
 from indexes.tuning import DEFAULT_TUNING, Tuning
@@ -114,7 +115,7 @@ class FolderStore(Store):
                 raise StorageError(f"cannot delete {name!r}: {error.strerror}") from error
 
     def snapshot(self, name: str, path: Path, progress: Progress = silent) -> None:
-        """See `Store.snapshot`; `progress` is told of bytes as it goes, and may break it off."""
+        """See `Store.snapshot`."""
         with self._lock:
             collection = self._opened(name)
         collection.snapshot(path, progress)
@@ -127,7 +128,7 @@ class FolderStore(Store):
         space_id: str | None = None,
         progress: Progress = silent,
     ) -> Collection:
-        """See `Store.restore`; `progress` is told of bytes as it goes, and may break it off."""
+        """See `Store.restore`."""
         self._require_free(name)
         found = describe(path)
         if space_id not in (None, found.space_id):

@@ -20,12 +20,13 @@ from indexes.filters import EVERYTHING, Filter, microseconds
 from indexes.item import Content, Item
 from indexes.ledger import Ledger, write_moments
 from indexes.loading import Loader, names
+from indexes.progress import Progress, silent
 from indexes.queries import RecentQueries
 from indexes.ranking import Calibration, Ranked
 from indexes.revisions import Revisions
 from indexes.searching import Searcher
 from indexes.shelf import Shelf
-from indexes.snapshot import Progress, silent, write
+from indexes.snapshot import write
 from indexes.stats import Stats
 from indexes.threads import ALONE, Helpers
 from indexes.tuning import DEFAULT_TUNING, Tuning

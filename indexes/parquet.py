@@ -10,7 +10,7 @@ The file says which embedding space its vectors are of. Media are left out.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from indexes import disk
 from indexes.collection import Collection
 from indexes.errors import IndexesError, InvalidItem, InvalidVector, SpaceMismatch, StorageError
 from indexes.item import Item, encode_metadata
+from indexes.progress import Progress, silent
 
 try:
     import pyarrow as pa
@@ -31,9 +32,6 @@ except ModuleNotFoundError as error:
         "Parquet files need pyarrow, which is not installed: pip install 'kindred[parquet]'",
         name="pyarrow",
     ) from error
-
-Progress = Callable[[int, int], object]
-"""Called with the rows that are done and those that are to do in all; raising breaks off."""
 
 _AT_ONCE = 1_000
 """Rows that are stored together."""
@@ -56,14 +54,10 @@ class Imported:
     refused: list[tuple[int, str]] = field(default_factory=list)
 
 
-def silent(done: int, total: int) -> None:
-    """Tells nobody."""
-
-
 def export(collection: Collection, path: Path, progress: Progress = silent) -> int:
     """Writes every item to a file, which takes the place of what was there when it is whole.
 
-    Of what is changed meanwhile it may have the old or the new.
+    Of what is changed meanwhile it may have the old or the new; `progress` is told of rows.
 
     Returns:
         How many items it has.
@@ -104,7 +98,7 @@ def import_(
     Args:
         collection: Where to store them.
         path: The file.
-        progress: Is told as it goes; what was stored before it breaks off is kept.
+        progress: Is told of rows as it goes; what was stored before it breaks off is kept.
         space_id: Of a file that does not say so: the space of its vectors.
 
     Raises:

@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -25,9 +25,7 @@ from typing import BinaryIO
 from indexes import dead, disk, schema, state, vectors
 from indexes.errors import InvalidSnapshot, StorageError
 from indexes.ledger import Ledger, failures, read_facts, sequence
-
-Progress = Callable[[int, int], object]
-"""Called with the bytes that are done and those that are to do in all; raising breaks off."""
+from indexes.progress import Progress, silent
 
 _MAGIC = b"KINDRED-SNAP"
 _VERSION = 1
@@ -68,10 +66,6 @@ class Snapshot:
         return sum(self.counts.values())
 
 
-def silent(done: int, total: int) -> None:
-    """Tells nobody."""
-
-
 def write(ledger: Ledger, name: str, path: Path, progress: Progress = silent) -> Snapshot:
     """Writes the ledger's present state, which may change meanwhile, to a new file.
 
@@ -81,7 +75,7 @@ def write(ledger: Ledger, name: str, path: Path, progress: Progress = silent) ->
         ledger: What to copy.
         name: Of its collection.
         path: The file to make.
-        progress: Is told as it goes.
+        progress: Is told of bytes as it goes.
 
     Raises:
         StorageError: If the file exists or cannot be written.

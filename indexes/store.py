@@ -10,6 +10,7 @@ from typing import Self
 from indexes.collection import Collection
 from indexes.errors import InvalidName, InvalidQuery
 from indexes.filters import parse_field
+from indexes.progress import Progress, silent
 from indexes.ranking import Pair
 
 MAX_INDEXED = 32
@@ -114,19 +115,39 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def snapshot(self, name: str, path: Path) -> None:
+    def snapshot(self, name: str, path: Path, progress: Progress = silent) -> None:
         """Writes one moment of a collection to one checksummed file, while it is used.
+
+        Args:
+            name: The collection.
+            path: The file to make.
+            progress: Is told of bytes as it goes.
 
         Raises:
             CollectionNotFound: If there is none of this name.
+            Unsupported: If this kind of store makes no snapshots.
             StorageError: If the file exists or cannot be written; then there is none.
         """
 
     @abstractmethod
-    def restore(self, path: Path, name: str, *, space_id: str | None = None) -> Collection:
+    def restore(
+        self,
+        path: Path,
+        name: str,
+        *,
+        space_id: str | None = None,
+        progress: Progress = silent,
+    ) -> Collection:
         """Creates a collection from a snapshot and opens it; checks all of the file first.
 
+        Args:
+            path: The file.
+            name: The collection to create.
+            space_id: The space that its vectors must be of.
+            progress: Is told of bytes as it goes.
+
         Raises:
+            Unsupported: If this kind of store takes no snapshots.
             InvalidName: If the name breaks the rule.
             CollectionExists: If the name is taken.
             SpaceMismatch: If a space is given and it is not the snapshot's.

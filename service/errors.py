@@ -9,6 +9,8 @@ ServiceError
 │   └── PayloadTooLarge        a request body of more bytes than the limit
 ├── ItemFailed                 one item, and with it a request that asked for all or nothing
 ├── PermissionDenied           a page of another origin may not call
+├── SnapshotNotFound           no snapshot has this name
+├── SnapshotExists             the name of a snapshot is taken
 ├── RouteNotFound              no such path
 ├── MethodNotAllowed           the path is known, not with this method
 ├── Overloaded                 the queue is full; try again after `retry_after` seconds
@@ -67,6 +69,14 @@ class ItemFailed(ServiceError):
 
 class PermissionDenied(ServiceError):
     """The caller may not do this."""
+
+
+class SnapshotNotFound(ServiceError):
+    """No snapshot has this name."""
+
+
+class SnapshotExists(ServiceError):
+    """There is already a snapshot of this name."""
 
 
 class RouteNotFound(ServiceError):
@@ -150,6 +160,7 @@ TABLE: Mapping[type[Exception], Status] = {
     stored.InvalidVector: Status("INVALID_VECTOR", 400, "INVALID_ARGUMENT"),
     stored.InvalidFilter: Status("INVALID_FILTER", 400, "INVALID_ARGUMENT"),
     stored.InvalidQuery: _INVALID,
+    stored.Unsupported: Status("UNSUPPORTED", 400, "INVALID_ARGUMENT"),
     stored.StorageError: INTERNAL,
     stored.InvalidSnapshot: Status("INVALID_SNAPSHOT", 400, "INVALID_ARGUMENT"),
     ServiceError: INTERNAL,
@@ -159,6 +170,8 @@ TABLE: Mapping[type[Exception], Status] = {
     PayloadTooLarge: Status("PAYLOAD_TOO_LARGE", 413, "INVALID_ARGUMENT"),
     ItemFailed: INTERNAL,
     PermissionDenied: Status("PERMISSION_DENIED", 403, "PERMISSION_DENIED"),
+    SnapshotNotFound: Status("SNAPSHOT_NOT_FOUND", 404, "NOT_FOUND"),
+    SnapshotExists: Status("SNAPSHOT_EXISTS", 409, "ALREADY_EXISTS"),
     RouteNotFound: Status("NOT_FOUND", 404, "UNIMPLEMENTED"),
     MethodNotAllowed: Status("METHOD_NOT_ALLOWED", 405, "UNIMPLEMENTED"),
     Overloaded: Status("OVERLOADED", 429, "RESOURCE_EXHAUSTED"),

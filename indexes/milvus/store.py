@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from indexes.collection import Collection
-from indexes.errors import CollectionExists, CollectionNotFound, InvalidVector, StorageError
+from indexes.errors import CollectionExists, CollectionNotFound, InvalidVector, Unsupported
 from indexes.milvus import names, root
 from indexes.milvus.address import parse_address
 from indexes.milvus.cluster import Cluster
 from indexes.milvus.collection import MilvusCollection
 from indexes.milvus.root import Facts
+from indexes.progress import Progress, silent
 from indexes.store import DEFAULT_OPTIONS, Options, Store, check_name
 
 _NO_SNAPSHOTS = (
@@ -84,21 +85,28 @@ class MilvusStore(Store):
             for table in [*names.tables(facts.key, present), names.root(name)]:
                 self._cluster.call(f"delete {name!r}", "drop_collection", table)
 
-    def snapshot(self, name: str, path: Path) -> None:
+    def snapshot(self, name: str, path: Path, progress: Progress = silent) -> None:
         """Refuses: see the message.
 
         Raises:
-            StorageError: Always.
+            Unsupported: Always.
         """
-        raise StorageError(_NO_SNAPSHOTS)
+        raise Unsupported(_NO_SNAPSHOTS)
 
-    def restore(self, path: Path, name: str, *, space_id: str | None = None) -> Collection:
+    def restore(
+        self,
+        path: Path,
+        name: str,
+        *,
+        space_id: str | None = None,
+        progress: Progress = silent,
+    ) -> Collection:
         """Refuses: see the message.
 
         Raises:
-            StorageError: Always.
+            Unsupported: Always.
         """
-        raise StorageError(_NO_SNAPSHOTS)
+        raise Unsupported(_NO_SNAPSHOTS)
 
     def close(self) -> None:
         """See `Store.close`."""
