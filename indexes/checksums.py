@@ -9,12 +9,12 @@ import zlib
 
 def of_item(seq: int, *columns: str | int | None) -> int:
     """Returns the checksum of an item's id, modality, time, type of media and metadata."""
-    return zlib.crc32(json.dumps([seq, *columns]).encode())
+    return _of([seq, *columns])
 
 
 def of_vector(seq: int, modality: str, data: bytes) -> int:
     """Returns the checksum of a vector and of the modality that it lies under."""
-    return zlib.crc32(data, zlib.crc32(b"%d %s" % (seq, modality.encode())))
+    return zlib.crc32(data, zlib.crc32(f"{seq} {modality}".encode()))
 
 
 def of_content(data: bytes) -> int:
@@ -24,4 +24,9 @@ def of_content(data: bytes) -> int:
 
 def of_state(name: str, value: str | int) -> int:
     """Returns the checksum of a fact about the whole collection."""
-    return zlib.crc32(json.dumps([name, value]).encode())
+    return _of([name, value])
+
+
+def _of(values: list[str | int | None]) -> int:
+    """Returns the checksum of values that, if damaged, may be of any type."""
+    return zlib.crc32(json.dumps(values, default=repr).encode())

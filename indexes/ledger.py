@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from indexes import schema, state
@@ -218,6 +219,8 @@ class Ledger:
                 isolation_level=None,
                 check_same_thread=False,
             )
+            # What is damaged need be no Unicode; its checksum tells.
+            connection.text_factory = partial(str, encoding="utf-8", errors="replace")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA fullfsync = 1")  # macOS: past the cache of the drive
             connection.execute("PRAGMA wal_autocheckpoint = 0")

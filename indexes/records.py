@@ -4,13 +4,14 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from indexes import checksums, tags, vectors
 from indexes.errors import ItemNotFound, StorageError
 from indexes.filters import Filter
 from indexes.item import Content, Item, encode_metadata
 from indexes.matching import as_sql
+from indexes.sql import Where, tolerantly
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = "seq, id, item.modality, created, mime, metadata, item.crc"
@@ -44,12 +45,23 @@ class Stored(NamedTuple):
 
 
 def find(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, Stored]:
-    """Returns those of the ids that are stored."""
+    """Returns those of the ids that are stored.
+
+    Raises:
+        StorageError: If one of them cannot be told from another.
+    """
     rows = connection.execute(
-        "SELECT id, seq, modality, created FROM item WHERE id IN (SELECT value FROM json_each(?))",
+        "SELECT named.id, item.id, item.seq, item.modality, item.created "
+        "FROM item AS named JOIN item USING (seq) "  # the index on ids, and the items themselves
+        "WHERE named.id IN (SELECT value FROM json_each(?))",
         (json.dumps(list(ids)),),  # escaped, so that even what is no id can be asked for
     )
-    return {item_id: Stored(*rest) for item_id, *rest in rows}
+    found = {}
+    for item_id, written, *rest in rows:
+        if written != item_id:
+            raise StorageError(f"item {item_id!r} is damaged: it lies where {written!r} should")
+        found[item_id] = Stored(*rest)
+    return found
 
 
 def insert(connection: sqlite3.Connection, items: Sequence[tuple[int, int, Item]]) -> None:
@@ -119,7 +131,7 @@ def content(connection: sqlite3.Connection, item_id: str) -> Content:
     mime, data, crc = row
     if mime is None:
         raise ItemNotFound(f"no content was stored with item {item_id!r}")
-    if data is None or checksums.of_content(data) != crc:
+    if not isinstance(data, bytes) or checksums.of_content(data) != crc:
         raise StorageError(f"the content of item {item_id!r} is damaged: its checksum differs")
     return Content(mime, data)
 
@@ -135,10 +147,12 @@ def page(
         The items, and the number after which there are more, or 0.
     """
     where = as_sql(condition, tags.indexed(connection))
-    rows = connection.execute(
-        f"{_ROWS} WHERE seq > ? AND ({where.sql}) ORDER BY seq LIMIT ?",
-        (after, *where.parameters, size + 1),
-    ).fetchall()
+
+    def run(test: Where) -> list[tuple[Any, ...]]:
+        sql = f"{_ROWS} WHERE seq > ? AND ({test.sql}) ORDER BY seq LIMIT ?"
+        return connection.execute(sql, (after, *test.parameters, size + 1)).fetchall()
+
+    rows = tolerantly(run, where)
     shown = [Row(*row) for row in rows[:size]]
     more = shown[-1].seq if len(rows) > size else 0
     return [_item(row) for row in shown if intact(row)], more
@@ -148,7 +162,7 @@ def intact(row: Row) -> bool:
     """Tells whether an item is what was written, its media left aside."""
     return (
         checksums.of_item(*row[:6]) == row.crc
-        and row.vector is not None
+        and isinstance(row.vector, bytes)
         and row.vector_modality == row.modality
         and checksums.of_vector(row.seq, row.modality, row.vector) == row.vector_crc
     )

@@ -17,7 +17,7 @@ from indexes.base import Keys
 from indexes.filters import All, Any, AnyOf, Compare, Exists, Filter, Not
 from indexes.ledger import sequence
 from indexes.matching import as_sql, on_column
-from indexes.sql import Where
+from indexes.sql import Where, tolerantly
 from indexes.tags import Indexed
 
 _FEW = 2_000
@@ -121,16 +121,23 @@ def _negates(condition: Filter) -> bool:
 
 
 def _asked(connection: sqlite3.Connection, where: Where, after: int) -> Keys:
-    sql = f"SELECT seq FROM item WHERE seq > ? AND ({where.sql})"
-    return np.sort(_fetched(connection, Where(sql, (after, *where.parameters))), kind="stable")
+    def run(test: Where) -> Keys:
+        sql = f"SELECT seq FROM item WHERE seq > ? AND ({test.sql})"
+        return _fetched(connection, Where(sql, (after, *test.parameters)))
+
+    return np.sort(tolerantly(run, where), kind="stable")
 
 
 def _among(connection: sqlite3.Connection, found: Keys, where: Where) -> Keys:
     if len(found) > _FEW:
         return np.intersect1d(found, _asked(connection, where, 0), assume_unique=True)
-    sql = f"SELECT seq FROM item WHERE seq IN (SELECT value FROM json_each(?)) AND ({where.sql})"
-    query = Where(sql, (json.dumps(found.tolist()), *where.parameters))
-    return np.sort(_fetched(connection, query), kind="stable")
+    chosen = json.dumps(found.tolist())
+
+    def run(test: Where) -> Keys:
+        sql = f"SELECT seq FROM item WHERE seq IN (SELECT value FROM json_each(?)) AND ({test.sql})"
+        return _fetched(connection, Where(sql, (chosen, *test.parameters)))
+
+    return np.sort(tolerantly(run, where), kind="stable")
 
 
 def _fetched(connection: sqlite3.Connection, query: Where) -> Keys:

@@ -1,9 +1,13 @@
 """Conditions in SQL, built from parts; values only ever travel as parameters."""
 
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from indexes.filters import Scalar
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,18 @@ def joined(word: str, parts: Iterable[Where], *, empty: str) -> Where:
         return Where(empty)
     sql = f" {word} ".join(f"({test.sql})" for test in tests)
     return Where(sql, tuple(value for test in tests for value in test.parameters))
+
+
+def tolerantly(run: Callable[[Where], Result], where: Where) -> Result:
+    """Runs a query on `item` with a condition; without the items whose JSON is damaged, if any.
+
+    SQLite refuses a query as a whole when it meets one.
+    """
+    try:
+        return run(where)
+    except sqlite3.OperationalError:
+        sql = f"CASE WHEN json_valid(item.metadata) THEN ({where.sql}) ELSE 0 END"
+        return run(Where(sql, where.parameters))
 
 
 def marks(values: Sequence[Scalar]) -> str:
