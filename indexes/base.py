@@ -1,6 +1,6 @@
 """The contract of every index, on one screen.
 
-An index maps int64 keys to unit vectors and finds the keys nearest to a query. It is a *value*:
+An index maps int64 keys to vectors and finds the keys nearest to a query. It is a *value*:
 `add` and `remove` return a new version and leave the old one as it was, still searching. A reader
 keeps the version it started with and takes no lock; a writer makes the next version beside it and
 publishes it by one assignment. So no FAISS object that serves is ever mutated, and a searching
@@ -10,7 +10,6 @@ loop cannot starve a writer.
 import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, Self
 from weakref import WeakKeyDictionary
 
@@ -26,7 +25,7 @@ Half = NDArray[np.float16]
 """float16, shape (n, dim), C-contiguous: unit vectors as they are stored, norms near 1."""
 
 Keys = NDArray[np.int64]
-"""int64, shape (n,), strictly increasing, not negative."""
+"""int64, shape (n,), strictly increasing, positive."""
 
 NORM_TOLERANCE = 1e-3
 """How far from 1 a norm may be; beyond it, the sender means something else by a vector."""
@@ -123,7 +122,7 @@ class Allowed:
 
 
 class Index(ABC):
-    """Keys and unit vectors of one modality of one space.
+    """Keys and vectors of one modality of one space.
 
     Every version may be searched from any number of threads. New versions are derived by one
     thread at a time.
@@ -132,11 +131,11 @@ class Index(ABC):
     dim: int
 
     @abstractmethod
-    def add(self, keys: Keys, vectors: Vectors) -> Self:
+    def add(self, keys: Keys, rows: Half) -> Self:
         """Returns this index with more rows; keys increase and exceed every key added before.
 
         Raises:
-            InvalidVector: If the vectors are not of shape (len(keys), dim).
+            InvalidVector: If the rows are not float16 of shape (len(keys), dim).
             ValueError: If a key is not larger than the one before it.
         """
 
@@ -145,37 +144,50 @@ class Index(ABC):
         """Returns this index without these keys; unknown ones are ignored."""
 
     @abstractmethod
-    def search(self, queries: Vectors, k: int, *, allowed: Keys | None = None) -> Neighbors:
-        """Returns the k nearest rows of each query, shape (n, dim), among the allowed keys.
+    def search(
+        self,
+        queries: Vectors,
+        k: int,
+        *,
+        allowed: Allowed | None = None,
+        asked: str = "",
+        exact: bool = False,
+    ) -> Neighbors:
+        """Returns the k nearest rows of each query among the allowed keys.
+
+        Never fewer than k when k live rows are allowed. Scores have the same bits wherever a row
+        lies: alone and in a batch, filtered or not, before and after a restart.
+
+        Args:
+            queries: float32, shape (n, dim), of unit norm.
+            k: How many.
+            allowed: Which keys may answer; None means all.
+            asked: Modality of the queries; where search is approximate, each has its own effort.
+            exact: Whether every row must be compared.
 
         Raises:
-            InvalidVector: If the queries are not of shape (n, dim).
+            InvalidVector: If the queries are not float32 of shape (n, dim).
+        """
+
+    @abstractmethod
+    def has(self, keys: Keys) -> NDArray[np.bool_]:
+        """Returns which of these keys are live, shape (n,)."""
+
+    @abstractmethod
+    def rows(self, keys: Keys) -> Half:
+        """Returns the vectors of live keys, shape (len(keys), dim), in their order.
+
+        Raises:
+            KeyError: If one of them is not live.
         """
 
     @abstractmethod
     def keys(self) -> Keys:
-        """Returns the live keys."""
+        """Returns the live keys, in order."""
 
     @abstractmethod
     def __len__(self) -> int:
         """Returns the number of live rows."""
-
-    @abstractmethod
-    def save(self, path: Path) -> None:
-        """Writes the live rows to one checksummed file, all of it or nothing.
-
-        Raises:
-            StorageError: If it cannot be written.
-        """
-
-    @classmethod
-    @abstractmethod
-    def load(cls, path: Path) -> Self:
-        """Returns the index that was saved in the file.
-
-        Raises:
-            StorageError: If the file is missing, damaged, or not one of this kind.
-        """
 
 
 def unit_vectors(vectors: NDArray[np.float32], dim: int) -> Vectors:

@@ -1,12 +1,15 @@
 """How hard an approximate segment searches: chosen by measuring it against exact search.
 
-Every lists' count and shortlist length of a grid is tried at once: one search with the longest
-shortlist tells for each true neighbour from which length on it is found. Of those that reach the
-target, the cheapest is taken.
+One search with the longest shortlist tells for each true neighbour from which length on it is
+found. So bisection finds how many lists are needed at least, and of the pairs of lists and length
+near there that reach the target, the cheapest is taken.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -21,7 +24,7 @@ FEWEST_QUERIES = 32
 OWN_TARGET = 0.99
 """Least recall that is asked for where queries and rows are of one modality: there it is cheap."""
 
-_SHORTLISTS = np.array([40, 80, 160, 320, 640, 1_280, 2_560, 5_120])
+_SHORTLISTS = (40, 80, 160, 320, 640, 1_280, 2_560, 5_120)
 _FIRST_NPROBE = 8
 _PER_ROW = 6
 """What it costs to score a row, in codes that could be compared meanwhile (0.15 us, 27 ns)."""
@@ -105,27 +108,27 @@ def cheapest(
         tick: Called before every query.
     """
     goal = target + (1 - target) / 4
-    good: list[tuple[float, Effort]] = []  # cost, effort
-    for nprobe in _nprobes(codes.lists):
-        shares = _found(codes, queries, truth, nprobe, tick)
-        tried = [
-            Effort(nprobe, int(length), float(share), len(queries), target)
-            for length, share in zip(_SHORTLISTS, shares, strict=True)
-        ]
-        good += [(_cost(codes, effort), effort) for effort in tried if (effort.recall or 0) >= goal]
-        best = min(good, key=lambda pair: pair[0], default=None)
-        if best and _cost(codes, tried[0]) >= best[0]:  # more lists only cost more
-            break
-    return best[1] if best else tried[-1]
+    rungs = _nprobes(codes.lists)
+
+    @cache
+    def shares(nprobe: int) -> NDArray[np.float64]:
+        return _found(codes, queries, truth, nprobe, tick)
+
+    first = bisect_left(rungs, goal, key=lambda nprobe: shares(nprobe)[-1])
+    efforts = [
+        Effort(nprobe, length, float(share), len(queries), target)
+        for nprobe in rungs[first : first + 3]  # more lists than needed, fewer rows: may be cheaper
+        for length, share in zip(_SHORTLISTS, shares(nprobe), strict=True)
+    ]
+    good = [effort for effort in efforts if (effort.recall or 0) >= goal]
+    most = Effort(rungs[-1], _SHORTLISTS[-1], float(shares(rungs[-1])[-1]), len(queries), target)
+    return min(good, key=lambda effort: _cost(codes, effort), default=most)
 
 
-def _nprobes(lists: int) -> Iterator[int]:
-    """Yields how many lists to try: in steps of about the root of two, up to all."""
-    nprobe = float(_FIRST_NPROBE)
-    while nprobe < lists:
-        yield round(nprobe)
-        nprobe *= 2**0.5
-    yield lists
+def _nprobes(lists: int) -> list[int]:
+    """Returns how many lists to try: in steps of about the root of two, up to all."""
+    steps = math.floor(2 * math.log2(lists / _FIRST_NPROBE)) if lists > _FIRST_NPROBE else -1
+    return [*(round(_FIRST_NPROBE * 2 ** (step / 2)) for step in range(steps + 1)), lists]
 
 
 def _found(
@@ -136,13 +139,12 @@ def _found(
     tick: Callable[[], None],
 ) -> NDArray[np.float64]:
     """Returns the share of true neighbours in shortlists of each length."""
-    longest = int(_SHORTLISTS[-1])
     found = np.zeros(len(_SHORTLISTS))
     for query, expected in zip(queries, truth, strict=True):
         tick()
-        ranks = np.flatnonzero(np.isin(codes.nearest(query, longest, nprobe), expected))
+        ranks = np.flatnonzero(np.isin(codes.nearest(query, _SHORTLISTS[-1], nprobe), expected))
         found += np.searchsorted(ranks, _SHORTLISTS)
-    return found / sum(len(expected) for expected in truth)
+    return found / max(sum(len(expected) for expected in truth), 1)
 
 
 def _cost(codes: Lists, effort: Effort) -> float:

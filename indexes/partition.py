@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.base import Allowed, Half, Keys, Neighbors, Vectors
+from indexes.base import Allowed, Half, Index, Keys, Neighbors, Vectors
 from indexes.chunk import Chunk
 from indexes.chunks import extended, reduced
 from indexes.errors import InvalidVector
@@ -46,8 +46,8 @@ class Layout:
     dead: float = 0.2
 
 
-class Partition:
-    """Keys and float16 vectors of one modality of one space; a value, see `Index`.
+class Partition(Index):
+    """See `Index`; its parts are values, too.
 
     Attributes:
         dim: Length of the vectors.
@@ -100,12 +100,7 @@ class Partition:
         return version
 
     def add(self, keys: Keys, rows: Half) -> Self:
-        """Returns this partition with more rows; keys increase and exceed all that were added.
-
-        Raises:
-            InvalidVector: If the rows are not float16 of shape (len(keys), dim).
-            ValueError: If a key is not larger than the one before it.
-        """
+        """See `Index.add`."""
         _require_shape(rows, np.float16, (len(keys), self.dim))
         if np.any(np.diff(keys, prepend=self.newest) <= 0):
             raise ValueError(f"keys must increase and be larger than {self.newest}")
@@ -113,7 +108,7 @@ class Partition:
         return self.with_parts(chunks, self.parts)
 
     def remove(self, keys: Keys) -> Self:
-        """Returns this partition without these keys; unknown ones are ignored."""
+        """See `Index.remove`."""
         chunks = reduced(self.chunks, keys, self.layout.chunk)
         return self.with_parts(chunks, [part.without(keys) for part in self.parts])
 
@@ -126,20 +121,7 @@ class Partition:
         asked: str = "",
         exact: bool = False,
     ) -> Neighbors:
-        """Returns the k nearest rows of each query, shape (n, dim), among the allowed keys.
-
-        Never fewer than k when k live rows are allowed.
-
-        Args:
-            queries: float32, shape (n, dim), of unit norm.
-            k: How many.
-            allowed: Which keys may answer; None means all.
-            asked: Modality of the queries; each has an effort of its own in each segment.
-            exact: Whether every row must be compared.
-
-        Raises:
-            InvalidVector: If the queries are not float32 of shape (n, dim).
-        """
+        """See `Index.search`."""
         _require_shape(queries, np.float32, (len(queries), self.dim))
         neighbors = Neighbors(
             np.full((len(queries), k), -1, dtype=np.int64),
@@ -153,11 +135,7 @@ class Partition:
         return neighbors
 
     def rows(self, keys: Keys) -> Half:
-        """Returns the vectors of live keys, shape (len(keys), dim), in their order.
-
-        Raises:
-            KeyError: If one of them is not live.
-        """
+        """See `Index.rows`."""
         rows = np.empty((len(keys), self.dim), dtype=np.float16)
         missing = np.ones(len(keys), dtype=np.bool_)
         for part in self.all_parts():
@@ -169,14 +147,14 @@ class Partition:
         return rows
 
     def has(self, keys: Keys) -> NDArray[np.bool_]:
-        """Returns which of these keys are live, shape (n,)."""
+        """See `Index.has`."""
         live = np.zeros(len(keys), dtype=np.bool_)
         for part in self.all_parts():
             live |= part.find(keys)[1]
         return live
 
     def keys(self) -> Keys:
-        """Returns the live keys, in order."""
+        """See `Index.keys`."""
         keys = [part.keys() for part in self.all_parts()]
         return np.concatenate(keys) if keys else np.empty(0, dtype=np.int64)
 
@@ -195,7 +173,6 @@ class Partition:
         return np.concatenate(found) if found else np.empty(0, dtype=np.int64)
 
     def __len__(self) -> int:
-        """Returns the number of live rows."""
         return sum(part.live.count for part in self.all_parts())
 
     def dead(self) -> Keys:

@@ -36,6 +36,9 @@ class Found(NamedTuple):
     scores: NDArray[np.float32]
 
 
+_NOTHING = Found(np.empty(0, np.int64), np.empty(0, np.float32))
+
+
 def best(query: NDArray[np.float32], rows: Half, k: int, chosen: Chosen | None = None) -> Found:
     """Returns the positions of the k best of the chosen rows; all of them if they are fewer."""
     use_one_thread()
@@ -60,7 +63,7 @@ def best_of(query: NDArray[np.float32], rows: Half, places: NDArray[np.int64], k
 
 def merged(founds: Iterable[Found], k: int) -> Found:
     """Returns the k best of all that was found."""
-    parts = list(founds)
+    parts = [_NOTHING, *founds]
     places = np.concatenate([found.places for found in parts])
     scores = np.concatenate([found.scores for found in parts])
     return _ordered(places, scores, k)
@@ -86,7 +89,7 @@ def _best(
         if asked == limit or found.scores[width - 1] > found.scores[-1]:
             return Found(found.places[:width], found.scores[:width])
         asked = min(4 * asked, limit)
-    return Found(np.empty(0, np.int64), np.empty(0, np.float32))
+    return _NOTHING
 
 
 def _best_of_most(

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.base import Vectors
+from indexes.base import Half, Vectors
 
 
 def unit_rows(n: int, dim: int, seed: int) -> Vectors:
@@ -18,7 +18,7 @@ def kept(vectors: Vectors) -> Vectors:
 
 
 def nearest(
-    queries: Vectors, keys: NDArray[np.int64], vectors: Vectors, k: int
+    queries: Vectors, keys: NDArray[np.int64], vectors: Vectors | Half, k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Returns keys and cosines of the k nearest rows by plain NumPy in double precision."""
     scores = queries.astype(np.float64) @ vectors.astype(np.float64).T

@@ -1,0 +1,40 @@
+"""Partitions of several shapes against the contract, and what only they promise."""
+
+from itertools import count
+
+import pytest
+
+from indexes.base import Index
+from indexes.building import Order, adopt, build, plan
+from indexes.partition import Layout, Partition
+from indexes.threads import Helpers
+from tests.indexes.index_contract import IndexContract
+
+TWO = Helpers(2)
+
+
+class TestPartitionOfOneChunk(IndexContract):
+    def empty(self, dim: int) -> Index:
+        return Partition.empty(dim)
+
+
+class TestPartitionOfManyChunks(IndexContract):
+    def empty(self, dim: int) -> Index:
+        return Partition.empty(dim, Layout(chunk=40), TWO)
+
+
+class TestPartitionOfSegments(IndexContract):
+    """Its rows lie in segments, as many as there was time to age."""
+
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path_factory: pytest.TempPathFactory) -> None:
+        self.folders = (tmp_path_factory.mktemp("segments") / str(n) for n in count())
+
+    def empty(self, dim: int) -> Index:
+        return Partition.empty(dim, Layout(chunk=200, exact=0, tail=1, segments=2), TWO)
+
+    def aged(self, index: Index) -> Index:
+        assert isinstance(index, Partition)
+        while task := plan(index):
+            index = adopt(index, task, build(task, Order(next(self.folders), "image")))
+        return index
