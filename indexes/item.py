@@ -57,6 +57,7 @@ class Item:
         created: When it was first stored, in UTC; given, it is taken as it is.
         content: The media to keep with it. Not filled in when an item is read.
         mime: Type of the kept media, of an item that is read.
+        encoded: The metadata as JSON text: what was checked is what will be stored.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Item:
     created: datetime | None = None
     content: Content | None = None
     mime: str | None = None
+    encoded: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Checks everything but the vector's length, which only the collection knows.
@@ -82,7 +84,7 @@ class Item:
             )
         if self.created is not None:
             object.__setattr__(self, "created", _in_utc(self.created))
-        encode_metadata(self.metadata)
+        object.__setattr__(self, "encoded", encode_metadata(self.metadata))
         object.__setattr__(self, "vector", _kept(self.vector))
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from indexes import checksums, tags, vectors
 from indexes.errors import ItemNotFound, StorageError
 from indexes.filters import Filter
-from indexes.item import Content, Item, encode_metadata
+from indexes.item import Content, Item
 from indexes.matching import as_sql
 from indexes.sql import Where, tolerantly
 
@@ -178,7 +178,7 @@ def _number(connection: sqlite3.Connection, item_id: str) -> int:
 def _columns(numbered: tuple[int, int, Item]) -> tuple[int, tuple[str, str, int, str | None, str]]:
     seq, created, item = numbered
     mime = item.content.mime if item.content else None
-    return seq, (item.id, str(item.modality), created, mime, encode_metadata(item.metadata))
+    return seq, (item.id, str(item.modality), created, mime, item.encoded)
 
 
 def _item(row: Row) -> Item:

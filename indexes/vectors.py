@@ -72,8 +72,8 @@ def readable(seq: int, data: object, crc: int, *, modality: str, dim: int) -> bo
 
 def insert(connection: sqlite3.Connection, items: Iterable[Numbered]) -> None:
     """Writes vectors."""
-    rows = [(seq, modality, encoded(vector)) for seq, modality, vector in items]
-    connection.executemany(
+    rows = ((seq, modality, encoded(vector)) for seq, modality, vector in items)
+    connection.executemany(  # of a generator: SQLite lets searches in after each row
         "INSERT INTO vector VALUES (?,?,?,?)", ((*row, checksums.of_vector(*row)) for row in rows)
     )
 
