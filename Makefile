@@ -4,16 +4,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+MILVUS := .venv-milvus
 CODE := embedder indexes service kindred tests benchmarks
 
 DATA ?= ../shared/data
 TEACHERS ?= ../shared/teachers
 OUT ?= runs/mini
 
-.PHONY: help install demo test check format proto train evaluate bench lock clean
+.PHONY: help install demo test test-milvus check format proto train evaluate bench lock clean
 
 help:  ## Show what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 install: $(STAMP)  ## Build .venv with everything that demo, tests and training need
 
@@ -25,8 +26,17 @@ $(STAMP): pyproject.toml requirements.lock
 demo: $(STAMP)  ## Index a gallery of photos and sounds, ask it questions, serve a search page
 	$(BIN)/kindred demo
 
-test: $(STAMP)  ## Run every test
+test: $(STAMP)  ## Run every test but those that need a Milvus server
 	$(BIN)/python -m pytest
+
+test-milvus: $(STAMP) $(MILVUS)/.installed  ## Start a Milvus server and run the tests that need one
+	$(BIN)/python -m pytest -m milvus
+
+# Its last wheel; in an environment of its own, since all it shares with Kindred is a socket.
+$(MILVUS)/.installed:
+	$(PYTHON) -m venv $(MILVUS)
+	$(MILVUS)/bin/python -m pip install --quiet milvus==2.3.5
+	touch $@
 
 check: $(STAMP)  ## Format, lint, types, import contracts, generated code
 	$(BIN)/ruff format --check $(CODE)
@@ -56,4 +66,4 @@ lock: $(STAMP)  ## Write the exact versions of this environment, naming no index
 	$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/\+cpu$$//' > requirements.lock
 
 clean:  ## Remove what was built, keep what was trained
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(MILVUS) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -15,7 +15,9 @@ SCHEME = "milvus:"
 _CHOICES = {("consistency", value) for value in get_args(Consistency)} | {
     ("index", value) for value in get_args(IndexChoice)
 }
-_FORMS = "milvus://HOST[:19530][/DATABASE][?consistency=...&index=...&timeout=...] or milvus:FILE.db"
+_FORMS = (
+    "milvus://HOST[:19530][/DATABASE][?consistency=...&index=...&timeout=...] or milvus:FILE.db"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,9 +41,7 @@ class Media:
         kept = {}
         for item_id, content in contents.items():
             pieces = max(1, -(-len(content.data) // _PIECE))
-            kept[item_id] = Kept(
-                content.mime, uuid.uuid4().hex, pieces, zlib.crc32(content.data)
-            )
+            kept[item_id] = Kept(content.mime, uuid.uuid4().hex, pieces, zlib.crc32(content.data))
         rows = (row for one in contents for row in _pieces(kept[one].key, contents[one].data))
         for some in _batches(rows):
             self._call("store media", "upsert", some)
@@ -83,7 +81,11 @@ class Media:
     def settle(self) -> None:
         """Waits until everybody can read what was written before."""
         self._call(
-            "store media", "query", filter="", output_fields=["count(*)"], consistency_level="Strong"
+            "store media",
+            "query",
+            filter="",
+            output_fields=["count(*)"],
+            consistency_level="Strong",
         )
 
     def _call(self, doing: str, method: str, *args: Any, **options: Any) -> Any:  # noqa: ANN401

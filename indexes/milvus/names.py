@@ -1,6 +1,6 @@
 """What Kindred's things are called on Milvus, whose names hold letters, digits and _ only.
 
-The root of collection "my-things" is `kindred_root_my_dthings` (- becomes _d, and _ becomes _u); the
+The root of collection "my-things" is `kindred_root_my_dthings`: - becomes _d, and _ becomes _u. The
 tables of a collection are named after the key it was given when it was created, so that one made
 anew under an old name has nothing of its rows.
 """

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from indexes.errors import StorageError
 from indexes.milvus import media, names, rows
-from indexes.milvus.cluster import Cluster
+from indexes.milvus.cluster import Cluster, Column
 from indexes.milvus.media import Media
 from indexes.milvus.table import LARGE, IndexKind, Table, index_parameters
 
@@ -77,7 +77,7 @@ class Tables:
         self._create(name, rows.columns(self._dim), kind)
         return Table(self._cluster, name, modality, kind, self._waits)
 
-    def _create(self, name: str, columns: Iterable[rows.Column], kind: IndexKind = "flat") -> None:
+    def _create(self, name: str, columns: Iterable[Column], kind: IndexKind = "flat") -> None:
         """Creates a table, unless another process or an attempt cut short has done so."""
         try:
             self._cluster.create(name, tuple(columns))

@@ -1,4 +1,4 @@
-"""Changes to a collection on Milvus, made in an order in which none of their steps loses anything."""
+"""Changes to a collection on Milvus, in an order in which none of their steps loses anything."""
 
 import time
 from collections import defaultdict
@@ -63,7 +63,9 @@ class Writer:
     def _places(self, ids: Sequence[str]) -> dict[str, list[Place]]:
         """Returns where these ids are stored, each in order of storing."""
         found: defaultdict[str, list[Place]] = defaultdict(list)
-        for some in self._cluster.each(lambda table: table.find_places(ids), self._tables.present()):
+        for some in self._cluster.each(
+            lambda table: table.find_places(ids), self._tables.present()
+        ):
             for one in some:
                 found[one.id].append(one)
         return {one: sorted(some, key=lambda place: place.seq) for one, some in found.items()}
@@ -76,15 +78,11 @@ class Writer:
         rows: defaultdict[Table, list[dict[str, object]]] = defaultdict(list)
         first = self._take(len(arriving))
         for seq, (item_id, (created, item)) in enumerate(arriving.items(), start=first):
-            rows[tables[str(item.modality)]].append(
-                encode(item, seq, created, kept.get(item_id))
-            )
+            rows[tables[str(item.modality)]].append(encode(item, seq, created, kept.get(item_id)))
         self._cluster.each(lambda table: table.write(rows[table]), list(rows))
         return {table: [str(row["id"]) for row in some] for table, some in rows.items()}
 
-    def _erase(
-        self, old: Mapping[str, Sequence[Place]], new: Mapping[str, Table]
-    ) -> list[Table]:
+    def _erase(self, old: Mapping[str, Sequence[Place]], new: Mapping[str, Table]) -> list[Table]:
         """Deletes items from the tables they are in no more; returns those tables."""
         stale: defaultdict[Table, list[str]] = defaultdict(list)
         for item_id, places in old.items():
