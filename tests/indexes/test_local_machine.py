@@ -23,10 +23,10 @@ from indexes.tuning import Tuning
 from tests.indexes.samples import kept, nearest, unit_rows
 
 DIM = 8
-NAMES = 90
+NAMES = 200
 MODALITIES = ("image", "audio")
 TUNING = Tuning(
-    layout=Layout(chunk=16, exact=40, tail=15, longest_tail=30, segments=2),
+    layout=Layout(chunk=16, exact=40, tail=15, longest_tail=30, segments=2, dead=0.4),
     background=False,
     fewest_queries=3,
     live_queries=3,
@@ -125,7 +125,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def holds_what_the_model_holds(self) -> None:
-        listed = self.collection.items(page_size=100).items
+        listed = self.collection.items(page_size=NAMES).items
         assert [(i.id, i.modality, i.metadata) for i in listed] == [
             (i.id, i.modality, i.metadata) for i in self.model.values()
         ]
