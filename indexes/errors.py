@@ -12,6 +12,7 @@ IndexesError
 ├── InvalidQuery          k, a quota, a page size or a page token out of range
 ├── Unsupported           what this kind of store does not do
 └── StorageError          the folder: locked, read-only, full, damaged, or from a newer version
+    ├── StoreUnavailable  the cluster does not answer; it may later
     └── InvalidSnapshot   a file to restore that is damaged, no snapshot, or from a newer version
 
 Every message states the rule and the offending value. All but `StorageError` itself are the
@@ -65,6 +66,10 @@ class Unsupported(IndexesError):
 
 class StorageError(IndexesError):
     """The storage cannot be used: locked, read-only, full, damaged, or from a newer version."""
+
+
+class StoreUnavailable(StorageError):
+    """The cluster that keeps the collections does not answer; it may later."""
 
 
 class InvalidSnapshot(StorageError):

@@ -8,9 +8,11 @@ import copy
 import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from kindred import _calls as calls
+from kindred import _snapshots as snapshots
 from kindred._answers import StoredItem
 from kindred._calls import Call
 from kindred._errors import InvalidArgument
@@ -58,6 +60,10 @@ def _named(cls: type[T]) -> type[T]:
     return cls
 
 
+def _untold(_: int) -> None:
+    """Hears of progress and does nothing."""
+
+
 @_named
 class Client:
     """Asks a Kindred server and waits for the answer. May be shared by threads.
@@ -65,7 +71,7 @@ class Client:
     Args:
         address: "host:port" or "grpc://host:port" for gRPC, "http://..." or "https://..." for REST.
         timeout: Seconds to wait for an answer; None means forever. Over REST these are seconds
-            without any progress.
+            without any progress; over gRPC the file of a snapshot takes as long as it takes.
 
     Every failure is a `KindredError`. Nothing is tried twice.
     """
@@ -109,6 +115,33 @@ class Client:
     get_content = _blocking(calls.GetContent)
     search = _blocking(calls.Search)
     item_page = _blocking(calls.ListItems)
+    take_snapshot = _blocking(snapshots.TakeSnapshot)
+    restore_snapshot = _blocking(snapshots.RestoreSnapshot)
+    list_snapshots = _blocking(snapshots.ListSnapshots)
+    delete_snapshot = _blocking(snapshots.DeleteSnapshot)
+    upload_snapshot = _blocking(snapshots.upload_snapshot)
+
+    def snapshot_pieces(self, name: str) -> Iterator[bytes]:
+        """Yields the file of a snapshot, piece by piece."""
+        return self._wire.stream(snapshots.DownloadSnapshot(name), self._timeout)
+
+    def download_snapshot(
+        self, name: str, path: str | Path, *, moved: Callable[[int], object] = _untold
+    ) -> None:
+        """Writes the file of a snapshot to a path, where there must be none.
+
+        Args:
+            name: The snapshot.
+            path: Where to.
+            moved: Called with the number of bytes so far.
+
+        Raises:
+            NotFound: If there is no such snapshot.
+            FileExistsError: If there is a file.
+        """
+        with snapshots.Download(path, moved) as file:
+            for piece in self.snapshot_pieces(name):
+                file.write(piece)
 
     def list_items(
         self,
@@ -175,6 +208,23 @@ class AsyncClient:
     get_content = _awaited(calls.GetContent)
     search = _awaited(calls.Search)
     item_page = _awaited(calls.ListItems)
+    take_snapshot = _awaited(snapshots.TakeSnapshot)
+    restore_snapshot = _awaited(snapshots.RestoreSnapshot)
+    list_snapshots = _awaited(snapshots.ListSnapshots)
+    delete_snapshot = _awaited(snapshots.DeleteSnapshot)
+    upload_snapshot = _awaited(snapshots.upload_snapshot)
+
+    def snapshot_pieces(self, name: str) -> AsyncIterator[bytes]:
+        """Yields the file of a snapshot, piece by piece."""
+        return self._wire.stream(snapshots.DownloadSnapshot(name), self._timeout)
+
+    async def download_snapshot(
+        self, name: str, path: str | Path, *, moved: Callable[[int], object] = _untold
+    ) -> None:
+        """Writes the file of a snapshot to a path; see `Client.download_snapshot`."""
+        with snapshots.Download(path, moved) as file:
+            async for piece in self.snapshot_pieces(name):
+                file.write(piece)
 
     async def list_items(
         self,

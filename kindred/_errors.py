@@ -9,7 +9,7 @@ KindredError                   .reason .code .message .details
 ├── TooLarge               413 too many bytes, pixels, seconds or items
 ├── Overloaded             429 too much work is waiting; .retry_after says when there may be room
 ├── ServerError            500 the server's fault; its log has the request
-├── Unavailable            503 no server answered
+├── Unavailable            503 no server answered, or its store did not
 └── DeadlineExceeded       504 no answer in time
 
 Programs look at `reason`, a stable name such as COLLECTION_NOT_FOUND; people read `message`.
@@ -103,7 +103,7 @@ class ServerError(KindredError):
 
 
 class Unavailable(KindredError):
-    """No server answered."""
+    """No server answered, or its store did not."""
 
     code, reason = 503, "UNAVAILABLE"
 

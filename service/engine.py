@@ -14,6 +14,9 @@ from typing import Literal
 from embedder import catalog
 from embedder.base import Embedder
 from indexes.opening import open_store
+from indexes.partition import Layout
+from indexes.store import Store
+from indexes.tuning import Tuning
 from service import answers
 from service.batching import Encoded
 from service.collections import Collections
@@ -21,10 +24,21 @@ from service.intake import check_count
 from service.messages import Content, EmbedAnswer, ModelInfo, RankAnswer, Readiness
 from service.served import Models
 from service.settings import Settings
+from service.snapshots import Snapshots
 from service.telemetry import Telemetry
 
 OnError = Literal["item", "request"]
 """Whether one bad content costs itself alone or the whole request."""
+
+
+def opened_store(settings: Settings) -> Store:
+    """Opens the store that settings name.
+
+    Raises:
+        StorageError: If it cannot be used.
+    """
+    layout = Layout(exact=settings.exact_rows)
+    return open_store(settings.store_address, Tuning(layout, threads=settings.search_threads))
 
 
 class Engine:
@@ -39,9 +53,11 @@ class Engine:
 
     Attributes:
         collections: What is done with collections and their items.
+        snapshots: What is done with files that hold a collection.
     """
 
     collections: Collections
+    snapshots: Snapshots
 
     def __init__(self, settings: Settings, embedders: Sequence[Embedder] = ()) -> None:
         self.settings = settings
@@ -60,12 +76,13 @@ class Engine:
         """
         settings = self.settings
         async with AsyncExitStack() as starting:
-            store = await asyncio.to_thread(open_store, settings.store_address)
+            store = await asyncio.to_thread(opened_store, settings)
             starting.push_async_callback(asyncio.to_thread, store.close)
             embedders = self._embedders or await asyncio.to_thread(self._load)
             self._models = Models(embedders, settings, self.telemetry)
             await starting.enter_async_context(self._models)
             self.collections = Collections(store, self._models, settings, self.telemetry)
+            self.snapshots = Snapshots(store, self._models, settings)
             self._running = starting.pop_all()
         return self
 

@@ -162,6 +162,7 @@ TABLE: Mapping[type[Exception], Status] = {
     stored.InvalidQuery: _INVALID,
     stored.Unsupported: Status("UNSUPPORTED", 400, "INVALID_ARGUMENT"),
     stored.StorageError: INTERNAL,
+    stored.StoreUnavailable: Status("STORE_UNAVAILABLE", 503, "UNAVAILABLE"),
     stored.InvalidSnapshot: Status("INVALID_SNAPSHOT", 400, "INVALID_ARGUMENT"),
     ServiceError: INTERNAL,
     InvalidRequest: _INVALID,

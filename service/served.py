@@ -207,13 +207,26 @@ class Models:
         Raises:
             SpaceMismatch: If that model is not served.
         """
+        return self.of_space(
+            collection.space_id, f"collection {collection.name!r} ({collection.model})"
+        )
+
+    def of_space(self, space: str, holder: str) -> ServedModel:
+        """Returns the model of a space.
+
+        Args:
+            space: The id of the space.
+            holder: What holds its vectors, for the error.
+
+        Raises:
+            SpaceMismatch: If that model is not served.
+        """
         for model in self.served:
-            if model.info.space == collection.space_id:
+            if model.info.space == space:
                 return model
         known = ", ".join(f"{model.info.space} ({model.info.name})" for model in self.served)
         raise SpaceMismatch(
-            f"collection {collection.name!r} holds vectors of space {collection.space_id} "
-            f"({collection.model}); the models served make {known}"
+            f"{holder} holds vectors of space {space}; the models served make {known}"
         )
 
     async def failures(self) -> Mapping[str, str]:

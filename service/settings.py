@@ -93,6 +93,15 @@ class Settings(BaseSettings):
         ge=1,
         description="Bytes of a snapshot that is sent to be restored.",
     )
+    exact_rows: int = Field(
+        default=130_000,
+        ge=0,
+        description="Up to so many items of a modality are compared one by one; beyond, a "
+        "collection builds approximate indexes.",
+    )
+    search_threads: int = Field(
+        default=2, ge=1, description="Threads that compare many items together."
+    )
     recall_target: float = Field(
         default=0.97,
         gt=0,
@@ -127,6 +136,14 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return value
+
+    @field_validator("store", mode="after")
+    @classmethod
+    def _known(cls, address: str) -> str:
+        """Refuses what would only make a folder of an odd name."""
+        if "://" in address and not address.startswith("milvus://"):
+            raise ValueError("a store is a folder, milvus://HOST:PORT or milvus:FILE.db")
+        return address
 
     @field_validator("cache", mode="after")
     @classmethod

@@ -1,13 +1,15 @@
 """What the rooms below store and find, in the words of `service.messages`, and the reverse."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from embedder.media import Modality
 from indexes import item as indexed
 from indexes.collection import Collection, Hit
+from indexes.snapshot import describe
 from service.batching import Encoded
 from service.intake import digest, mime_type, raw
-from service.messages import CollectionInfo, ItemInput, SearchHit, StoredItem
+from service.messages import CollectionInfo, ItemInput, SearchHit, SnapshotInfo, StoredItem
 
 
 def item_of(asked: ItemInput, encoded: Encoded, *, keep_content: bool) -> indexed.Item:
@@ -68,3 +70,22 @@ def collection_info(collection: Collection, *, with_stats: bool = False) -> Coll
 def time_text(time: datetime | None) -> str:
     """Returns a time in RFC 3339, UTC."""
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z") if time else ""
+
+
+def snapshot_info(path: Path) -> SnapshotInfo:
+    """Returns what is told of a snapshot; reads only the end of the file.
+
+    Raises:
+        InvalidSnapshot: If it is none, as far as that tells.
+        StorageError: If it cannot be read.
+    """
+    found = describe(path)
+    return SnapshotInfo(
+        name=path.name,
+        collection=found.name,
+        model=found.model,
+        space=found.space_id,
+        items=found.items,
+        bytes=path.stat().st_size,
+        created=time_text(found.created),
+    )

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import grpc
 
-from indexes.errors import StorageError
+from indexes.errors import StorageError, StoreUnavailable
 from indexes.milvus.address import Address
 
 INSTALL = "pip install 'pymilvus==3.0.2' 'milvus-lite==3.2.2'"
@@ -165,16 +165,18 @@ class Cluster:
             client = self._connected()
             return getattr(client, method)(*args, **options)
         except exceptions.MilvusException as error:
-            kind = {_NOT_FOUND: NoSuchTable, _NOT_LOADED: _NotLoaded}.get(error.code, StorageError)
+            away = not isinstance(error.code, int) or error.code == _NOT_CONNECTED
+            other = StoreUnavailable if away else StorageError
+            kind = {_NOT_FOUND: NoSuchTable, _NOT_LOADED: _NotLoaded}.get(error.code, other)
             if kind is not NoSuchTable:
                 self.troubles += 1
-            if not isinstance(error.code, int) or error.code == _NOT_CONNECTED:
+            if away:
                 self._forget(client)
             raise kind(self._told(doing, error.message)) from error
         except grpc.RpcError as error:
             self.troubles += 1
             self._forget(client)
-            raise StorageError(self._told(doing, _reason(error))) from error
+            raise StoreUnavailable(self._told(doing, _reason(error))) from error
 
     def _connected(self) -> Any:  # noqa: ANN401
         with self._lock:

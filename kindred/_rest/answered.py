@@ -64,6 +64,12 @@ def collection(found: JsonObject) -> answers.Collection:
     return _copied({**found, **made}, answers.Collection)
 
 
+def snapshot(found: JsonObject) -> answers.Snapshot:
+    """Returns a snapshot."""
+    created = datetime.fromisoformat(found["created"])
+    return _copied({**found, "created": created}, answers.Snapshot)
+
+
 def _stats(found: JsonObject) -> answers.CollectionStats:
     return answers.CollectionStats(
         segments={

@@ -1,6 +1,6 @@
 """How each call travels over REST: one table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -9,6 +9,7 @@ import httpx
 
 from kindred import _answers as answers
 from kindred import _calls as calls
+from kindred import _snapshots as snapshots
 from kindred._calls import Call
 from kindred._rest import answered, asked
 
@@ -23,6 +24,7 @@ class Route:
         read: Makes the answer from the response.
         body: Makes the JSON body from the call; none if it has none.
         query: Makes the query string from the call.
+        file: Makes the pieces of a body that is a file.
         statuses: Statuses that are answers, besides those of success.
     """
 
@@ -31,6 +33,7 @@ class Route:
     read: Callable[[httpx.Response], Any]
     body: Callable[[Any], Mapping[str, Any]] | None = None
     query: Callable[[Any], Mapping[str, str]] | None = None
+    file: Callable[[Any], Iterable[bytes]] | None = None
     statuses: frozenset[int] = frozenset()
 
     def path_of(self, call: Call[Any]) -> str:
@@ -54,6 +57,8 @@ def _mime_type(response: httpx.Response) -> str:
 
 _COLLECTIONS = "/v1/collections"
 _COLLECTION = "/v1/collections/{name}"
+_SNAPSHOTS = "/v1/snapshots"
+_SNAPSHOT = "/v1/snapshots/{name}"
 _ITEMS = "/v1/collections/{collection}/items"
 
 ROUTES: Mapping[type[Call[Any]], Route] = {
@@ -107,4 +112,23 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
         lambda response: answers.File(response.content, _mime_type(response)),
     ),
     calls.Search: Route("POST", f"{_ITEMS}:search", _json(answered.search_answer), asked.search),
+    snapshots.TakeSnapshot: Route(
+        "POST", f"{_COLLECTIONS}/{{collection}}:snapshot", _json(answered.snapshot)
+    ),
+    snapshots.RestoreSnapshot: Route(
+        "POST",
+        f"{_COLLECTIONS}:restore",
+        _json(answered.collection),
+        lambda call: asked.given(snapshot=call.name, collection=call.collection),
+    ),
+    snapshots.ListSnapshots: Route(
+        "GET",
+        _SNAPSHOTS,
+        _json(lambda found: tuple(map(answered.snapshot, found["snapshots"]))),
+    ),
+    snapshots.DeleteSnapshot: Route("DELETE", _SNAPSHOT, lambda response: None),
+    snapshots.DownloadSnapshot: Route("GET", _SNAPSHOT, lambda response: response.content),
+    snapshots.UploadSnapshot: Route(
+        "PUT", _SNAPSHOT, _json(answered.snapshot), file=lambda call: call.pieces
+    ),
 }

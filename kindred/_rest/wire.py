@@ -1,8 +1,9 @@
 """Carries calls over REST and names what went wrong."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TypeVar, cast
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from contextlib import aclosing, closing, contextmanager
+from typing import Any, TypeVar, cast
 
 import httpx
 
@@ -27,10 +28,19 @@ class Rest:
     def send(self, call: Call[T], timeout: float | None) -> T:
         """Makes a call and returns its answer."""
         route = ROUTES[type(call)]
-        request = _request(self._http, route, call, timeout)
+        request = _request(self._http, call, timeout, _body(call))
         with _named_errors():
             response = self._http.send(request)
         return cast(T, _answer(route, response))
+
+    def stream(self, call: Call[bytes], timeout: float | None) -> Iterator[bytes]:
+        """Makes a call and yields its answer, piece by piece."""
+        request = _request(self._http, call, timeout)
+        with _named_errors(), closing(self._http.send(request, stream=True)) as response:
+            if response.is_error:
+                response.read()
+                raise _kindred_error(response)
+            yield from response.iter_raw()
 
     def close(self) -> None:
         """Closes the connections."""
@@ -49,11 +59,23 @@ class AsyncRest:
 
     async def send(self, call: Call[T], timeout: float | None) -> T:
         """Makes a call and returns its answer."""
-        route = ROUTES[type(call)]
-        request = _request(self._http, route, call, timeout)
+        route, body = ROUTES[type(call)], _body(call)
+        content = body if isinstance(body, bytes) or body is None else _in_turn(body)
+        request = _request(self._http, call, timeout, content)
         with _named_errors():
             response = await self._http.send(request)
         return cast(T, _answer(route, response))
+
+    async def stream(self, call: Call[bytes], timeout: float | None) -> AsyncIterator[bytes]:
+        """Makes a call and yields its answer, piece by piece."""
+        request = _request(self._http, call, timeout)
+        with _named_errors():
+            async with aclosing(await self._http.send(request, stream=True)) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _kindred_error(response)
+                async for piece in response.aiter_raw():
+                    yield piece
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -61,16 +83,34 @@ class AsyncRest:
 
 
 def _request(
-    http: httpx.Client | httpx.AsyncClient, route: Route, call: Call[T], timeout: float | None
+    http: httpx.Client | httpx.AsyncClient,
+    call: Call[Any],
+    timeout: float | None,
+    content: bytes | Iterable[bytes] | AsyncIterable[bytes] | None = None,
 ) -> httpx.Request:
+    route = ROUTES[type(call)]
     return http.build_request(
         route.verb,
         route.path_of(call),
-        content=json_text(route.body(call)).encode() if route.body else None,
+        content=content,
         headers={"content-type": "application/json"} if route.body else None,
         params=route.query(call) if route.query else None,
         timeout=timeout,
     )
+
+
+def _body(call: Call[Any]) -> bytes | Iterable[bytes] | None:
+    route = ROUTES[type(call)]
+    if route.file:
+        return route.file(call)
+    return json_text(route.body(call)).encode() if route.body else None
+
+
+async def _in_turn(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Yields pieces that are read from a disk, letting others work in between."""
+    for piece in pieces:
+        yield piece
+        await asyncio.sleep(0)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from kindred.v1 import collection_service_pb2 as collections_pb
 from kindred.v1 import content_pb2 as content_pb
 from kindred.v1 import embedding_service_pb2 as embeddings_pb
 from kindred.v1 import model_service_pb2 as models_pb
+from kindred.v1 import snapshot_service_pb2 as snapshots_pb
 from kindred.v1 import stats_pb2 as stats_pb
 
 T = TypeVar("T")
@@ -120,6 +121,18 @@ def collection(message: collections_pb.Collection) -> answers.Collection:
         indexed=tuple(message.indexed),
         recall_target=message.recall_target,
         stats=_stats(message.stats) if message.HasField("stats") else None,
+    )
+
+
+def snapshot(message: snapshots_pb.Snapshot) -> answers.Snapshot:
+    return answers.Snapshot(
+        name=message.name,
+        collection=message.collection,
+        model=message.model,
+        space=message.space,
+        items=message.items,
+        bytes=message.bytes,
+        created=_time(message.create_time),
     )
 
 

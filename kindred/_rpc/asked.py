@@ -1,7 +1,7 @@
 """What is asked, as messages of `kindred.v1`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from google.protobuf.json_format import Parse
@@ -9,6 +9,7 @@ from google.protobuf.struct_pb2 import Struct
 
 from kindred import _answers as answers
 from kindred import _calls as calls
+from kindred import _snapshots as snapshots
 from kindred._content import (
     Audio,
     Content,
@@ -27,6 +28,7 @@ from kindred._rpc.answered import json_object
 from kindred.v1 import collection_service_pb2 as collections_pb
 from kindred.v1 import content_pb2 as content_pb
 from kindred.v1 import embedding_service_pb2 as embeddings_pb
+from kindred.v1 import snapshot_service_pb2 as snapshots_pb
 
 T = TypeVar("T")
 
@@ -113,6 +115,14 @@ def search(call: calls.Search) -> collections_pb.SearchItemsRequest:
         with_vectors=call.with_vectors,
         exact=call.exact,
     )
+
+
+def upload_snapshot(
+    call: snapshots.UploadSnapshot,
+) -> Iterator[snapshots_pb.UploadSnapshotRequest]:
+    yield snapshots_pb.UploadSnapshotRequest(name=call.name)
+    for piece in call.pieces:
+        yield snapshots_pb.UploadSnapshotRequest(data=piece)
 
 
 def _content(content: Content) -> content_pb.Content:

@@ -8,6 +8,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from kindred import _answers as answers
 from kindred import _calls as calls
+from kindred import _snapshots as snapshots
 from kindred._calls import Call
 from kindred._rpc import answered, asked
 from kindred.v1 import collection_service_pb2 as collections_pb
@@ -15,6 +16,8 @@ from kindred.v1 import collection_service_pb2_grpc as collections_grpc
 from kindred.v1 import embedding_service_pb2_grpc as embeddings_grpc
 from kindred.v1 import model_service_pb2 as models_pb
 from kindred.v1 import model_service_pb2_grpc as models_grpc
+from kindred.v1 import snapshot_service_pb2 as snapshots_pb
+from kindred.v1 import snapshot_service_pb2_grpc as snapshots_grpc
 
 Methods = Mapping[type[Call[Any]], Callable[..., Any]]
 """What makes each call on one channel."""
@@ -27,19 +30,22 @@ class Route:
     Attributes:
         stub: Class of the generated stub.
         name: Its method.
-        ask: Makes the request message from the call.
-        read: Makes the answer from the response message.
+        ask: Makes the request message, or an iterator of them, from the call.
+        read: Makes the answer, or one piece of it, from a response message.
+        timed: Whether the client's timeout holds; a file takes as long as it takes.
     """
 
     stub: Callable[[Any], Any]
     name: str
     ask: Callable[[Any], Any]
     read: Callable[[Any], Any]
+    timed: bool = True
 
 
 _MODELS = models_grpc.ModelServiceStub
 _EMBEDDINGS = embeddings_grpc.EmbeddingServiceStub
 _COLLECTIONS = collections_grpc.CollectionServiceStub
+_SNAPSHOTS = snapshots_grpc.SnapshotServiceStub
 
 ROUTES: Mapping[type[Call[Any]], Route] = {
     calls.Health: Route(
@@ -109,6 +115,45 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
         lambda found: answers.File(found.content, found.mime_type),
     ),
     calls.Search: Route(_COLLECTIONS, "SearchItems", asked.search, answered.search_answer),
+    snapshots.TakeSnapshot: Route(
+        _SNAPSHOTS,
+        "SnapshotCollection",
+        lambda call: snapshots_pb.SnapshotCollectionRequest(collection=call.collection),
+        lambda found: answered.snapshot(found.snapshot),
+    ),
+    snapshots.RestoreSnapshot: Route(
+        _SNAPSHOTS,
+        "RestoreCollection",
+        lambda call: snapshots_pb.RestoreCollectionRequest(
+            snapshot=call.name, collection=call.collection
+        ),
+        lambda found: answered.collection(found.collection),
+    ),
+    snapshots.ListSnapshots: Route(
+        _SNAPSHOTS,
+        "ListSnapshots",
+        lambda call: snapshots_pb.ListSnapshotsRequest(),
+        lambda found: tuple(answered.snapshot(each) for each in found.snapshots),
+    ),
+    snapshots.DeleteSnapshot: Route(
+        _SNAPSHOTS,
+        "DeleteSnapshot",
+        lambda call: snapshots_pb.DeleteSnapshotRequest(name=call.name),
+        lambda found: None,
+    ),
+    snapshots.DownloadSnapshot: Route(
+        _SNAPSHOTS,
+        "DownloadSnapshot",
+        lambda call: snapshots_pb.DownloadSnapshotRequest(name=call.name),
+        lambda found: found.data,
+    ),
+    snapshots.UploadSnapshot: Route(
+        _SNAPSHOTS,
+        "UploadSnapshot",
+        asked.upload_snapshot,
+        lambda found: answered.snapshot(found.snapshot),
+        timed=False,
+    ),
 }
 
 

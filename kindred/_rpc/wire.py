@@ -1,7 +1,7 @@
 """Carries calls over gRPC and names what went wrong."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
@@ -40,11 +40,21 @@ class Rpc:
     def send(self, call: Call[T], timeout: float | None) -> T:
         """Makes a call and returns its answer."""
         route = ROUTES[type(call)]
+        seconds = timeout if route.timed else None
         try:
-            answer = self._methods[type(call)](route.ask(call), timeout=timeout)
+            answer = self._methods[type(call)](route.ask(call), timeout=seconds)
         except grpc.RpcError as error:
             raise _kindred_error(error) from error
         return cast(T, route.read(answer))
+
+    def stream(self, call: Call[bytes], timeout: float | None) -> Iterator[bytes]:
+        """Makes a call and yields its answer, piece by piece; a file has no deadline."""
+        route = ROUTES[type(call)]
+        try:
+            for message in self._methods[type(call)](route.ask(call)):
+                yield route.read(message)
+        except grpc.RpcError as error:
+            raise _kindred_error(error) from error
 
     def close(self) -> None:
         """Closes the channel."""
@@ -72,11 +82,21 @@ class AsyncRpc:
     async def send(self, call: Call[T], timeout: float | None) -> T:
         """Makes a call and returns its answer."""
         route = ROUTES[type(call)]
+        seconds = timeout if route.timed else None
         try:
-            answer = await self._methods[type(call)](route.ask(call), timeout=timeout)
+            answer = await self._methods[type(call)](route.ask(call), timeout=seconds)
         except grpc.RpcError as error:
             raise _kindred_error(error) from error
         return cast(T, route.read(answer))
+
+    async def stream(self, call: Call[bytes], timeout: float | None) -> AsyncIterator[bytes]:
+        """Makes a call and yields its answer, piece by piece; a file has no deadline."""
+        route = ROUTES[type(call)]
+        try:
+            async for message in self._methods[type(call)](route.ask(call)):
+                yield route.read(message)
+        except grpc.RpcError as error:
+            raise _kindred_error(error) from error
 
     async def close(self) -> None:
         """Closes the channel."""

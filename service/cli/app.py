@@ -11,6 +11,7 @@ from service.cli.models import models
 from service.cli.refusal import RefusingGroup
 from service.cli.search import search
 from service.cli.serve import serve
+from service.cli.snapshot import restore, snapshot
 from service.cli.train import train
 
 HELP = """Finds pictures, sounds and words by one another, in one space.
@@ -35,5 +36,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,
 )
-for command in (demo, index, search, serve, embed, models, evaluate, train, doctor):
-    app.command()(command)
+COMMANDS = (demo, index, search, serve, embed, models, snapshot, restore, evaluate, train, doctor)
+for command in COMMANDS:
+    app.command(command.__name__.rstrip("_"))(command)  # `import` is a word of Python's own

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import typer
 
+from indexes.progress import Progress
 from service.messages import (
+    CollectionInfo,
     Content,
     EmbedAnswer,
     ItemInput,
@@ -17,6 +19,7 @@ from service.messages import (
     ModelInfo,
     SearchAnswer,
     SearchQuery,
+    SnapshotInfo,
     StoredItem,
 )
 from service.settings import Settings, load_settings
@@ -31,7 +34,17 @@ PATIENCE_SECONDS = 600.0
 """How long an answer may take: a batch of long sounds on a small machine does take minutes."""
 
 
-class Backend(Protocol):
+class Items(Protocol):
+    """What is asked of the items of a collection."""
+
+    def items(self, collection: str) -> AsyncIterator[StoredItem]:
+        """Yields every item, without vectors."""
+
+    async def upsert(self, collection: str, items: Sequence[ItemInput]) -> Sequence[ItemResult]:
+        """Stores items, each on its own."""
+
+
+class Backend(Items, Protocol):
     """What the commands ask; `service.engine.Engine` says what each answer means."""
 
     async def models(self) -> Sequence[ModelInfo]:
@@ -43,14 +56,14 @@ class Backend(Protocol):
     async def ensure_collection(self, name: str) -> None:
         """Creates the collection unless it exists."""
 
-    def items(self, collection: str) -> AsyncIterator[StoredItem]:
-        """Yields every item, without vectors."""
-
-    async def upsert(self, collection: str, items: Sequence[ItemInput]) -> Sequence[ItemResult]:
-        """Stores items, each on its own."""
-
     async def search(self, collection: str, query: SearchQuery) -> SearchAnswer:
         """Finds the nearest items."""
+
+    async def snapshot(self, collection: str, path: Path, moved: Progress) -> SnapshotInfo:
+        """Writes one moment of a collection to a new file."""
+
+    async def restore(self, path: Path, collection: str | None, moved: Progress) -> CollectionInfo:
+        """Creates a collection from such a file; without a name, of the name it had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +89,16 @@ class Where:
         """
         if data and server:
             raise typer.BadParameter("give --data or --server, not both")
-        settings = load_settings(data=data, request_seconds=PATIENCE_SECONDS)
+        store = "" if data else None  # a folder that is named goes before a store that is set
+        settings = load_settings(data=data, store=store, request_seconds=PATIENCE_SECONDS)
         return cls(settings, server, engine_maker(ctx))
 
     @contextmanager
     def without_data(self) -> Iterator["Where"]:
         """Yields the same on a passing folder: what needs no collection makes and locks none."""
         with TemporaryDirectory(prefix="kindred-") as nowhere:
-            yield replace(self, settings=self.settings.model_copy(update={"data": Path(nowhere)}))
+            passing = {"data": Path(nowhere), "store": ""}
+            yield replace(self, settings=self.settings.model_copy(update=passing))
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Backend]:

@@ -1,19 +1,26 @@
-"""`kindred doctor`: what is installed, and whether the models answer."""
+"""`kindred doctor`: what is installed, whether the models answer, what of the items is damaged."""
 
 import asyncio
 import os
 import platform
 from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from service.cli import options
 from service.cli.backend import Where
 from service.cli.refusal import FAILED
 from service.cli.show import answers, models_table
 from service.messages import ModelInfo, Readiness
+from service.settings import Settings
+
+if TYPE_CHECKING:
+    from indexes.store import Store
 
 PACKAGES = (
     "kindred",
@@ -28,25 +35,32 @@ PACKAGES = (
 )
 """What a report about a fault should name."""
 
+MOST_SHOWN = 10
+"""Damaged items of a collection that are named."""
 
-def doctor(ctx: typer.Context) -> None:
-    """Tells what is installed, and whether each model embeds a probe of each of its modalities.
 
-    The status is 1 if one does not. Put the output into a report about a fault.
+def doctor(ctx: typer.Context, data: options.Data = None) -> None:
+    """Tells what is installed, whether the models answer, and whether collections can be read.
+
+    Each model embeds a probe of each of its modalities; each collection is opened. The status is 1
+    if something fails. Put the output into a report about a fault.
     """
     console = answers()
-    where = Where.of(ctx, None, None)
+    where = Where.of(ctx, data, None)
     table = Table(show_header=False)
     for name, value in facts(where.settings.forward_threads):
         table.add_row(name, value)
     console.print(table)
     models, readiness = asyncio.run(_examine(where))
     console.print(models_table(models))
-    for name, reason in readiness.failed.items():
-        console.print(Text.assemble(("✗ ", "red"), f"{name}: {reason}"))
-    if not readiness.ready:
+    failed = [f"{name}: {reason}" for name, reason in readiness.failed.items()]
+    failed += damage(where.settings)
+    for failure in failed:
+        console.print(Text.assemble(("✗ ", "red"), failure), soft_wrap=True)
+    if failed:
         raise typer.Exit(FAILED)
     console.print(Text.assemble(("✓ ", "green"), "every modality of every model answers"))
+    console.print(Text.assemble(("✓ ", "green"), "every item of every collection can be read"))
 
 
 def facts(threads: int) -> Iterator[tuple[str, str]]:
@@ -58,6 +72,38 @@ def facts(threads: int) -> Iterator[tuple[str, str]]:
             yield package, version(package)
         except PackageNotFoundError:
             yield package, "not installed"
+
+
+def damage(settings: Settings) -> Iterator[str]:
+    """Yields what cannot be read of the collections, and how to save the rest."""
+    address = settings.store_address
+    if isinstance(address, Path) and not address.exists():
+        return
+    from indexes.errors import StorageError
+    from indexes.opening import open_store
+
+    try:
+        with open_store(address) as store:
+            for name in store.list():
+                yield from _damage_of(store, name, address)
+    except StorageError as error:
+        yield f"collections were not looked at: {error}"
+
+
+def _damage_of(store: "Store", name: str, address: str | Path) -> Iterator[str]:
+    from indexes.errors import StorageError
+
+    try:
+        damaged = store.open(name).stats().damaged
+    except StorageError as error:
+        yield (
+            f"collection {name} cannot be opened: {error}\n"
+            f"  what can be read of it is saved by: kindred rescue {address} {name} {name}-rescued"
+        )
+        return
+    if damaged:
+        shown = ", ".join(damaged[:MOST_SHOWN]) + (", ..." if len(damaged) > MOST_SHOWN else "")
+        yield f"collection {name}: {len(damaged)} items cannot be read, store them again: {shown}"
 
 
 async def _examine(where: Where) -> tuple[Sequence[ModelInfo], Readiness]:

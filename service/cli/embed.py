@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import typer
@@ -19,15 +18,10 @@ from service.messages import Content, EmbedAnswer, MediaContent, TextContent
 
 def embed(  # noqa: PLR0913 - one parameter per option
     ctx: typer.Context,
-    texts: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEXT]...", help="Each is one text.")
-    ] = None,
+    texts: options.Texts = None,
     image: options.Images = None,
     audio: options.Sounds = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE.npy", help="Write an (n, dim) float32 array."),
-    ] = None,
+    output: options.Array = None,
     server: options.Server = None,
 ) -> None:
     """Turns words, pictures and sounds into unit vectors of one space.
@@ -40,15 +34,9 @@ def embed(  # noqa: PLR0913 - one parameter per option
         kindred embed "a cat" "a dog" -o texts.npy
         kindred embed --image cat.jpg --audio purr.wav
     """
-    inputs: list[tuple[str, Content]] = [
-        *((text, TextContent(text)) for text in texts or ()),
-        *((str(file), MediaContent(Modality.IMAGE, file.read_bytes())) for file in image or ()),
-        *((str(file), MediaContent(Modality.AUDIO, file.read_bytes())) for file in audio or ()),
-    ]
-    if not inputs:
-        raise typer.BadParameter("give a text, --image or --audio: what should be embedded?")
-    answer = asyncio.run(_ask(Where.of(ctx, None, server), [content for _, content in inputs]))
+    inputs = _inputs(texts or (), image or (), audio or ())
     names = [name for name, _ in inputs]
+    answer = asyncio.run(_ask(Where.of(ctx, None, server), [content for _, content in inputs]))
     failed = [found for found in answer.results if found.error]
     for found in failed:
         complain(f"{names[found.index]}: {found.error.message if found.error else ''}")
@@ -58,6 +46,20 @@ def embed(  # noqa: PLR0913 - one parameter per option
         _write(output, answer)
     if failed:
         raise typer.Exit(FAILED)
+
+
+def _inputs(
+    texts: Iterable[str], images: Iterable[Path], sounds: Iterable[Path]
+) -> list[tuple[str, Content]]:
+    """Returns every content with the name that people know it by."""
+    inputs: list[tuple[str, Content]] = [
+        *((text, TextContent(text)) for text in texts),
+        *((str(file), MediaContent(Modality.IMAGE, file.read_bytes())) for file in images),
+        *((str(file), MediaContent(Modality.AUDIO, file.read_bytes())) for file in sounds),
+    ]
+    if not inputs:
+        raise typer.BadParameter("give a text, --image or --audio: what should be embedded?")
+    return inputs
 
 
 async def _ask(where: Where, contents: Sequence[Content]) -> EmbedAnswer:

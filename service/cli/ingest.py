@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from embedder.errors import MediaError
-from service.cli.backend import Backend
+from service.cli.backend import Items
 from service.cli.folder import File, Listing, Stamp, item_of
 from service.messages import ItemInput
 
@@ -48,7 +48,7 @@ class Ingest:
         max_item_bytes: Larger files are refused before they are read.
     """
 
-    backend: Backend
+    backend: Items
     collection: str
     max_item_bytes: int
 

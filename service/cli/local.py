@@ -2,10 +2,13 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from indexes.errors import CollectionExists
+from indexes.progress import Progress
 from service.engine import Engine
 from service.messages import (
+    CollectionInfo,
     Content,
     EmbedAnswer,
     ItemInput,
@@ -14,6 +17,7 @@ from service.messages import (
     NewCollection,
     SearchAnswer,
     SearchQuery,
+    SnapshotInfo,
     StoredItem,
 )
 
@@ -60,3 +64,11 @@ class LocalBackend:
     async def search(self, collection: str, query: SearchQuery) -> SearchAnswer:
         """Finds the nearest items."""
         return await self.engine.collections.search(collection, query)
+
+    async def snapshot(self, collection: str, path: Path, moved: Progress) -> SnapshotInfo:
+        """Writes one moment of a collection to a new file."""
+        return await self.engine.snapshots.write(collection, path, moved)
+
+    async def restore(self, path: Path, collection: str | None, moved: Progress) -> CollectionInfo:
+        """Creates a collection from such a file; without a name, of the name it had."""
+        return await self.engine.snapshots.read(path, collection, moved)

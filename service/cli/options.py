@@ -1,4 +1,4 @@
-"""Options that several commands share, worded once."""
+"""Options that several commands share, or that would crowd the one they belong to, worded once."""
 
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +28,11 @@ Collection = Annotated[
     str,
     typer.Option("--collection", "-c", envvar="KINDRED_COLLECTION", help="Name of the collection."),
 ]
+CollectionArgument = Annotated[
+    str, typer.Argument(metavar="COLLECTION", help="Name of the collection.")
+]
+Texts = Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...", help="Each is one text.")]
+Words = Annotated[list[str] | None, typer.Argument(metavar="[WORDS]...", help="What to look for.")]
 Images = Annotated[
     list[Path] | None,
     typer.Option(
@@ -40,8 +45,28 @@ Sounds = Annotated[
         "--audio", metavar="FILE", exists=True, dir_okay=False, help="A sound. Repeatable."
     ),
 ]
+Likes = Annotated[
+    list[str] | None,
+    typer.Option("--like", metavar="ID", help="A stored item, for more of its kind. Repeatable."),
+]
+Negatives = Annotated[
+    list[str] | None,
+    typer.Option("--negative", metavar="WORDS", help="What to keep away from. Repeatable."),
+]
+K = Annotated[int, typer.Option("-k", min=1, help="Number of hits.")]
 Modalities = Annotated[
     list[Modality] | None,
     typer.Option("--modality", "-m", help="Answer only with these. Repeatable."),
+]
+Filter = Annotated[
+    str,
+    typer.Option(
+        "--filter", metavar="JSON", help="Condition on metadata, id, modality or created."
+    ),
+]
+Exact = Annotated[bool, typer.Option("--exact", help="Compare every item, however long it takes.")]
+Array = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE.npy", help="Write an (n, dim) float32 array."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]

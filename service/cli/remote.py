@@ -1,15 +1,19 @@
 """Works on a server, through the same client that users have."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import uuid
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 
 import kindred
 from embedder.base import Treatment
 from embedder.media import Modality
+from indexes.progress import Progress
 from service.errors import InvalidRequest
 from service.messages import (
+    CollectionInfo,
     Content,
     EmbedAnswer,
     Embedded,
@@ -22,11 +26,15 @@ from service.messages import (
     SearchAnswer,
     SearchHit,
     SearchQuery,
+    SnapshotInfo,
     StoredItem,
     TextContent,
     TimingMs,
     VectorContent,
 )
+
+PIECE_BYTES = 256 * 1024
+"""So much of a file is sent at a time."""
 
 PATIENT_TRIES = 60
 """How often a busy server is asked again, each time after as long as it says."""
@@ -117,6 +125,7 @@ class RemoteBackend:
             filter=query.filter,
             min_score=query.min_score,
             ranking=query.ranking,
+            exact=query.exact,
         )
         return SearchAnswer(
             hits=tuple(_hit(hit) for hit in answer.hits),
@@ -127,6 +136,36 @@ class RemoteBackend:
             treatments=tuple(map(_treatment, answer.treatments)),
             timing_ms=TimingMs(**asdict(answer.timing_ms)),
         )
+
+    async def snapshot(self, collection: str, path: Path, moved: Progress) -> SnapshotInfo:
+        """Has the server copy one moment of a collection, fetches the copy, deletes it there."""
+        taken = await self.client.take_snapshot(collection)
+        try:
+            await self.client.download_snapshot(
+                taken.name, path, moved=lambda done: moved(done, taken.bytes)
+            )
+        finally:
+            await self.client.delete_snapshot(taken.name)
+        return SnapshotInfo(**{**asdict(taken), "created": _text(taken.created)})
+
+    async def restore(self, path: Path, collection: str | None, moved: Progress) -> CollectionInfo:
+        """Sends the file to the server, has it restored, deletes it there."""
+        sent = await self.client.upload_snapshot(
+            _pieces(path, moved), name=f"sent-{uuid.uuid4().hex}.snapshot"
+        )
+        try:
+            made = await self.client.restore_snapshot(sent.name, collection=collection)
+        finally:
+            await self.client.delete_snapshot(sent.name)
+        return CollectionInfo(**{**asdict(made), "created": _text(made.created), "stats": None})
+
+
+def _pieces(path: Path, moved: Progress) -> Iterator[bytes]:
+    total = path.stat().st_size
+    with path.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
+            moved(file.tell(), total)
 
 
 def _content(content: Content) -> kindred.Content:

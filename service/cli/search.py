@@ -5,7 +5,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
@@ -28,25 +28,16 @@ NEGATIVE_WEIGHT = -0.5
 
 def search(  # noqa: PLR0913 - one parameter per option
     ctx: typer.Context,
-    words: Annotated[
-        list[str] | None, typer.Argument(metavar="[WORDS]...", help="What to look for.")
-    ] = None,
+    words: options.Words = None,
     image: options.Images = None,
     audio: options.Sounds = None,
-    like: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ID", help="A stored item, for more of its kind. Repeatable."),
-    ] = None,
-    negative: Annotated[
-        list[str] | None,
-        typer.Option(metavar="WORDS", help="What to keep away from. Repeatable."),
-    ] = None,
+    like: options.Likes = None,
+    negative: options.Negatives = None,
     collection: options.Collection = "default",
-    k: Annotated[int, typer.Option("-k", min=1, help="Number of hits.")] = 10,
+    k: options.K = 10,
     modality: options.Modalities = None,
-    filter: Annotated[
-        str, typer.Option(metavar="JSON", help="Condition on metadata, id, modality or created.")
-    ] = "",
+    filter: options.Filter = "",
+    exact: options.Exact = False,
     as_json: options.AsJson = False,
     data: options.Data = None,
     server: options.Server = None,
@@ -63,19 +54,23 @@ def search(  # noqa: PLR0913 - one parameter per option
         kindred search --image dog.jpg --negative snow -m audio
         kindred search "at night" --filter '{"bytes": {"$lt": 100000}}' --json
     """
-    query = SearchQuery(
-        parts=_parts(words, negative, like)
-        + _media(image, Modality.IMAGE)
-        + _media(audio, Modality.AUDIO),
-        k=k,
-        modalities=tuple(modality or ()),
-        filter=_filter(filter),
-    )
-    if not query.parts:
+    media = _media(image, Modality.IMAGE) + _media(audio, Modality.AUDIO)
+    parts = _required(_parts(words, negative, like) + media)
+    modalities = tuple(modality or ())
+    query = SearchQuery(parts, k, modalities, filter=_filter(filter), exact=exact)
+    answer = asyncio.run(_ask(Where.of(ctx, data, server), collection, query))
+    _show(answer, collection, as_json)
+
+
+def _required(parts: list[QueryPart]) -> list[QueryPart]:
+    if not parts:
         raise typer.BadParameter(
             "give words, --image, --audio or --like: what should be looked for?"
         )
-    answer = asyncio.run(_ask(Where.of(ctx, data, server), collection, query))
+    return parts
+
+
+def _show(answer: SearchAnswer, collection: str, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(answer_json(answer), ensure_ascii=False, indent=2))
     elif answer.hits:

@@ -4,7 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -34,6 +40,13 @@ def progress(what: str) -> Progress:
     """Returns a bar that leaves no trace; a log, which can't take back a line, gets none."""
     console = notes()
     columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def transfer(what: str) -> Progress:
+    """Returns the bar of a file on its way; it only shows that work is done while nothing moves."""
+    console = notes()
+    columns = (what, BarColumn(), DownloadColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 

@@ -14,6 +14,7 @@ from service.rest import (
     pages,
     rank,
     search,
+    snapshots,
 )
 from service.rest.edge import Edge
 from service.rest.failures import ErrorBody, handle_failures
@@ -33,7 +34,8 @@ def create_app(engine: Engine) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.engine = engine
-    for module in (models, embeddings, rank, collections, items, search, operations, pages):
+    resources = (models, embeddings, rank, collections, items, search, snapshots)
+    for module in (*resources, operations, pages):
         app.include_router(module.router)
     handle_failures(app)
     app.add_middleware(Edge, settings=engine.settings, telemetry=engine.telemetry)

@@ -16,6 +16,9 @@ from service.telemetry import Telemetry, new_request_id, request_id
 
 log = logging.getLogger(__name__)
 
+SNAPSHOTS = "/v1/snapshots/"
+"""Files are sent to paths that begin so."""
+
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -38,7 +41,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers, limit = Headers(scope=scope), self._limit(scope)
         name = _id_of(headers)
         request_id.set(name)
         began, status = time.perf_counter(), 500
@@ -55,14 +58,19 @@ class Edge:
             await send(message)
 
         try:
-            self._check(headers)
-            await self._app(scope, self._bounded(receive), send_named)
+            self._check(headers, limit)
+            await self._app(scope, _bounded(receive, limit), send_named)
         except ServiceError as error:
             await failure(error)(scope, receive, send_named)
         finally:
             self._observe(scope, status, time.perf_counter() - began)
 
-    def _check(self, headers: Headers) -> None:
+    def _limit(self, scope: Scope) -> int:
+        """Returns how many bytes a body may have: a snapshot goes to disk, the rest to memory."""
+        is_file = scope["method"] == "PUT" and scope["path"].startswith(SNAPSHOTS)
+        return self._settings.max_snapshot_bytes if is_file else self._settings.max_body_bytes
+
+    def _check(self, headers: Headers, limit: int) -> None:
         """Refuses what a browser sends for a foreign page, and a body that says it is too large.
 
         A page elsewhere may not read our answers (there is no CORS), but could have a browser send
@@ -76,25 +84,7 @@ class Edge:
             raise PermissionDenied(f"a server on loopback answers to localhost, not to {host!r}")
         length = headers.get("content-length", "")
         if length.isdigit():
-            self._check_size(int(length))
-
-    def _check_size(self, size: int) -> None:
-        limit = self._settings.max_body_bytes
-        if size > limit:
-            raise PayloadTooLarge(f"a request may have at most {limit} bytes, got {size} or more")
-
-    def _bounded(self, receive: Receive) -> Receive:
-        """Counts what comes: a length may be missing or a lie."""
-        size = 0
-
-        async def counted() -> MutableMapping[str, Any]:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            self._check_size(size)
-            return message
-
-        return counted
+            _check_size(int(length), limit)
 
     def _observe(self, scope: Scope, status: int, seconds: float) -> None:
         route = scope.get("route")
@@ -102,6 +92,25 @@ class Edge:
         method = f"{scope['method']} {route.path}" if route else "unknown"
         self._telemetry.answered("rest", method, str(status), seconds)
         log.info("%s %s %d %.1f ms", scope["method"], scope["path"], status, 1000 * seconds)
+
+
+def _bounded(receive: Receive, limit: int) -> Receive:
+    """Counts what comes: a length may be missing or a lie."""
+    size = 0
+
+    async def counted() -> MutableMapping[str, Any]:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        _check_size(size, limit)
+        return message
+
+    return counted
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise PayloadTooLarge(f"a request may have at most {limit} bytes, got {size} or more")
 
 
 def _name_of(host: str) -> str:

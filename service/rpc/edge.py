@@ -40,7 +40,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no typ
         method = handler_call_details.method
         if handler is None or not method.startswith("/kindred."):
             return handler
-        kind = "stream_stream" if handler.request_streaming else "unary_unary"
+        kind = f"{_arity(handler.request_streaming)}_{_arity(handler.response_streaming)}"
         return handler._replace(**{kind: self._guarded(getattr(handler, kind), method)})
 
     def _guarded(self, behaviour: Behaviour, method: str) -> Behaviour:
@@ -61,6 +61,10 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no typ
                 self._telemetry.answered("grpc", method, status, seconds)
 
         return guarded
+
+
+def _arity(is_stream: bool) -> str:
+    return "stream" if is_stream else "unary"
 
 
 async def _in_time(call: Awaitable[Any], seconds: float | None) -> Any:  # noqa: ANN401

@@ -14,16 +14,23 @@ from kindred.v1 import (
     embedding_service_pb2_grpc,
     model_service_pb2,
     model_service_pb2_grpc,
+    snapshot_service_pb2,
+    snapshot_service_pb2_grpc,
 )
 from service.engine import Engine
 from service.rpc.edge import Edge
 from service.rpc.health import Health
-from service.rpc.services import Collections, Embeddings, Models
+from service.rpc.services import Collections, Embeddings, Models, Snapshots
 from service.settings import Settings
 
 _SERVICES = frozenset(
     service.full_name
-    for module in (model_service_pb2, embedding_service_pb2, collection_service_pb2)
+    for module in (
+        model_service_pb2,
+        embedding_service_pb2,
+        collection_service_pb2,
+        snapshot_service_pb2,
+    )
     for service in module.DESCRIPTOR.services_by_name.values()
 )
 
@@ -59,6 +66,7 @@ def _servicers(engine: Engine) -> tuple[tuple[Callable[[Any, Any], None], object
         (model_service_pb2_grpc.add_ModelServiceServicer_to_server, Models(engine)),
         (embedding_service_pb2_grpc.add_EmbeddingServiceServicer_to_server, Embeddings(engine)),
         (collection_service_pb2_grpc.add_CollectionServiceServicer_to_server, Collections(engine)),
+        (snapshot_service_pb2_grpc.add_SnapshotServiceServicer_to_server, Snapshots(engine)),
         (health_pb2_grpc.add_HealthServicer_to_server, Health(engine, _SERVICES)),
     )
 

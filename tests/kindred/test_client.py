@@ -148,3 +148,29 @@ def _case(name: str) -> tuple[bool, str]:
 def test_answers_survive_pickling() -> None:
     hit = kindred.Treatment(truncated=True)
     assert pickle.loads(pickle.dumps(hit)) == hit
+
+
+@WIRES
+def test_a_download_that_fails_leaves_no_file(
+    addresses: Addresses, wire: str, tmp_path: Path
+) -> None:
+    with Client(getattr(addresses, wire)) as client:
+        with pytest.raises(kindred.NotFound):
+            client.download_snapshot("nobody", tmp_path / "nothing")
+        assert not (tmp_path / "nothing").exists()
+        (tmp_path / "mine").write_text("precious")
+        with pytest.raises(FileExistsError):
+            client.download_snapshot("nobody", tmp_path / "mine")
+        assert (tmp_path / "mine").read_text() == "precious"
+        with pytest.raises(FileNotFoundError):
+            client.upload_snapshot(tmp_path / "nowhere")
+
+
+@WIRES
+def test_a_download_tells_how_far_it_is(addresses: Addresses, wire: str, tmp_path: Path) -> None:
+    with Client(getattr(addresses, wire)) as client:
+        client.create_collection(f"told-{wire}")
+        taken, told = client.take_snapshot(f"told-{wire}"), list[int]()
+        client.download_snapshot(taken.name, tmp_path / "file", moved=told.append)
+        assert told == sorted(told)
+        assert told[-1] == taken.bytes == (tmp_path / "file").stat().st_size

@@ -1,6 +1,7 @@
 """The same questions, good and bad, over every client and wire: equal answers, equal errors."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -97,6 +98,8 @@ ANSWERED = [
     ask_for("search", "album", "red", ranking="calibrated"),
     ask_for("search", "album", "red", ranking="cosine"),
     ask_for("search", "album", "red", exact=True),
+    ask_for("list_snapshots"),
+    ask_for("snapshot_pieces", "album.snapshot"),
 ]
 
 REFUSED = [
@@ -149,6 +152,19 @@ REFUSED = [
     refused("UNDECODABLE_MEDIA", "search", "album", BROKEN),
     refused("INVALID_ARGUMENT", "search", "album", "red", filter={"x": float("nan")}),
     refused("COLLECTION_NOT_FOUND", "search", "nobody", "red"),
+    refused("COLLECTION_NOT_FOUND", "take_snapshot", "nobody"),
+    refused("SNAPSHOT_NOT_FOUND", "restore_snapshot", "nobody"),
+    refused("INVALID_ARGUMENT", "restore_snapshot", "../album", collection="stolen"),
+    refused("COLLECTION_EXISTS", "restore_snapshot", "album.snapshot"),
+    refused("INVALID_ARGUMENT", "restore_snapshot", "album.snapshot", collection="Not a name!"),
+    refused("SNAPSHOT_NOT_FOUND", "snapshot_pieces", "nobody"),
+    refused("INVALID_ARGUMENT", "snapshot_pieces", ".."),
+    refused("SNAPSHOT_NOT_FOUND", "delete_snapshot", "nobody"),
+    refused("INVALID_ARGUMENT", "delete_snapshot", "../album/collection.sqlite3"),
+    refused("INVALID_SNAPSHOT", "upload_snapshot", [b"no", b" snapshot"], name="words"),
+    refused("INVALID_SNAPSHOT", "upload_snapshot", [], name="nothing"),
+    refused("INVALID_ARGUMENT", "upload_snapshot", [b"no snapshot"]),
+    refused("INVALID_ARGUMENT", "upload_snapshot", [b"no snapshot"], name="a/b"),
     refused("PAYLOAD_TOO_LARGE", "embed", "x" * 1_100_000),
     refused("INVALID_ARGUMENT", "upsert", "album", [ItemInput("red", metadata={"x": {1, 2}})]),
 ]
@@ -164,6 +180,9 @@ def clients(addresses: Addresses) -> dict[str, Ask]:
     found["Client, gRPC"](
         "create_collection", "indexed", indexed=["year", "deep.list"], recall_target=0.9
     )
+    taken = found["Client, gRPC"]("take_snapshot", "album")
+    data = found["Client, REST"]("snapshot_pieces", taken.name)
+    found["Client, gRPC"]("upload_snapshot", [data], name="album.snapshot")
     return found
 
 
@@ -215,6 +234,32 @@ def test_writing_answers_alike(clients: dict[str, Ask]) -> None:
         ]
         own = ["name", "created", "bytes", "message"]  # which name the collection
         answers.append(without(own, [comparable(each) for each in script]))
+    assert answers[1:] == answers[:1] * 3
+
+
+def test_a_collection_travels_alike(clients: dict[str, Ask], tmp_path: Path) -> None:
+    answers = []
+    for number, ask in enumerate(clients.values()):
+        file, name = tmp_path / f"{number}.snapshot", f"restored-{number}"
+        taken = ask("take_snapshot", "album")
+        script = [
+            taken,
+            ask("download_snapshot", taken.name, file),
+            ask("upload_snapshot", file),
+            ask("upload_snapshot", str(file)),
+            ask("restore_snapshot", file.name, collection=name),
+            ask("get_collection", name, with_stats=True),
+            ask("list_items", name, with_vectors=True),
+            ask("search", name, "red", with_vectors=True),
+            ask("delete_snapshot", taken.name),
+            ask("delete_snapshot", taken.name),
+        ]
+        assert ask("download_snapshot", file.name, tmp_path / f"{number}.again") is None
+        assert (tmp_path / f"{number}.again").read_bytes() == file.read_bytes()
+        assert ask("delete_snapshot", file.name) is None
+        assert not isinstance(script[2], KindredError)
+        assert script[3].reason == "SNAPSHOT_EXISTS"
+        answers.append(without(["name", "created", "bytes"], [comparable(each) for each in script]))
     assert answers[1:] == answers[:1] * 3
 
 

@@ -1,6 +1,7 @@
 """One way to ask, whatever the client and the wire; and answers in a form that can be compared."""
 
 import asyncio
+import inspect
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -29,7 +30,7 @@ def _blocking(address: str) -> Ask:
         with Client(address) as client:
             try:
                 answer = getattr(client, method)(*args, **options)
-                return list(answer) if method == "list_items" else answer
+                return gathered(list(answer)) if inspect.isgenerator(answer) else answer
             except KindredError as error:
                 return error
 
@@ -41,8 +42,8 @@ def _awaited(address: str) -> Ask:
         async with AsyncClient(address) as client:
             try:
                 answer = getattr(client, method)(*args, **options)
-                if method == "list_items":
-                    return [each async for each in answer]
+                if inspect.isasyncgen(answer):
+                    return gathered([each async for each in answer])
                 return await answer
             except KindredError as error:
                 return error
@@ -51,6 +52,11 @@ def _awaited(address: str) -> Ask:
         return asyncio.run(asked(method, *args, **options))
 
     return ask
+
+
+def gathered(yielded: list[Any]) -> object:
+    """Returns what a method yielded; how a file is cut into pieces is the wire's own affair."""
+    return b"".join(yielded) if yielded and isinstance(yielded[0], bytes) else yielded
 
 
 def comparable(answer: object) -> object:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kindred import Client
+from service.cli.app import COMMANDS
 
 FILES = 200
 
@@ -116,7 +117,7 @@ def test_help_teaches_without_loading_a_model() -> None:
 
 
 def test_every_command_has_an_example_or_says_what_it_does() -> None:
-    for command in ("serve", "index", "search", "embed", "models", "evaluate", "train", "doctor"):
+    for command in (each.__name__.rstrip("_") for each in COMMANDS):
         result = run(command, "--help")
         assert result.returncode == 0, command
         assert f"kindred {command}" in result.stdout

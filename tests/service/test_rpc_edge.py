@@ -211,6 +211,7 @@ async def test_reflection_shows_every_service(tmp_path: Path) -> None:
         "kindred.v1.CollectionService",
         "kindred.v1.EmbeddingService",
         "kindred.v1.ModelService",
+        "kindred.v1.SnapshotService",
     }
     assert file == "kindred/v1/collection_service.proto"
 

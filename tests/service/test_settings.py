@@ -43,6 +43,12 @@ def test_every_setting_says_what_it_is_for(name: str) -> None:
         ({"hots": "x"}, "hots: "),
         ({"log_level": "loud"}, "log_level: "),
         ({"runtime": "abacus"}, "runtime: .*got 'abacus'"),
+        ({"store": "redis://localhost"}, "store: a store is a folder, milvus://.*got 'redis"),
+        ({"recall_target": 1.01}, "recall_target: .*less than or equal to 1, got 1.01"),
+        ({"recall_target": 0}, "recall_target: .*greater than 0, got 0"),
+        ({"search_threads": 0}, "search_threads: "),
+        ({"exact_rows": -1}, "exact_rows: "),
+        ({"max_snapshot_bytes": 0}, "max_snapshot_bytes: "),
         ({"host": "0.0.0.0"}, "host 0.0.0.0 is not loopback.* allow_anonymous"),
         ({"max_items": 2000}, "queue_size 1024 must not be less than max_items 2000"),
     ],
@@ -66,6 +72,18 @@ def test_a_wrong_file_is_refused(elsewhere: Path) -> None:
 def test_another_address_may_be_listened_on_when_told_so() -> None:
     assert load_settings(host="0.0.0.0", allow_anonymous=True).host == "0.0.0.0"
     assert load_settings(host="::1").host == "::1"
+
+
+def test_collections_are_in_the_data_folder_unless_a_store_is_named() -> None:
+    assert load_settings().store_address == Path("kindred-data")
+    assert (
+        load_settings(store="milvus://localhost:19530").store_address == "milvus://localhost:19530"
+    )
+
+
+def test_snapshots_are_in_the_data_folder_unless_a_folder_is_named() -> None:
+    assert load_settings(data="x").snapshot_folder == Path("x/.snapshots")
+    assert load_settings(data="x", snapshots="/y").snapshot_folder == Path("/y")
 
 
 def test_threads_of_a_forward_pass_fit_the_machine() -> None:
