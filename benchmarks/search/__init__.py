@@ -1,0 +1,1 @@
+"""Vector search beside its peers: recall, latency, memory, disk, ingest, filters, adds."""
