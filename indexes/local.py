@@ -1,6 +1,7 @@
 """LocalCollection: SQLite is the truth, and indexes over FAISS are derived from it."""
 
 import base64
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from indexes.threads import ALONE, Helpers
 from indexes.tuning import DEFAULT_TUNING, Tuning
 from indexes.upkeep import Charge, Upkeep
 from indexes.watch import RecallWatch
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +132,13 @@ class LocalCollection(Collection):
     def stats(self) -> Stats:
         """See `Collection.stats`."""
         partitions = self._revisions.now.partitions
+        with self._ledger.read() as connection:
+            damaged = names(connection, self._damaged)  # those that were not stored again since
         return Stats(
             segments={modality: it.stats() for modality, it in partitions.items() if len(it)},
             recall=self._watch.stats(partitions),
             building=self._upkeep.building,
-            damaged=tuple(sorted(self._damaged.values())),
+            damaged=tuple(sorted(damaged.values())),
         )
 
     def search(self, request: SearchRequest) -> Answer:
@@ -164,7 +169,7 @@ class LocalCollection(Collection):
             try:
                 if not self._closing.is_set():
                     self._upkeep.round(self._closing.is_set)
-                    self._remember()
+                    self._remember(new_queries=self._tuning.kept_queries // 4)
                     self.index = _kind(exact=self._revisions.now.is_exact())
             except Cancelled:
                 return
@@ -174,7 +179,7 @@ class LocalCollection(Collection):
         self._closing.set()
         with self._maintaining:
             if not self._ledger.closed:
-                self._remember()
+                self._remember(new_queries=1)
                 self._revisions.close()
 
     def _load(self) -> None:
@@ -193,7 +198,9 @@ class LocalCollection(Collection):
         self._queries = RecentQueries(kept, tuning.kept_queries, tuning.live_queries)
         self._watch = RecallWatch(self.recall_target, tuning.judged_queries)
         self._revisions = Revisions(self._ledger, first, loader.empty, tuning.group_rows)
-        charge = Charge(loader, self._revisions, self._shelf, self._queries, self._watch)
+        charge = Charge(
+            loader, self._revisions, self._shelf, self._queries, self._watch, self._lose
+        )
         self._upkeep = Upkeep(charge, tuning)
         self._stored = (self._calibration.settled(), self._queries.changes)
         self.index = _kind(exact=first.is_exact())
@@ -222,15 +229,19 @@ class LocalCollection(Collection):
 
     def _lose(self, numbers: Sequence[int]) -> None:
         """Takes damaged items out of the indexes, so that they stand in nobody's way."""
+        if self._damaged.keys() >= set(numbers):
+            return
         with self._ledger.read() as connection:
             self._damaged = {**self._damaged, **names(connection, numbers)}
+        log.warning("collection %r: items %s are damaged", self.name, sorted(numbers))
         for modality in self._revisions.now.partitions:
             self._revisions.replace(modality, lambda it: it.remove(np.sort(np.array(numbers))))
 
-    def _remember(self) -> None:
-        """Writes down what was learned from questions."""
+    def _remember(self, new_queries: int) -> None:
+        """Writes down what was learned from questions, if it is so much."""
         moments, changes = self._calibration.settled(), self._queries.changes
-        if (moments, changes) == self._stored:
+        known, seen = self._stored
+        if moments is known and changes < seen + new_queries:
             return
         with self._revisions.write() as connection:
             write_moments(connection, moments)

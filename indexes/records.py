@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -19,6 +19,10 @@ _ROWS = (
     f"SELECT {_COLUMNS}, vector.modality, data, vector.crc FROM item LEFT JOIN vector USING (seq)"
 )
 _CHOSEN = "seq IN (SELECT value FROM json_each(?))"
+
+
+Numbered = tuple[int, int, Item]
+"""An item's number, the time of its creation in microseconds since 1970, and the item."""
 
 
 class Row(NamedTuple):
@@ -64,8 +68,8 @@ def find(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, Stored
     return found
 
 
-def insert(connection: sqlite3.Connection, items: Sequence[tuple[int, int, Item]]) -> None:
-    """Writes items, each with its number and the time of its creation."""
+def insert(connection: sqlite3.Connection, items: Sequence[Numbered]) -> None:
+    """Writes items."""
     connection.executemany(
         "INSERT INTO item VALUES (?,?,?,?,?,?,?)",
         (
@@ -82,7 +86,7 @@ def insert(connection: sqlite3.Connection, items: Sequence[tuple[int, int, Item]
     indexed = tags.indexed(connection)
     tags.write(
         connection,
-        (tag for seq, _, item in items for tag in tags.tags(seq, item.metadata, indexed)),
+        (tag for seq, _, each in items for tag in tags.tags(seq, each.metadata, indexed)),
     )
 
 
@@ -100,7 +104,7 @@ def remove(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
 def by_number(connection: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, Item]:
     """Returns the items with these numbers, leaving out those that are damaged."""
     rows = connection.execute(f"{_ROWS} WHERE {_CHOSEN}", (json.dumps(list(numbers)),))
-    return {row[0]: _item(Row(*row)) for row in rows if intact(Row(*row))}
+    return {row[0]: item(Row(*row)) for row in rows if intact(Row(*row))}
 
 
 def by_id(connection: sqlite3.Connection, item_id: str) -> Item:
@@ -124,13 +128,12 @@ def content(connection: sqlite3.Connection, item_id: str) -> Content:
         ItemNotFound: If there is no such item, or nothing was kept.
         StorageError: If they are damaged.
     """
-    row = connection.execute(
-        "SELECT mime, data, content.crc FROM item LEFT JOIN content USING (seq) WHERE seq = ?",
-        (_number(connection, item_id),),
-    ).fetchone()
-    mime, data, crc = row
+    seq = _number(connection, item_id)
+    mime = by_id(connection, item_id).mime
     if mime is None:
         raise ItemNotFound(f"no content was stored with item {item_id!r}")
+    row = connection.execute("SELECT data, crc FROM content WHERE seq = ?", (seq,)).fetchone()
+    data, crc = row or (None, None)
     if not isinstance(data, bytes) or checksums.of_content(data) != crc:
         raise StorageError(f"the content of item {item_id!r} is damaged: its checksum differs")
     return Content(mime, data)
@@ -155,7 +158,13 @@ def page(
     rows = tolerantly(run, where)
     shown = [Row(*row) for row in rows[:size]]
     more = shown[-1].seq if len(rows) > size else 0
-    return [_item(row) for row in shown if intact(row)], more
+    return [item(row) for row in shown if intact(row)], more
+
+
+def rows(connection: sqlite3.Connection, after: int = 0, most: int = -1) -> Iterator[Row]:
+    """Reads items with larger numbers as they lie there, by number: all, or so many at most."""
+    found = connection.execute(f"{_ROWS} WHERE seq > ? ORDER BY seq LIMIT ?", (after, most))
+    return (Row(*row) for row in found)
 
 
 def intact(row: Row) -> bool:
@@ -175,18 +184,20 @@ def _number(connection: sqlite3.Connection, item_id: str) -> int:
     return found[item_id].seq
 
 
-def _columns(numbered: tuple[int, int, Item]) -> tuple[int, tuple[str, str, int, str | None, str]]:
+def _columns(numbered: Numbered) -> tuple[int, tuple[str, str, int, str | None, str]]:
     seq, created, item = numbered
     mime = item.content.mime if item.content else None
     return seq, (item.id, str(item.modality), created, mime, item.encoded)
 
 
-def _item(row: Row) -> Item:
+def item(row: Row, content: Content | None = None) -> Item:
+    """Returns the item that a row is, if it is `intact`."""
     return Item(
         id=row.id,
         modality=row.modality,
         vector=vectors.decoded(row.vector or b""),
         metadata=json.loads(row.metadata),
         created=_EPOCH + timedelta(microseconds=row.created),
+        content=content,
         mime=row.mime,
     )

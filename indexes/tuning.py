@@ -20,6 +20,7 @@ class Tuning:
         kept_queries: Recent queries of each modality to keep, for calibration.
         fewest_queries: With fewer of a modality, its searches are not calibrated by them.
         live_queries: Queries a round that are searched exactly too, to measure recall.
+        checked_items: Items a round that are held against their checksums; in time, all of them.
         judged_queries: So many of them must have been measured before the recall is believed.
     """
 
@@ -31,8 +32,9 @@ class Tuning:
     pause: float = 5.0
     kept_queries: int = 256
     fewest_queries: int = 32
-    live_queries: int = 4
+    live_queries: int = 2
     judged_queries: int = 50
+    checked_items: int = 1_000
 
 
 DEFAULT_TUNING = Tuning()

@@ -7,14 +7,14 @@ written down is swept away, and what was written down serves.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import methodcaller
 
 import numpy as np
 
-from indexes import dead
+from indexes import dead, records
 from indexes.base import Vectors
 from indexes.building import Order, Plan, adopt, build, plan
 from indexes.errors import StorageError
@@ -38,13 +38,18 @@ Cancelled = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What upkeep looks after: the parts of one collection."""
+    """What upkeep looks after: the parts of one collection.
+
+    Attributes:
+        lose: Takes items out of the indexes, by number, that turn out to be damaged.
+    """
 
     loader: Loader
     revisions: Revisions
     shelf: Shelf
     queries: RecentQueries
     watch: RecallWatch
+    lose: Callable[[Sequence[int]], None]
 
 
 class Upkeep:
@@ -58,7 +63,9 @@ class Upkeep:
         self.building: tuple[str, ...] = ()
         self._loader, self._revisions, self._shelf = charge.loader, charge.revisions, charge.shelf
         self._queries, self._watch = charge.queries, charge.watch
+        self._lose = charge.lose
         self._tuning = tuning
+        self._checked = 0
         self._verified: set[str] = set()
 
     def due(self) -> bool:
@@ -77,6 +84,7 @@ class Upkeep:
             self._build(modality, cancelled)
             self._calibrate(modality, cancelled)
         self._judge(cancelled)
+        self._check()
 
     def _verify(self, modality: str, cancelled: Cancelled) -> None:
         """Reads files that serve and were not read yet, and drops those that are damaged."""
@@ -87,7 +95,9 @@ class Upkeep:
                 segment.verify(cancelled)
             except StorageError as error:
                 log.warning("a segment is dropped, to be built again from the database: %s", error)
-                self._revisions.replace(modality, partial(self._without, modality, segment))
+                self._revisions.replace(
+                    modality, partial(self._without, modality, segment), record(modality)
+                )
                 self._sweep()
             if cancelled():
                 return
@@ -149,6 +159,17 @@ class Upkeep:
             for modality, partition in self._revisions.now.partitions.items():
                 if not partition.is_exact() and not cancelled():
                     self._watch.judge((asked, modality), partition, vector)
+
+    def _check(self) -> None:
+        """Holds some items against their checksums: the next ones, over and over."""
+        first, most = self._checked, self._tuning.checked_items
+        self._checked = first + most  # should these rows be unreadable, others come next
+        with self._revisions.moment() as (connection, _):
+            rows = list(records.rows(connection, first, most))
+        self._checked = rows[-1].seq if len(rows) == most else 0
+        damaged = [row.seq for row in rows if not records.intact(row)]
+        if damaged:
+            self._lose(damaged)
 
     def _known_queries(self) -> dict[str, Vectors]:
         fewest = self._tuning.fewest_queries

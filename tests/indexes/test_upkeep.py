@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -333,3 +334,43 @@ def test_queries_calibrate_and_are_judged(store: FolderStore, collection: LocalC
         assert len(opened(again)._queries.all()["text"]) == 40
         efforts = opened(again)._revisions.now.partitions["image"].segments[0].efforts
         assert efforts == segment.efforts
+
+
+def test_damaged_items_are_found_by_and_by_and_reported(
+    store: FolderStore, collection: LocalCollection, caplog: pytest.LogCaptureFixture
+) -> None:
+    items = some(0, 300)
+    collection.upsert(items)
+    collection.maintain()
+    with collection._revisions.write() as connection:
+        connection.execute("UPDATE item SET metadata = '{}' WHERE seq = 8")
+        connection.execute("UPDATE vector SET data = zeroblob(32) WHERE seq = 260")
+    assert collection.stats().damaged == ()
+    tuning = replace(TUNING, checked_items=100)
+    store.close()
+    with FolderStore(store.path, tuning) as store, caplog.at_level(logging.WARNING):
+        collection = opened(store)
+        found = []
+        for _ in range(4):
+            collection.maintain()
+            found.append(collection.stats().damaged)
+        assert found == [("image-7",)] * 2 + [("image-259", "image-7")] * 2
+        assert len(caplog.records) == 2
+        require_whole(collection, [item for i, item in enumerate(items) if i not in (7, 259)])
+        collection.upsert(items[7:8])
+        assert collection.stats().damaged == ("image-259",)
+        assert collection.delete(["image-259"]) == ("image-259",)
+        assert collection.stats().damaged == ()
+
+
+def test_a_damaged_item_stands_in_nobodys_way(collection: LocalCollection) -> None:
+    items = some(0, 20)
+    collection.upsert(items)
+    query = unit_rows(1, DIM, 77)[0]
+    best = expected_ids(items, query, 20)
+    number = int(best[0].removeprefix("image-")) + 1
+    with collection._revisions.write() as connection:
+        connection.execute("UPDATE item SET crc = crc + 1 WHERE seq = ?", (number,))
+    assert ids(ask(collection)) == best[1:11], "ten are found all the same"
+    assert collection.stats().damaged == (best[0],)
+    assert collection.count() == {"image": 19}
