@@ -213,20 +213,26 @@ class Ledger:
 
     def _connect(self) -> sqlite3.Connection:
         with failures(self.path):
-            connection = sqlite3.connect(
-                f"{self.path.absolute().as_uri()}?mode=rw",
-                uri=True,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            # What is damaged need be no Unicode; its checksum tells.
-            connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+            connection = connect(self.path, "rw")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA fullfsync = 1")  # macOS: past the cache of the drive
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT // 2}")
             connection.execute("PRAGMA cache_size = -8192")
         return connection
+
+
+def connect(path: Path, mode: str) -> sqlite3.Connection:
+    """Opens a file that exists, to read ("ro") or to write ("rw"), with no transaction begun."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    # What is damaged need be no Unicode; its checksum tells.
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
+    return connection
 
 
 def read_facts(connection: sqlite3.Connection) -> Facts:

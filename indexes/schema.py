@@ -90,12 +90,12 @@ def migrate(connection: sqlite3.Connection, name: str) -> None:
     Raises:
         StorageError: If it is no collection, or from a newer version.
     """
-    if _version(connection, name) == VERSION:
+    if version(connection, name) == VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for version in range(_version(connection, name), VERSION):
-            _STEPS[version](connection)
+        for old in range(version(connection, name), VERSION):
+            _STEPS[old](connection)
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
     finally:
@@ -103,17 +103,22 @@ def migrate(connection: sqlite3.Connection, name: str) -> None:
             connection.execute("ROLLBACK")
 
 
-def _version(connection: sqlite3.Connection, name: str) -> int:
+def version(connection: sqlite3.Connection, name: str) -> int:
+    """Returns the version of a file.
+
+    Raises:
+        StorageError: If it is no collection, or from a newer version.
+    """
     (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
     if application != _APPLICATION:
         raise StorageError(f"{name} is not a collection of Kindred's")
-    if version > VERSION:
+    if found > VERSION:
         raise StorageError(
             f"{name} was written by a newer Kindred: this one reads "
-            f"schema versions up to {VERSION}, the file has {version}"
+            f"schema versions up to {VERSION}, the file has {found}"
         )
-    return int(version)
+    return int(found)
 
 
 def _halve(connection: sqlite3.Connection) -> None:

@@ -61,13 +61,14 @@ def blocks(
         yield Block(modality, keys, vectors.astype(np.float16, copy=False), damaged)
 
 
-def readable(seq: int, data: object, crc: int, *, modality: str, dim: int) -> bool:
+def readable(seq: int, data: bytes, crc: int, *, modality: str, dim: int) -> bool:
     """Tells whether a stored vector is what was written."""
-    return (
-        isinstance(data, bytes)
-        and len(data) == 2 * dim
-        and checksums.of_vector(seq, modality, data) == crc
-    )
+    return is_of(data, dim) and checksums.of_vector(seq, modality, data) == crc
+
+
+def is_of(data: object, dim: int) -> bool:
+    """Tells whether stored data are a vector of this length."""
+    return isinstance(data, bytes) and len(data) == 2 * dim
 
 
 def insert(connection: sqlite3.Connection, items: Iterable[Numbered]) -> None:

@@ -1,0 +1,231 @@
+"""Rescue: what can be read of a damaged collection, copied into a new one."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from indexes import checksums, disk, records, schema, vectors
+from indexes.errors import StorageError
+from indexes.item import Content
+from indexes.ledger import Facts, Ledger, connect, failures, read_facts, sequence, write_sequence
+from indexes.records import Row
+
+DATABASE = "collection.sqlite3"
+"""Name of the file in the folder of a collection."""
+
+_AT_ONCE = 500
+_LAST = 2**62
+
+
+@dataclass(slots=True)
+class Rescued:
+    """What became of the items of a damaged collection.
+
+    Attributes:
+        items: How many are in the new one.
+        lost: Ids of those that are not, as far as they can be read.
+        without_content: Ids of those whose media are lost.
+        gaps: Ranges of numbers, first and last, that nothing could be read of: items there may have
+            been in them are in none of the above, unless their ids are known from elsewhere.
+    """
+
+    items: int = 0
+    lost: list[str] = field(default_factory=list)
+    without_content: list[str] = field(default_factory=list)
+    gaps: list[tuple[int, int]] = field(default_factory=list)
+
+
+def rescue(path: Path, target: Path, facts: Facts | None = None) -> Rescued:
+    """Copies every item that is as it was written into a new folder; the old one is only read.
+
+    Pages that cannot be read are stepped over. Nobody else may use the collection meanwhile.
+
+    Args:
+        path: The folder of the damaged collection.
+        target: The folder to make: that of a new collection of the same store, or any other.
+        facts: What the collection is, in case that this, too, cannot be read.
+
+    Raises:
+        StorageError: If there is no collection at all in the folder, or `target` exists or cannot
+            be written.
+    """
+    if target.exists():
+        raise StorageError(f"{target} exists, and a rescue makes a new folder")
+    partial = target.with_name(f".trash-{target.name}")
+    source = path / DATABASE
+    try:
+        partial.mkdir()
+        with failures(source), closing(connect(source, "ro")) as old:
+            known = facts or _facts(old, source)
+            Ledger.create(partial / DATABASE, known)
+            with closing(Ledger(partial / DATABASE)) as new:
+                rescued = _Rescue(old, new, known.dim).done()
+        disk.sync(partial)
+        partial.rename(target)
+        disk.sync(target.parent)
+    except OSError as error:
+        raise StorageError(f"cannot write {target}: {error.strerror}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return rescued
+
+
+class _Rescue:
+    """One copy of one ledger."""
+
+    def __init__(self, old: sqlite3.Connection, new: Ledger, dim: int) -> None:
+        self._old = old
+        self._new = new
+        self._dim = dim
+        self._told = Rescued()
+        self._copied: dict[str, int] = {}
+        self._seen: set[str] = set()
+        self._last = 0
+
+    def done(self) -> Rescued:
+        """Copies all that can be copied."""
+        waiting: list[records.Numbered] = []
+        for item in self._items():
+            waiting.append(item)
+            if len(waiting) == _AT_ONCE:
+                self._write(waiting)
+                waiting = []
+        self._write(waiting)
+        self._seen |= _named(self._old)
+        self._told.items = len(self._copied)
+        self._told.lost = sorted(self._seen - self._copied.keys())
+        self._finish()
+        return self._told
+
+    def _items(self) -> Iterator[records.Numbered]:
+        """Yields items that are as they were written, in the order of their numbers."""
+        columns = "seq, id, modality, created, mime, metadata, crc"
+        rows = _Salvage(self._old, f"SELECT {columns} FROM item")
+        vector = _Follower(_Salvage(self._old, "SELECT seq, modality, data, crc FROM vector"))
+        content = _Follower(_Salvage(self._old, "SELECT seq, data, crc FROM content"))
+        for seq, *rest in rows:
+            self._last = seq
+            self._seen.add(str(rest[0]))
+            row = Row(seq, *rest, *(vector.at(seq) or (seq, None, None, None))[1:])
+            media = content.at(seq)
+            if records.intact(row) and vectors.is_of(row.vector, self._dim):
+                yield self._whole(row, media)
+        self._told.gaps = rows.gaps
+
+    def _whole(self, row: Row, media: tuple[Any, ...] | None) -> records.Numbered:
+        content = None
+        if row.mime is not None:
+            if media and isinstance(media[1], bytes) and checksums.of_content(media[1]) == media[2]:
+                content = Content(row.mime, media[1])
+            else:
+                self._told.without_content.append(row.id)
+        return row.seq, row.created, records.item(row, content)
+
+    def _write(self, items: list[records.Numbered]) -> None:
+        latest = {item.id: (seq, created, item) for seq, created, item in items}
+        with self._new.write() as connection:
+            stale = records.find(connection, latest)  # an old page may hold an item's former self
+            records.remove(connection, [stored.seq for stored in stale.values()])
+            records.insert(connection, list(latest.values()))
+        self._copied |= {item_id: seq for item_id, (seq, _, _) in latest.items()}
+
+    def _finish(self) -> None:
+        last = self._last
+        with suppress(sqlite3.DatabaseError, StorageError):
+            last = max(last, sequence(self._old))
+        self._told.gaps = [(first, min(end, last)) for first, end in self._told.gaps]
+        with self._new.write() as connection:
+            write_sequence(connection, last)
+
+
+class _Salvage:
+    """The rows of a table by number, as many as can be read.
+
+    Args:
+        connection: Of the damaged file.
+        select: A query without conditions, whose first column is `seq`.
+
+    Attributes:
+        gaps: Ranges of numbers that could not be read.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, select: str) -> None:
+        self._connection = connection
+        self._select = select
+        self.gaps: list[tuple[int, int]] = []
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        after = 0
+        while after < _LAST:
+            try:
+                for row in self._from(after):
+                    if row[0] > after:
+                        after = row[0]
+                        yield row
+                return
+            except sqlite3.DatabaseError:
+                first, after = after + 1, self._beyond(after)
+                self.gaps.append((first, after))
+
+    def _beyond(self, bad: int) -> int:
+        """Returns the least number found after which there is something to be read, or the end."""
+        step = 1
+        while bad + step < _LAST and not self._is_readable(bad + step):
+            step *= 2
+        low, high = bad + step // 2, min(bad + step, _LAST)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._is_readable(middle):
+                high = middle
+            else:
+                low = middle
+        return high
+
+    def _is_readable(self, after: int) -> bool:
+        try:
+            self._from(after).fetchone()
+        except sqlite3.DatabaseError:
+            return False
+        return True
+
+    def _from(self, after: int) -> sqlite3.Cursor:
+        return self._connection.execute(f"{self._select} WHERE seq > ? ORDER BY seq", (after,))
+
+
+class _Follower:
+    """Walks along rows that are sorted by number."""
+
+    def __init__(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        self._rows = iter(rows)
+        self._next = next(self._rows, None)
+
+    def at(self, seq: int) -> tuple[Any, ...] | None:
+        """Returns the row of this number, which must not be less than the one before."""
+        while self._next is not None and self._next[0] < seq:
+            self._next = next(self._rows, None)
+        return self._next if self._next is not None and self._next[0] == seq else None
+
+
+def _facts(connection: sqlite3.Connection, path: Path) -> Facts:
+    name = f"{path.parent.name}/{path.name}"
+    found = schema.version(connection, name)
+    if found != schema.VERSION:
+        raise StorageError(
+            f"{name} has schema version {found}; what can be read are those of {schema.VERSION}"
+        )
+    return read_facts(connection)
+
+
+def _named(connection: sqlite3.Connection) -> set[str]:
+    """Returns the ids in the index on ids, up to where it cannot be read."""
+    found: set[str] = set()
+    with suppress(sqlite3.DatabaseError):
+        for (item_id,) in connection.execute(
+            "SELECT id FROM item INDEXED BY sqlite_autoindex_item_1"
+        ):
+            found.add(item_id)
+    return found
