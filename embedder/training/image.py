@@ -1,12 +1,11 @@
 """The image tower's training: maps layer by layer, maps end to end, then vectors.
 
-The trunk starts from random weights and learns, without labels, to see as MobileNetV2 does; then
-trunk and head learn to put a picture where the teachers' joint space has it. `teach_image` runs
-every stage; each has a folder of its own and takes up where it left off.
+The trunk starts from random weights and learns, without labels, to see as MobileNetV2 does; then a
+head, and at last head and trunk together, learn to put a picture where the teachers' joint space
+has it. `teach_image` runs every stage; each has a folder of its own and takes up where it left off.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,36 +15,20 @@ from torch import Tensor, nn
 from embedder.models.image_tower import ImageShape, ImageTower
 from embedder.training.image_maps import MapLesson, fit_start, folded, whiten_layers
 from embedder.training.image_recipe import ImageMapsRecipe, ImageRecipe, ImageVectorsRecipe
+from embedder.training.image_tuning import MAPS, tune_tower
 from embedder.training.image_vectors import (
     V2_POOLED,
     FoldedTower,
+    Guidance,
     Guide,
     StandardisedHead,
     VectorLesson,
     pooled_features,
 )
-from embedder.training.lessons import Lessons
 from embedder.training.loop import train
 from embedder.training.shards import ShardItem
-from embedder.training.space import DIM, TeacherSpace
+from embedder.training.space import DIM
 from embedder.training.teachers.image import ImageTeachers, MobileNetV2
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Guidance:
-    """Where pictures belong.
-
-    Attributes:
-        pictures: The training pictures.
-        lessons: The same pictures with the teachers' features and their texts.
-        space: The teachers' joint space.
-        names: The text teacher's vectors of the image teacher's class names, (1000, 384).
-    """
-
-    pictures: Sequence[ShardItem]
-    lessons: Lessons
-    space: TeacherSpace
-    names: Tensor
 
 
 def teach_image(
@@ -57,20 +40,28 @@ def teach_image(
         guidance: The training pictures and where they belong.
         teachers: Folder of the image teachers' files.
         recipe: The numbers.
-        folder: Of checkpoints, logs and `student.pt`.
+        folder: Of checkpoints, logs, `student.pt` and, what ships, `tuned.pt`.
     """
-    student = folder / "student.pt"
-    if student.exists():
-        return load_image_student(student)
     # Each part of a batch has a thread of its own: see `loop.Parts`.
     torch.set_num_threads(1)
+    student, tuned = folder / "student.pt", folder / "tuned.pt"
+    if not student.exists():
+        save_image_student(_student(guidance, teachers, recipe, folder), student)
+    if not tuned.exists():
+        tower = load_image_student(student)
+        save_image_student(tune_tower(tower, guidance, recipe.tuned, folder / "tuned"), tuned)
+    (folder / "tuned" / MAPS).unlink(missing_ok=True)  # a gigabyte that nothing needs any more
+    return load_image_student(tuned)
+
+
+def _student(guidance: Guidance, teachers: Path, recipe: ImageRecipe, folder: Path) -> FoldedTower:
+    """Stages 1 to 4: the trunk by maps, the head by vectors."""
     seen = ImageTeachers(teachers)
     trunk = teach_layers(guidance.pictures, seen, recipe.layers, folder / "layers")
     trunk = teach_chain(trunk, guidance.pictures, seen, recipe.chain, folder / "chain")
     head = fit_head(guidance, recipe.head, folder / "head")
     head = adapt_head(head, trunk, guidance, recipe.adapted, folder / "adapted")
-    save_image_student(FoldedTower(trunk, head), student)
-    return load_image_student(student)
+    return FoldedTower(trunk, head)
 
 
 def teach_layers(

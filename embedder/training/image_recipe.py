@@ -58,6 +58,25 @@ class ImageVectorsRecipe:
     seen: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class ImageTuningRecipe:
+    """The stage in which the trunk's later blocks and the head learn together.
+
+    Attributes:
+        vectors: Steps, rates, and what the vectors are taught.
+        frozen: Blocks that stay as they are, from the first one on.
+        window: Least side of the square part of those maps that a step sees.
+        parts: Threads.
+        sample: Pictures that the later blocks' coordinates are measured on.
+    """
+
+    vectors: ImageVectorsRecipe
+    frozen: int = 7
+    window: int = 12
+    parts: int = 2
+    sample: int = 128
+
+
 IMAGE_LAYERS = ImageMapsRecipe(
     loop=LoopRecipe(steps=400, learning_rate=3e-3, warmup=20, ema=0.97, save_every=50, seed=1),
     view=ViewRecipe(size=128, area=(0.15, 0.7), jitter=0.3),
@@ -83,6 +102,14 @@ IMAGE_ADAPTED = ImageVectorsRecipe(
     seen=9_000,
 )
 
+IMAGE_TUNED = ImageTuningRecipe(
+    vectors=ImageVectorsRecipe(
+        loop=LoopRecipe(steps=600, learning_rate=1.2e-4, warmup=30, ema=0.99, seed=5),
+        batch=64,
+        dropout=0.1,
+    )
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ImageRecipe:
@@ -92,3 +119,4 @@ class ImageRecipe:
     chain: ImageMapsRecipe = IMAGE_CHAIN
     head: ImageVectorsRecipe = IMAGE_HEAD
     adapted: ImageVectorsRecipe = IMAGE_ADAPTED
+    tuned: ImageTuningRecipe = IMAGE_TUNED

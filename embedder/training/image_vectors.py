@@ -21,7 +21,7 @@ from embedder.models.image_tower import ImageShape, ImageTower
 from embedder.training.image_maps import unfold
 from embedder.training.image_recipe import ImageVectorsRecipe
 from embedder.training.lessons import Lessons
-from embedder.training.loop import Losses
+from embedder.training.loop import Losses, Parts
 from embedder.training.shards import ShardItem, read_media
 from embedder.training.space import DIM, TeacherSpace
 from embedder.training.targets import in_order
@@ -30,6 +30,23 @@ from embedder.training.views import whole_view
 
 V2_POOLED = slice(1024, 1024 + 1280)
 """Where `space.image_features` has MobileNetV2's pooled feature."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guidance:
+    """Where pictures belong.
+
+    Attributes:
+        pictures: The training pictures.
+        lessons: The same pictures with the teachers' features and their texts.
+        space: The teachers' joint space.
+        names: The text teacher's vectors of the image teacher's class names, (1000, 384).
+    """
+
+    pictures: Sequence[ShardItem]
+    lessons: Lessons
+    space: TeacherSpace
+    names: Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +68,12 @@ class Guide:
     own: Tensor
     allowed: Tensor
     probabilities: Tensor
+
+    def parts(self, count: int) -> Parts["Guide"]:
+        """Returns equal parts of the pictures; all descriptions compete in each."""
+        rows = [field.chunk(count) for field in (self.x, self.targets, self.own, self.allowed)]
+        shares = zip(*rows, self.probabilities.chunk(count), strict=True)
+        return Parts(Guide(x, to, self.texts, own, may, p) for x, to, own, may, p in shares)
 
 
 class VectorLesson:

@@ -25,7 +25,8 @@ from embedder.models.mini import KindredMini
 from embedder.models.text_tower import TextTower
 from embedder.training.audio import SoundLessons, teach_audio
 from embedder.training.export import Geometry, Tower, export, measure_geometry
-from embedder.training.image import Guidance, teach_image
+from embedder.training.image import teach_image
+from embedder.training.image_vectors import Guidance
 from embedder.training.joint import Outputs, known_pictures, make_space, picture_names
 from embedder.training.lessons import Sentences
 from embedder.training.recipe import Recipe

@@ -24,6 +24,20 @@ MOST_INPUTS = 256
 
 
 @torch.no_grad()
+def center(convolution: FoldedConv, x: Tensor) -> None:
+    """Lets a convolution look from the mean of what it reads, without changing what it does.
+
+    Args:
+        convolution: Changed in place.
+        x: A sample of what it reads, (n, channels, h, w).
+    """
+    _, before = convolution.plain()
+    convolution.center.copy_(x.mean((0, 2, 3)))
+    _, after = convolution.plain()
+    convolution.bias.add_(before - after)
+
+
+@torch.no_grad()
 def whiten(convolution: FoldedConv, x: Tensor, answer: Tensor) -> None:
     """Puts a convolution into white coordinates without changing what it does.
 

@@ -165,8 +165,18 @@ class MobileNetV2(nn.Module):
 
     def pooled(self, x: Tensor) -> Tensor:
         """Returns the pooled feature (n, 1280) alone, without holding on to the maps."""
+        return self.late(self.early(x, 0), 0)
+
+    def early(self, x: Tensor, blocks: int) -> Tensor:
+        """Returns the output of the first blocks (n, channels, h, w) of images (n, 3, h, w)."""
         x = functional.relu6(self.stem(x))
-        for block in self.blocks:
+        for block in list(self.blocks)[:blocks]:
+            x = run_block(block, x)[0]
+        return x
+
+    def late(self, x: Tensor, blocks: int) -> Tensor:
+        """Returns the pooled feature (n, 1280) of the first blocks' output."""
+        for block in list(self.blocks)[blocks:]:
             x = run_block(block, x)[0]
         return functional.relu6(self.last(x)).mean((2, 3))
 
