@@ -11,6 +11,7 @@ The file says which embedding space its vectors are of. Media are left out.
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,20 +109,37 @@ def import_(
         StorageError: If the file cannot be read, or the collection cannot be written.
     """
     done = Imported()
+    with _reading(path) as file:
+        _require_columns(file.schema_arrow, collection.dim, path)
+        _require_space(file.schema_arrow, collection, path, space_id)
+        columns = [name for name in _NAMES if name in file.schema_arrow.names]
+        total = file.metadata.num_rows
+        for batch in file.iter_batches(_AT_ONCE, columns=columns):
+            _store(collection, batch, done)
+            progress(done.stored + len(done.refused), total)
+    return done
+
+
+def space_of(path: Path) -> str | None:
+    """Returns the space that a file says its vectors are of, or None if it does not say.
+
+    Raises:
+        InvalidItem: If it is no Parquet file.
+        StorageError: If it cannot be read.
+    """
+    with _reading(path) as file:
+        return _space(file.schema_arrow)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[Any]:
     try:
         with pq.ParquetFile(path) as file:
-            _require_columns(file.schema_arrow, collection.dim, path)
-            _require_space(file.schema_arrow, collection, path, space_id)
-            columns = [name for name in _NAMES if name in file.schema_arrow.names]
-            total = file.metadata.num_rows
-            for batch in file.iter_batches(_AT_ONCE, columns=columns):
-                _store(collection, batch, done)
-                progress(done.stored + len(done.refused), total)
+            yield file
     except pa.ArrowException as error:
         raise InvalidItem(f"{path} cannot be read as Parquet: {error}") from error
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
-    return done
 
 
 def _schema(collection: Collection) -> Any:  # noqa: ANN401 - pyarrow has no types
@@ -253,11 +271,15 @@ def _require_space(
     path: Path,
     said: str | None,
 ) -> None:
-    written = (schema.metadata or {}).get(_SPACE)
-    space_id = written.decode() if written else said
+    space_id = _space(schema) or said
     if space_id is None:
         raise SpaceMismatch(
             f"{path} does not say which embedding space its vectors are of: say it, if you know "
             f"that it is {collection.space_id}"
         )
     collection.require_space(space_id)
+
+
+def _space(schema: Any) -> str | None:  # noqa: ANN401
+    written = (schema.metadata or {}).get(_SPACE)
+    return written.decode() if written else None
