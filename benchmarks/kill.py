@@ -2,7 +2,7 @@
 
     python -m benchmarks.kill --kills 50
 
-A process with three writers, three searchers and continuous compaction is killed, over and over, in
+A process with three writers, a searcher and continuous compaction is killed, over and over, in
 the middle of it. After each kill the collection must open, hold every acknowledged change and
 nothing that was deleted, item by item and in what searches find. Exits with 1 if it ever does not.
 """
@@ -28,7 +28,15 @@ def main() -> None:
     chosen = parser.parse_args()
     rng = random.Random(chosen.seed)
     table = Table(title=f"{chosen.kills} kills, seed {chosen.seed}")
-    for heading in ("kill", "acknowledged", "items", "segments", "opened in s", "faults"):
+    for heading in (
+        "kill",
+        "acknowledged",
+        "items",
+        "segments",
+        "building",
+        "opened in s",
+        "faults",
+    ):
         table.add_column(heading, justify="right")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -42,6 +50,7 @@ def main() -> None:
             str(verdict.acknowledged),
             str(verdict.items),
             str(verdict.segments),
+            "yes" if verdict.building else "",
             f"{verdict.seconds:.2f}",
             "; ".join(verdict.faults) or "none",
         )

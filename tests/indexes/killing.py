@@ -24,6 +24,7 @@ class Verdict:
         acknowledged: Changes that were acknowledged before it.
         items: Items that were there afterwards.
         segments: Approximate segments that were loaded.
+        building: Whether one was being built.
         seconds: How long opening took.
         faults: What was wrong, in words.
     """
@@ -31,6 +32,7 @@ class Verdict:
     acknowledged: int
     items: int
     segments: int
+    building: bool
     seconds: float
     faults: tuple[str, ...]
 
@@ -43,7 +45,8 @@ def make(folder: Path) -> None:
 
 def kill_and_check(folder: Path, rng: random.Random) -> Verdict:
     """Lets the streamer work for a random moment, kills it and looks at what it left."""
-    lines = _killed(folder, rng.uniform(0.05, 1.2))
+    lines = _killed(folder, rng.uniform(0.1, 3))
+    building = any((folder / "things").glob("segments/*.partial"))
     began = time.perf_counter()
     with FolderStore(folder, streamer.TUNING) as store:
         collection = store.open("things")
@@ -54,7 +57,7 @@ def kill_and_check(folder: Path, rng: random.Random) -> Verdict:
         items = sum(collection.count().values())
         parts = collection.stats().segments.values()
         segments = sum(part.kind == "ivf" for some in parts for part in some)
-    return Verdict(len(lines) - 1, items, segments, seconds, tuple(faults))
+    return Verdict(len(lines) - 1, items, segments, building, seconds, tuple(faults))
 
 
 def _killed(folder: Path, seconds: float) -> list[str]:

@@ -6,6 +6,7 @@ that what it must have stored follows from its acknowledgements.
 
 import sys
 import threading
+import time
 from pathlib import Path
 
 from indexes.collection import SearchRequest
@@ -26,6 +27,10 @@ TUNING = Tuning(
     layout=Layout(chunk=32, exact=80, tail=40, longest_tail=100), background=False, group_rows=64
 )
 """So small that indexes are built and compacted all the time."""
+
+
+_PAUSE = 0.01
+"""Seconds between two changes or searches of a thread, so that compaction gets its turn."""
 
 
 def version(writer: int, name: int, round_: int) -> Item:
@@ -58,6 +63,7 @@ def _write(collection: LocalCollection, writer: int) -> None:
     for round_ in range(last + 1, 10**9):
         collection.upsert([version(writer, name, round_) for name in written(round_)])
         _say(writer, "stored", round_)
+        _pause()
         _delete(collection, writer, round_)
 
 
@@ -66,20 +72,25 @@ def _delete(collection: LocalCollection, writer: int, round_: int) -> None:
     _say(writer, "deleted", round_)
 
 
-def _search(collection: LocalCollection, seed: int) -> None:
+def _search(collection: LocalCollection) -> None:
     odd = parse_filter({"odd": True})
-    for i, query in enumerate(unit_rows(10_000, DIM, seed)):
+    for i, query in enumerate(unit_rows(10_000, DIM, 1)):
         request = SearchRequest(query, MODALITIES[i % 3], k=20)
         for hit in collection.search(request).hits:
             _require(hit.score <= 1 + 1e-3)
         request = SearchRequest(query, "text", filter=odd)
         for hit in collection.search(request).hits:
             _require(hit.metadata["odd"])
+        _pause()
 
 
 def _require(holds: bool) -> None:
     if not holds:
         _say(-1, "wrong", 0)
+
+
+def _pause() -> None:
+    time.sleep(_PAUSE)
 
 
 def _say(writer: int, word: str, round_: int) -> None:
@@ -94,7 +105,7 @@ def main(folder: str) -> None:
         assert isinstance(collection, LocalCollection)
         for writer in range(WRITERS):
             threading.Thread(target=_write, args=(collection, writer), daemon=True).start()
-            threading.Thread(target=_search, args=(collection, writer), daemon=True).start()
+        threading.Thread(target=_search, args=(collection,), daemon=True).start()
         _say(-1, "ready", 0)
         while True:
             collection.maintain()
