@@ -57,7 +57,11 @@ train: $(STAMP)  ## Train kindred-mini from DATA and TEACHERS into OUT, then wri
 	cp $(OUT)/kindred-mini.safetensors $(OUT)/kindred-mini.tokenizer.json embedder/weights/
 
 evaluate: $(STAMP)  ## Print the retrieval figures of kindred-mini on DATA
-	$(BIN)/kindred evaluate --data $(DATA)
+	$(BIN)/kindred evaluate --data $(DATA) --names $(TEACHERS)/imagenet_labels.txt
+
+card: $(STAMP)  ## Print the model card's tables: kindred-mini beside the teachers of the run in OUT
+	$(BIN)/kindred evaluate --data $(DATA) --names $(TEACHERS)/imagenet_labels.txt \
+		--run $(OUT) --teachers $(TEACHERS) --rebind --demo --markdown
 
 bench: $(STAMP)  ## Measure what the README states
 	$(BIN)/python -m benchmarks.encode

@@ -5,7 +5,8 @@ Whatever the shards are, the same rows come out:
 * captions against pictures, both ways, for each family of shards that has pictures without a label;
 * classes by their names, for each labelled set; all names of a larger list, where one is given;
 * words against recordings, and recordings against pictures that share a label, both ways;
-* the shape of the space: modality gap, separability, uniformity, alignment.
+* the shape of the space: modality gap, separability, uniformity, alignment;
+* calibration: whether unrelated pairs lie where the model says, where it says anything.
 
 The split is `shards.is_held_out`; nothing is drawn, so the same vectors give the same report.
 """
@@ -13,11 +14,13 @@ The split is `shards.is_held_out`; nothing is drawn, so the same vectors give th
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from embedder.base import Embedder
 from embedder.evaluate import pictures, sounds
+from embedder.evaluate.calibration import Backgrounds, calibration
 from embedder.evaluate.report import Figure, Report
 from embedder.evaluate.shape import shape
 from embedder.evaluate.source import EmbedderVectors, HeldOut, Progress, VectorSource
@@ -42,11 +45,25 @@ def evaluate(
         progress: Called with the items done and their number after each batch, for pictures and
             then for sounds.
     """
-    return judge(EmbedderVectors(embedder, progress), folder, names=names)
+    source = EmbedderVectors(embedder, progress)
+    return judge(source, folder, names=names, backgrounds=embedder.backgrounds)
 
 
-def judge(source: VectorSource, folder: Path, *, names: Sequence[str] | None = None) -> Report:
-    """Judges any source of vectors; see `evaluate`."""
+def judge(
+    source: VectorSource,
+    folder: Path,
+    *,
+    names: Sequence[str] | None = None,
+    backgrounds: Backgrounds = MappingProxyType({}),
+) -> Report:
+    """Judges any source of vectors; see `evaluate`.
+
+    Args:
+        source: The vectors.
+        folder: See `evaluate`.
+        names: See `evaluate`.
+        backgrounds: What the source says of unrelated pairs.
+    """
     parts = [part for part in (folder / "train", folder / "val") if part.is_dir()] or [folder]
     items = [item for part in parts for item in read_items(part)]
     images, clips = (_held_out(source, items, kind) for kind in ("image", "audio"))
@@ -60,6 +77,7 @@ def judge(source: VectorSource, folder: Path, *, names: Sequence[str] | None = N
         sounds.captions(source, clips),
         sounds.pictures(clips, images, pairs),
         shape(source, images, clips, pairs),
+        calibration(source, backgrounds, images, clips, pairs),
     )
     return Report(tuple(chain.from_iterable(rows)))
 

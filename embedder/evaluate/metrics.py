@@ -3,6 +3,8 @@
 Rows are unit vectors; relevance is a boolean matrix, (queries, gallery).
 """
 
+from statistics import NormalDist
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -76,3 +78,15 @@ def uniformity(vectors: Vectors) -> float:
     squared = 2.0 - 2.0 * (vectors @ vectors.T)
     rows, columns = np.triu_indices(len(vectors), k=1)
     return float(np.log(np.exp(-2.0 * squared[rows, columns]).mean()))
+
+
+def calibration_error(z: NDArray[np.floating]) -> float:
+    """Returns how far shares above each quantile of a standard normal are from what they should be.
+
+    The mean absolute error over the shares 1 %, 2 %, ..., 99 %: 0 if z is standard normal, at most
+    one half. Source: Kuleshov et al. 2018, arXiv:1807.00263, with absolute errors.
+    """
+    shares = np.arange(1, 100) / 100
+    thresholds = [NormalDist().inv_cdf(1.0 - share) for share in shares]
+    above = 1.0 - np.searchsorted(np.sort(z, axis=None), thresholds, side="right") / z.size
+    return float(np.abs(above - shares).mean())

@@ -1,6 +1,6 @@
 """What is said about a model: figures, and the report that they make."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,7 @@ class Figure:
         value: A share in 0..1, or a distance for the shape of the space.
         chance: What a random order reaches; None where the word makes no sense.
         count: How many queries or rows the number rests on.
+        ceiling: What the teachers reach in their joint space; None where nobody measured it.
     """
 
     direction: str
@@ -22,6 +23,12 @@ class Figure:
     value: float
     chance: float | None
     count: int
+    ceiling: float | None = None
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        """Direction, dataset and metric: a report has each once."""
+        return self.direction, self.dataset, self.metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,15 @@ class Report:
             KeyError: If the report has no such figure.
         """
         for figure in self.figures:
-            if (figure.direction, figure.dataset, figure.metric) == (direction, dataset, metric):
+            if figure.name == (direction, dataset, metric):
                 return figure.value
         raise KeyError(f"no figure {metric} of {direction} on {dataset}")
+
+    def below(self, ceiling: "Report") -> "Report":
+        """Returns these figures, each with the value that the other report has for it."""
+        values = {figure.name: figure.value for figure in ceiling.figures}
+        return Report(tuple(replace(f, ceiling=values.get(f.name)) for f in self.figures))
+
+    def plus(self, more: "Report") -> "Report":
+        """Returns the figures of both."""
+        return Report((*self.figures, *more.figures))

@@ -49,6 +49,11 @@ class TextBank:
     texts: tuple[str, ...]
     kinds: tuple[str, ...]
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the texts."""
+        return hashlib.sha256("\n".join(self.texts).encode()).hexdigest()
+
     def held_back(self) -> NDArray[np.bool_]:
         """Tells for each text whether it is kept back while generalisation is measured."""
         words = Counter(w for t in self.texts for w in set(_WORD.findall(t.lower())))
@@ -90,15 +95,14 @@ def dictionary() -> list[str]:
 
 def text_targets(bank: TextBank, path: Path) -> NDArray[np.float16]:
     """Returns the text teacher's unit vectors, (n, 384), from `path` if it holds this bank's."""
-    digest = hashlib.sha256("\n".join(bank.texts).encode()).hexdigest()
     if path.exists():
         with np.load(path) as stored:
-            if str(stored["digest"]) == digest:
+            if str(stored["digest"]) == bank.digest:
                 return np.asarray(stored["vectors"], dtype=np.float16)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         vectors = MiniLM().embed(bank.texts).astype(np.float16)
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, digest=digest, vectors=vectors)
+    np.savez(path, digest=bank.digest, vectors=vectors)
     return vectors
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,25 +16,61 @@ from service.cli.show import answers, progress
 from service.settings import load_settings
 
 if TYPE_CHECKING:
+    from embedder.base import Embedder
     from embedder.evaluate import Report
 
+BUNDLED = "kindred-mini"
 
-def evaluate(
-    data: Annotated[
-        Path,
-        typer.Option(exists=True, file_okay=False, metavar="DIR", help="Folder of shards."),
-    ],
-    model: Annotated[str, typer.Option(help="Name of the model.")] = "kindred-mini",
+Folder = Annotated[
+    Path, typer.Option(exists=True, file_okay=False, metavar="DIR", help="Folder of shards.")
+]
+Names = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        metavar="FILE",
+        help="Classes to tell apart all at once: one a line, synonyms between commas.",
+    ),
+]
+Run = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        file_okay=False,
+        metavar="DIR",
+        help="Folder that `kindred train` made of this data: adds what its teachers reach.",
+    ),
+]
+Teachers = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True, file_okay=False, metavar="DIR", help="Folder of that run's teachers."
+    ),
+]
+Rebind = Annotated[
+    bool,
+    typer.Option(
+        "--rebind",
+        help="Bind sounds again, with each fold held out in turn and to pictures alone. Minutes.",
+    ),
+]
+Demo = Annotated[bool, typer.Option("--demo", help="Ask for the demo's gallery by name too.")]
+Markdown = Annotated[
+    bool, typer.Option("--markdown", help="Print the tables of the model card instead.")
+]
+
+
+def evaluate(  # noqa: PLR0913 - one parameter per option
+    data: Folder,
+    model: Annotated[str, typer.Option(help="Name of the model.")] = BUNDLED,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of a forward pass.")] = None,
-    names: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            metavar="FILE",
-            help="Classes to tell apart all at once: one a line, synonyms between commas.",
-        ),
-    ] = None,
+    names: Names = None,
+    run: Run = None,
+    teachers: Teachers = None,
+    rebind: Rebind = False,
+    demo: Demo = False,
+    markdown: Markdown = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Prints retrieval figures on the held-out part of shards, beside what chance would reach.
@@ -43,28 +80,86 @@ def evaluate(
     For example:
 
         kindred evaluate --data shared/data --names shared/teachers/imagenet_labels.txt
+
+    With a finished training, also what its teachers reach in their joint space:
+
+        kindred evaluate --data DIR --run runs/mini --teachers DIR
     """
+    trained = _trained(run, teachers)
+    if rebind and (run is None or model != BUNDLED):
+        raise typer.BadParameter(f"--rebind needs --run, and binds {BUNDLED} alone")
+    asked = _lines(names) if names else None
+    embedder = _load(model, threads)
+    report = _judged(embedder, data, asked)
+    if demo:
+        report = report.plus(_by_name(embedder))
+    if trained:
+        report = _beside(report, (data, *trained), asked, embedder if rebind else None)
+    if as_json:
+        typer.echo(_json(report, embedder))
+    elif markdown:
+        typer.echo(_card(report))
+    else:
+        answers().print(figures_table(report))
+
+
+def _trained(run: Path | None, teachers: Path | None) -> tuple[Path, Path] | None:
+    """Returns the folders of the teachers and of their run, if they were given."""
+    if run and teachers:
+        return teachers, run
+    if run or teachers:
+        raise typer.BadParameter("--run and --teachers go together: give both or neither")
+    return None
+
+
+def _load(model: str, threads: int | None) -> "Embedder":
+    from embedder.catalog import load
+
+    settings = load_settings()
+    return load(model, threads=threads, runtime=settings.chosen_runtime, cache=settings.cache)
+
+
+def _judged(embedder: "Embedder", data: Path, names: Sequence[str] | None) -> "Report":
     with needs("train"):
-        from embedder.catalog import load
         from embedder.evaluate import evaluate
 
     with progress("embedding") as bar:
         task = bar.add_task("", total=None)
-        settings = load_settings()
-        embedder = load(
-            model, threads=threads, runtime=settings.chosen_runtime, cache=settings.cache
-        )
-        report = evaluate(
+        return evaluate(
             embedder,
             data,
-            names=_lines(names) if names else None,
+            names=names,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
-    if as_json:
-        figures = [dataclasses.asdict(figure) for figure in report.figures]
-        typer.echo(json.dumps({"model": model, "space": embedder.space.id, "figures": figures}))
-    else:
-        answers().print(figures_table(report))
+
+
+def _by_name(embedder: "Embedder") -> "Report":
+    from service.demo.by_name import by_name
+
+    return by_name(embedder)
+
+
+def _beside(
+    report: "Report",
+    folders: tuple[Path, Path, Path],
+    names: Sequence[str] | None,
+    bound: "Embedder | None",
+) -> "Report":
+    """Returns the report with what the teachers reach, and with what binding a model again gives.
+
+    Args:
+        report: On the data.
+        folders: Data, teachers and run.
+        names: What the report was made with.
+        bound: The model whose sounds are bound again, if any.
+    """
+    with needs("train"):
+        from embedder.evaluate.beside import beside_teachers, rebound
+        from embedder.training.kept import read_kept
+
+    kept = read_kept(*folders)
+    report = beside_teachers(report, kept, names)
+    return report.plus(rebound(bound, kept)) if bound else report
 
 
 def _lines(path: Path) -> list[str]:
@@ -73,12 +168,23 @@ def _lines(path: Path) -> list[str]:
     return [line for line in lines if line.strip() and line.strip() != "background"]
 
 
+def _json(report: "Report", embedder: "Embedder") -> str:
+    figures = [dataclasses.asdict(figure) for figure in report.figures]
+    return json.dumps({"model": embedder.name, "space": embedder.space.id, "figures": figures})
+
+
+def _card(report: "Report") -> str:
+    from embedder.evaluate.card import card
+
+    return card(report)
+
+
 def figures_table(report: "Report") -> Table:
     """Returns the figures, one section a direction."""
     table = Table(header_style="bold")
     for column in ("direction", "dataset", "metric"):
         table.add_column(column)
-    for column in ("value", "chance", "queries"):
+    for column in ("value", "ceiling", "chance", "queries"):
         table.add_column(column, justify="right")
     for direction, group in groupby(report.figures, key=lambda figure: figure.direction):
         table.add_section()
@@ -88,7 +194,12 @@ def figures_table(report: "Report") -> Table:
                 figure.dataset,
                 figure.metric,
                 f"{figure.value:.3f}",
-                "" if figure.chance is None else f"{figure.chance:.3f}",
+                _number(figure.ceiling),
+                _number(figure.chance),
                 str(figure.count),
             )
     return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

@@ -221,7 +221,7 @@ def test_models_are_listed() -> None:
 def test_figures_stand_beside_what_chance_reaches() -> None:
     report = Report(
         (
-            Figure("text > image", "photos", "R@1", 0.123, 0.001, 900),
+            Figure("text > image", "photos", "R@1", 0.123, 0.001, 900, ceiling=0.2),
             Figure("text > image", "photos", "R@10", 0.456, 0.01, 900),
             Figure("text - image", "held out", "modality gap", 0.5, None, 900),
         )
@@ -229,13 +229,23 @@ def test_figures_stand_beside_what_chance_reaches() -> None:
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(figures_table(report))
     rows = [re.findall(r"[^│┃]+", line) for line in console.export_text().splitlines()]
-    cells = [[cell.strip() for cell in row] for row in rows if len(row) == 6]
+    cells = [[cell.strip() for cell in row] for row in rows if len(row) == 7]
     assert cells == [
-        ["direction", "dataset", "metric", "value", "chance", "queries"],
-        ["text > image", "photos", "R@1", "0.123", "0.001", "900"],
-        ["", "photos", "R@10", "0.456", "0.010", "900"],
-        ["text - image", "held out", "modality gap", "0.500", "", "900"],
+        ["direction", "dataset", "metric", "value", "ceiling", "chance", "queries"],
+        ["text > image", "photos", "R@1", "0.123", "0.200", "0.001", "900"],
+        ["", "photos", "R@10", "0.456", "", "0.010", "900"],
+        ["text - image", "held out", "modality gap", "0.500", "", "", "900"],
     ]
+
+
+def test_a_run_is_judged_with_its_teachers(tmp_path: Path) -> None:
+    """Half of what is needed is refused before anything is loaded."""
+    alone = kindred("evaluate", "--data", tmp_path, "--run", tmp_path)
+    assert alone.exit_code == 2
+    assert "--run and --teachers go together" in alone.output
+    unbound = kindred("evaluate", "--data", tmp_path, "--rebind")
+    assert unbound.exit_code == 2
+    assert "--rebind needs --run" in unbound.output
 
 
 def test_a_missing_package_is_told_with_what_to_install() -> None:
