@@ -8,7 +8,6 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 
 from indexes import state
 from indexes.filters import AnyOf, Compare, Exists, Scalar, parse_field
@@ -26,39 +25,12 @@ SIGNS = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 
 _KINDS = {"missing": 0, "null": 1, "false": 2, "true": 3, "number": 4, "string": 5}
 _WITH_VALUE = ("number", "string")
-_AT_ONCE = 10_000
-"""Items whose tags are written together when a field is declared."""
 
 
 def indexed(connection: sqlite3.Connection) -> Indexed:
     """Returns the declared fields."""
     fields = json.loads(state.get(connection, "indexed"))
     return {parse_field(field).path: number for field, number in fields.items()}
-
-
-def declare(connection: sqlite3.Connection, fields: Iterable[str]) -> None:
-    """Indexes more fields, in what is stored already too. To be called in a transaction.
-
-    Raises:
-        InvalidFilter: If no filter could ask for one of them.
-    """
-    known: dict[str, int] = json.loads(state.get(connection, "indexed"))
-    new = {
-        name: len(known) + i
-        for i, name in enumerate(dict.fromkeys(name for name in fields if name not in known))
-    }
-    if not new:
-        return
-    state.put(connection, "indexed", json.dumps(known | new))
-    added = {parse_field(name).path: number for name, number in new.items()}
-    after = 0
-    while rows := connection.execute(
-        "SELECT seq, metadata FROM item WHERE seq > ? ORDER BY seq LIMIT ?", (after, _AT_ONCE)
-    ).fetchall():
-        for seq, metadata in rows:
-            with suppress(ValueError):  # one that is damaged has no fields
-                write(connection, tags(seq, json.loads(metadata), added))
-        after = rows[-1][0]
 
 
 def tags(seq: int, metadata: Metadata, fields: Indexed) -> Iterator[Tag]:
