@@ -10,7 +10,7 @@ The file says which embedding space its vectors are of. Media are left out.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,6 +91,7 @@ def import_(
     progress: Progress = silent,
     *,
     space_id: str | None = None,
+    modalities: Container[str] | None = None,
 ) -> Imported:
     """Stores the rows of a file, each in the place of the item of its id, a thousand at a time.
 
@@ -101,6 +102,7 @@ def import_(
         path: The file.
         progress: Is told of rows as it goes; what was stored before it breaks off is kept.
         space_id: Of a file that does not say so: the space of its vectors.
+        modalities: Those that are taken; None means all.
 
     Raises:
         SpaceMismatch: If the vectors are of another space, or nobody says of which.
@@ -115,7 +117,7 @@ def import_(
         columns = [name for name in _NAMES if name in file.schema_arrow.names]
         total = file.metadata.num_rows
         for batch in file.iter_batches(_AT_ONCE, columns=columns):
-            _store(collection, batch, done)
+            _store(collection, batch, done, modalities)
             progress(done.stored + len(done.refused), total)
     return done
 
@@ -177,12 +179,20 @@ def _batch(items: tuple[Item, ...], schema: Any) -> Any:  # noqa: ANN401
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _store(collection: Collection, batch: Any, done: Imported) -> None:  # noqa: ANN401
+def _store(
+    collection: Collection,
+    batch: Any,  # noqa: ANN401
+    done: Imported,
+    modalities: Container[str] | None,
+) -> None:
     first = done.stored + len(done.refused)
     items = []
     for place, row in enumerate(_rows(batch)):
         try:
-            items.append(_item(row, collection.dim))
+            item = _item(row, collection.dim)
+            if modalities is not None and item.modality not in modalities:
+                raise InvalidItem(f"the modality {item.modality!r} is not one that is taken here")
+            items.append(item)
         except (IndexesError, ValueError, OverflowError, RecursionError) as error:
             done.refused.append((first + place, str(error)))
     collection.upsert(items)

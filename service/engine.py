@@ -25,6 +25,7 @@ from service.messages import Content, EmbedAnswer, ModelInfo, RankAnswer, Readin
 from service.served import Models
 from service.settings import Settings
 from service.snapshots import Snapshots
+from service.tables import Tables
 from service.telemetry import Telemetry
 
 OnError = Literal["item", "request"]
@@ -54,10 +55,12 @@ class Engine:
     Attributes:
         collections: What is done with collections and their items.
         snapshots: What is done with files that hold a collection.
+        tables: What is done with Parquet files.
     """
 
     collections: Collections
     snapshots: Snapshots
+    tables: Tables
 
     def __init__(self, settings: Settings, embedders: Sequence[Embedder] = ()) -> None:
         self.settings = settings
@@ -83,6 +86,7 @@ class Engine:
             await starting.enter_async_context(self._models)
             self.collections = Collections(store, self._models, settings, self.telemetry)
             self.snapshots = Snapshots(store, self._models, settings)
+            self.tables = Tables(store, self._models, settings)
             self._running = starting.pop_all()
         return self
 

@@ -9,9 +9,11 @@ from service.cli.evaluate import evaluate
 from service.cli.index import index
 from service.cli.models import models
 from service.cli.refusal import RefusingGroup
+from service.cli.rescue import rescue
 from service.cli.search import search
 from service.cli.serve import serve
 from service.cli.snapshot import restore, snapshot
+from service.cli.tables import export, import_
 from service.cli.train import train
 
 HELP = """Finds pictures, sounds and words by one another, in one space.
@@ -36,6 +38,21 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,
 )
-COMMANDS = (demo, index, search, serve, embed, models, snapshot, restore, evaluate, train, doctor)
+COMMANDS = (
+    demo,
+    index,
+    search,
+    serve,
+    embed,
+    models,
+    snapshot,
+    restore,
+    export,
+    import_,
+    evaluate,
+    train,
+    doctor,
+    rescue,
+)
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)  # `import` is a word of Python's own

@@ -199,6 +199,15 @@ def test_vectors_of_another_space_are_refused(collection: Collection, tmp_path: 
     assert parquet.import_(collection, path, space_id="space").stored == 6
 
 
+def test_a_modality_that_is_not_taken_costs_its_row(collection: Collection, tmp_path: Path) -> None:
+    path = tmp_path / "items.parquet"
+    pq.write_table(table(), path)
+    known = table().column("modality").to_pylist()
+    done = parquet.import_(collection, path, modalities={known[0]})
+    assert done.stored == known.count(known[0])
+    assert [row for row, _ in done.refused] == [n for n, it in enumerate(known) if it != known[0]]
+
+
 def test_a_file_that_is_none_is_refused(collection: Collection, tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"no Parquet" * 100)

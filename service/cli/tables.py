@@ -1,0 +1,94 @@
+"""`kindred export` and `kindred import`: items with their vectors, as Parquet."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from service.cli import options
+from service.cli.backend import Where
+from service.cli.refusal import FAILED, needs
+from service.cli.show import answers, complain, progress
+
+if TYPE_CHECKING:
+    from indexes.parquet import Imported
+
+MOST_LISTED = 100
+"""Rows that failed which are named one by one."""
+
+
+def export(
+    ctx: typer.Context,
+    collection: options.CollectionArgument,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE.parquet", help="Where to; it is replaced."),
+    ],
+    data: options.Data = None,
+) -> None:
+    """Writes ids, modalities, vectors and metadata of a collection to a Parquet file.
+
+    Media are left out: `kindred snapshot` copies everything.
+
+    For example:
+
+        kindred export photos -o photos.parquet
+    """
+    count = asyncio.run(_export(Where.of(ctx, data, None), collection, output))
+    answers().print(f"Wrote {count:,} items of {collection} to {output}.")
+
+
+def import_(
+    ctx: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(exists=True, dir_okay=False, help="With columns id, modality, vector."),
+    ],
+    collection: options.Collection = "default",
+    model: Annotated[
+        str | None,
+        typer.Option(help="Whose vectors they are, where the file does not say."),
+    ] = None,
+    data: options.Data = None,
+) -> None:
+    """Stores the rows of a Parquet file; a bad one costs itself alone, and the status is then 1.
+
+    Columns are id, modality, vector and, if you like, metadata (JSON as text) and created. The
+    collection is created if there is none.
+
+    For example:
+
+        kindred import photos.parquet --collection photos
+        kindred import others.parquet --model kindred-mini
+    """
+    done = asyncio.run(_import(Where.of(ctx, data, None), file, collection, model))
+    for row, reason in done.refused[:MOST_LISTED]:
+        complain(f"row {row}: {reason}")
+    if len(done.refused) > MOST_LISTED:
+        complain(f"and {len(done.refused) - MOST_LISTED:,} more")
+    failed = f", {len(done.refused):,} failed" if done.refused else ""
+    answers().print(f"{collection}: {done.stored:,} stored{failed}")
+    if done.refused:
+        raise typer.Exit(FAILED)
+
+
+async def _export(where: Where, collection: str, path: Path) -> int:
+    with needs("parquet"), progress("exporting") as bar:
+        task = bar.add_task("", total=None)
+        async with where.make_engine(where.settings) as engine:
+            return await engine.tables.export(
+                collection, path, lambda done, total: bar.update(task, completed=done, total=total)
+            )
+
+
+async def _import(where: Where, path: Path, collection: str, model: str | None) -> "Imported":
+    with needs("parquet"), progress("importing") as bar:
+        task = bar.add_task("", total=None)
+        async with where.make_engine(where.settings) as engine:
+            return await engine.tables.import_(
+                path,
+                collection,
+                model=model,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )
