@@ -38,7 +38,7 @@ class Layout:
         dead: So are they when more than this share of their rows is dead.
     """
 
-    chunk: int = 16_384
+    chunk: int = 32_768
     exact: int = 130_000
     tail: int = 20_000
     longest_tail: int = 100_000

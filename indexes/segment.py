@@ -175,7 +175,7 @@ class Segment:
 
     def stats(self, dead: int, memory_bytes: int) -> SegmentStats:
         """Describes it, given how many rows are dead and what is kept about that."""
-        size = sum(path.stat().st_size for path in self.folder.iterdir())
+        size = sum(facts["bytes"] for facts in self._facts.values())
         memory = memory_bytes + self._codes.nbytes
         return SegmentStats("ivf", len(self.keys), dead, memory, size, self.build_seconds)
 
