@@ -218,13 +218,13 @@ class LocalCollection(Collection):
             if request.filter != EVERYTHING:
                 allowed = self._filters.allowed(connection, revision.sequence, request.filter)
             outcome = self._searcher.search(request, revision, allowed)
-            items = records.by_number(connection, (hit.key for hit in outcome.ranked))
-        lost = [hit.key for hit in outcome.ranked if hit.key not in items]
-        hits = tuple(
-            _hit(hit, items[hit.key], request.include_vectors)
-            for hit in outcome.ranked
-            if hit.key in items
-        )
+            found = records.shown(
+                connection,
+                (best.key for best in outcome.ranked),
+                with_vectors=request.include_vectors,
+            )
+        lost = [best.key for best in outcome.ranked if best.key not in found]
+        hits = tuple(_hit(best, found[best.key]) for best in outcome.ranked if best.key in found)
         return Answer(hits, outcome.ranking, outcome.exact, _kind(exact=outcome.exact)), lost
 
     def _lose(self, numbers: Sequence[int]) -> None:
@@ -260,7 +260,7 @@ def _kind(*, exact: bool) -> str:
     return "flat" if exact else "ivf"
 
 
-def _hit(ranked: Ranked, item: Item, include_vectors: bool) -> Hit:
+def _hit(ranked: Ranked, item: records.Shown) -> Hit:
     return Hit(
         id=item.id,
         modality=item.modality,
@@ -269,7 +269,7 @@ def _hit(ranked: Ranked, item: Item, include_vectors: bool) -> Hit:
         probability=ranked.probability,
         metadata=item.metadata,
         mime=item.mime,
-        vector=item.vector if include_vectors else None,
+        vector=item.vector,
     )
 
 

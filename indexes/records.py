@@ -2,14 +2,17 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from indexes import checksums, tags, vectors
 from indexes.errors import ItemNotFound, StorageError
 from indexes.filters import Filter
-from indexes.item import Content, Item
+from indexes.item import Content, Item, Metadata
 from indexes.matching import as_sql
 from indexes.sql import Where, tolerantly
 
@@ -46,6 +49,16 @@ class Stored(NamedTuple):
     seq: int
     modality: str
     created: int
+
+
+class Shown(NamedTuple):
+    """What a hit tells of an item: its vector only where it was asked for."""
+
+    id: str
+    modality: str
+    mime: str | None
+    metadata: Metadata
+    vector: NDArray[np.float32] | None
 
 
 def find(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, Stored]:
@@ -105,6 +118,23 @@ def by_number(connection: sqlite3.Connection, numbers: Iterable[int]) -> dict[in
     """Returns the items with these numbers, leaving out those that are damaged."""
     rows = connection.execute(f"{_ROWS} WHERE {_CHOSEN}", (json.dumps(list(numbers)),))
     return {row[0]: item(Row(*row)) for row in rows if intact(Row(*row))}
+
+
+def shown(
+    connection: sqlite3.Connection, numbers: Iterable[int], *, with_vectors: bool
+) -> dict[int, Shown]:
+    """Returns what hits tell of the items with these numbers, leaving out damaged ones."""
+    chosen = list(numbers)
+    seen: Mapping[int, NDArray[np.float32]] = {}
+    if with_vectors:
+        seen = {seq: item.vector for seq, item in by_number(connection, chosen).items()}
+        chosen = list(seen)
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM item WHERE {_CHOSEN}", (json.dumps(chosen),))
+    return {
+        seq: Shown(item_id, modality, mime, json.loads(metadata), seen.get(seq))
+        for seq, item_id, modality, created, mime, metadata, crc in rows
+        if checksums.of_item(seq, item_id, modality, created, mime, metadata) == crc
+    }
 
 
 def by_id(connection: sqlite3.Connection, item_id: str) -> Item:
