@@ -1,5 +1,6 @@
 """One engine in a process of its own, and what is measured there."""
 
+import ctypes
 import multiprocessing
 import os
 import threading
@@ -21,6 +22,8 @@ _FEWEST = 60
 """Queries that a slow engine is asked, which then gets `_LONGER` turns; no more than `_LONGEST`."""
 
 _LONGER, _LONGEST = 5, 30
+
+_LIBC = ctypes.CDLL(None)
 
 _PRACTICE = 10.0
 """Most seconds of practice."""
@@ -100,6 +103,7 @@ class Contestant:
         building = self._build()
         self._practise()
         building += self._build()
+        _LIBC.malloc_trim(0)  # what was freed is not what is needed
         return Loaded(rows, adding, building, _anonymous_bytes() - self._before)
 
     def ask(self, question: Question, effort: int, seconds: float) -> Asked:

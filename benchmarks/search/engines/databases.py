@@ -87,7 +87,7 @@ class LanceDB(Engine):
 class Chroma(Engine):
     """A persistent client with one collection."""
 
-    trait = Trait("chromadb", "chromadb", "written", (32, 128, 256, 512), "ef_search")
+    trait = Trait("chromadb", "chromadb", "fsynced", (32, 128, 256, 512), "ef_search")
 
     def __init__(self, folder: Path, dim: int, threads: int) -> None:
         self._chroma, self._folder = import_module("chromadb"), folder
