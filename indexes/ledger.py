@@ -19,13 +19,16 @@ from indexes import schema, state
 from indexes.errors import CollectionNotFound, StorageError
 from indexes.ranking import Background, Moments, Pair
 
+DATABASE = "collection.sqlite3"
+"""Name of the file in the folder of a collection."""
+
 _WAL_LIMIT = 32 * 2**20
 """Bytes of write-ahead log after which it is written back into the database."""
 
 _MEANINGS: Mapping[int, str] = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_READONLY: "the file or its folder is read-only",
-    sqlite3.SQLITE_CORRUPT: "the database is damaged; indexes.rescue copies what can be read of it",
+    sqlite3.SQLITE_CORRUPT: "the database is damaged; `kindred rescue` saves what can be read",
     sqlite3.SQLITE_NOTADB: "the file is not a database",
     sqlite3.SQLITE_CANTOPEN: "the file cannot be opened",
     sqlite3.SQLITE_PERM: "access to the file is denied",

@@ -11,11 +11,17 @@ from typing import Any
 from indexes import checksums, disk, records, schema, vectors
 from indexes.errors import StorageError
 from indexes.item import Content
-from indexes.ledger import Facts, Ledger, connect, failures, read_facts, sequence, write_sequence
+from indexes.ledger import (
+    DATABASE,
+    Facts,
+    Ledger,
+    connect,
+    failures,
+    read_facts,
+    sequence,
+    write_sequence,
+)
 from indexes.records import Row
-
-DATABASE = "collection.sqlite3"
-"""Name of the file in the folder of a collection."""
 
 _AT_ONCE = 500
 _LAST = 2**62
@@ -82,7 +88,7 @@ class _Rescue:
         self._new = new
         self._dim = dim
         self._told = Rescued()
-        self._copied: dict[str, int] = {}
+        self._copied: set[str] = set()
         self._seen: set[str] = set()
         self._last = 0
 
@@ -97,7 +103,7 @@ class _Rescue:
         self._write(waiting)
         self._seen |= _named(self._old)
         self._told.items = len(self._copied)
-        self._told.lost = sorted(self._seen - self._copied.keys())
+        self._told.lost = sorted(self._seen - self._copied)
         self._finish()
         return self._told
 
@@ -108,11 +114,11 @@ class _Rescue:
         vector = _Follower(_Salvage(self._old, "SELECT seq, modality, data, crc FROM vector"))
         content = _Follower(_Salvage(self._old, "SELECT seq, data, crc FROM content"))
         for seq, *rest in rows:
-            self._last = seq
             self._seen.add(str(rest[0]))
             row = Row(seq, *rest, *(vector.at(seq) or (seq, None, None, None))[1:])
             media = content.at(seq)
             if records.intact(row) and vectors.is_of(row.vector, self._dim):
+                self._last = seq
                 yield self._whole(row, media)
         self._told.gaps = rows.gaps
 
@@ -131,7 +137,7 @@ class _Rescue:
             stale = records.find(connection, latest)  # an old page may hold an item's former self
             records.remove(connection, [stored.seq for stored in stale.values()])
             records.insert(connection, list(latest.values()))
-        self._copied |= {item_id: seq for item_id, (seq, _, _) in latest.items()}
+        self._copied |= latest.keys()
 
     def _finish(self) -> None:
         last = self._last
