@@ -80,9 +80,18 @@ class Moments(NamedTuple):
 def bulk(scores: NDArray[np.float32]) -> Background:
     """Returns median and scaled median absolute deviation of one query's scores, shape (n,)."""
     values = scores.astype(np.float64)
-    median = float(np.median(values))
-    deviation = 1.4826 * float(np.median(np.abs(values - median)))
+    median = _median(values)
+    deviation = 1.4826 * _median(np.abs(values - median))
     return Background(median, max(deviation, LEAST_STD))
+
+
+def _median(values: NDArray[np.float64]) -> float:
+    """Returns what `np.median` does, in a third of its time: each search asks for several."""
+    half = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, half)[half])
+    ordered = np.partition(values, (half - 1, half))
+    return float((ordered[half - 1] + ordered[half]) / 2)
 
 
 def blend(prior: Background | None, seen: Moments) -> Background:
