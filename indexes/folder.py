@@ -30,7 +30,7 @@ from indexes.store import DEFAULT_OPTIONS, Options, Store, check_name
 from indexes.threads import Helpers
 from indexes.tuning import DEFAULT_TUNING, Tuning
 
-_DATABASE = "collection.sqlite3"
+DATABASE = "collection.sqlite3"
 _LOCK = ".lock"
 _TRASH = ".trash-"
 """Folders so named are on their way in or out; a name of a collection starts with no dot."""
@@ -86,7 +86,7 @@ class FolderStore(Store):
         )
         self._require_free(name)
         with self._arriving(name) as folder:
-            Ledger.create(folder / _DATABASE, facts)
+            Ledger.create(folder / DATABASE, facts)
         return self.open(name)
 
     def open(self, name: str, *, space_id: str | None = None) -> Collection:
@@ -99,7 +99,7 @@ class FolderStore(Store):
 
     def list(self) -> tuple[str, ...]:
         """See `Store.list`."""
-        return tuple(sorted(found.parent.name for found in self.path.glob(f"[!.]*/{_DATABASE}")))
+        return tuple(sorted(found.parent.name for found in self.path.glob(f"[!.]*/{DATABASE}")))
 
     def delete(self, name: str) -> None:
         """See `Store.delete`."""
@@ -137,7 +137,7 @@ class FolderStore(Store):
                 f"({found.model}), got space {space_id}"
             )
         with self._arriving(name) as folder:
-            unpack(path, folder / _DATABASE, progress)
+            unpack(path, folder / DATABASE, progress)
         return self.open(name)
 
     def close(self) -> None:
@@ -174,13 +174,13 @@ class FolderStore(Store):
     def _opened(self, name: str) -> LocalCollection:
         self._require(name)
         if name not in self._open:
-            path = self.path / name / _DATABASE
+            path = self.path / name / DATABASE
             self._open[name] = LocalCollection(path, name, self._tuning, self._shared)
         return self._open[name]
 
     def _require(self, name: str) -> None:
         self._require_open(name)
-        if not (self.path / name / _DATABASE).exists():
+        if not (self.path / name / DATABASE).exists():
             raise CollectionNotFound(f"there is no collection named {name!r}")
 
     def _require_free(self, name: str) -> None:

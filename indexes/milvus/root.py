@@ -7,11 +7,12 @@ which of two processes has created a collection, and no crash leaves half a one 
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from indexes.errors import CollectionExists, CollectionNotFound, StorageError
+from indexes.ledger import Facts as LocalFacts
 from indexes.milvus import names
 from indexes.milvus.cluster import Cluster, Column, NoSuchTable
 from indexes.ranking import Background, Moments, Pair
@@ -31,22 +32,41 @@ class Facts:
     """What a collection is.
 
     Attributes:
-        key: What its tables are named after.
+        key: What its tables are named after; no other collection has or had it.
         moments: What calibration had learned when it was last stored.
     """
 
-    key: str
     space_id: str
     dim: int
     model: str
     created: datetime
     options: Options
-    moments: Mapping[Pair, Moments]
+    key: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
+    moments: Mapping[Pair, Moments] = field(default_factory=dict)
 
     @property
     def backgrounds(self) -> dict[Pair, Background]:
         """The model's backgrounds."""
         return {pair: Background(*values) for pair, values in self.options.background.items()}
+
+    @classmethod
+    def of(cls, local: LocalFacts) -> "Facts":
+        """Returns the facts of a new collection that is what a local one is."""
+        background = {pair: (mean, std) for pair, (mean, std) in local.backgrounds.items()}
+        options = Options(background, local.indexed, local.recall_target)
+        return cls(local.space_id, local.dim, local.model, local.created, options)
+
+    def as_local(self) -> LocalFacts:
+        """Returns the facts of a local collection that is what this one is."""
+        return LocalFacts(
+            self.space_id,
+            self.dim,
+            self.model,
+            self.created,
+            self.backgrounds,
+            self.options.indexed,
+            self.options.recall_target,
+        )
 
 
 def create(cluster: Cluster, name: str, facts: Facts) -> None:
@@ -96,11 +116,6 @@ def write_moments(cluster: Cluster, name: str, moments: Mapping[Pair, Moments]) 
         names.root(name),
         {_MOMENTS: text},
     )
-
-
-def new_key() -> str:
-    """Returns a key that no collection had before."""
-    return uuid.uuid4().hex[:16]
 
 
 def _encode(facts: Facts) -> str:

@@ -5,19 +5,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from indexes.collection import Collection
-from indexes.errors import CollectionExists, CollectionNotFound, InvalidVector, Unsupported
-from indexes.milvus import names, root
+from indexes.errors import CollectionExists, CollectionNotFound, InvalidVector
+from indexes.milvus import moving, names, root
 from indexes.milvus.address import parse_address
 from indexes.milvus.cluster import Cluster
 from indexes.milvus.collection import MilvusCollection
 from indexes.milvus.root import Facts
 from indexes.progress import Progress, silent
 from indexes.store import DEFAULT_OPTIONS, Options, Store, check_name
-
-_NO_SNAPSHOTS = (
-    "a collection on Milvus has no snapshots: use Milvus' own backup, or move its items with "
-    "`kindred export` and `kindred import`"
-)
 
 
 class MilvusStore(Store):
@@ -50,13 +45,7 @@ class MilvusStore(Store):
         check_name(name)
         if dim < 1:
             raise InvalidVector(f"vectors have at least 1 number, got dim {dim}")
-        facts = Facts(root.new_key(), space_id, dim, model, datetime.now(UTC), options, {})
-        with self._lock:
-            self._require_open(name)
-            if self._cluster.has(names.root(name)):
-                raise CollectionExists(f"there is already a collection named {name!r}")
-            root.create(self._cluster, name, facts)
-            return self._opened(name)
+        return self._create(name, Facts(space_id, dim, model, datetime.now(UTC), options))
 
     def open(self, name: str, *, space_id: str | None = None) -> Collection:
         """See `Store.open`."""
@@ -86,12 +75,13 @@ class MilvusStore(Store):
                 self._cluster.call(f"delete {name!r}", "drop_collection", table)
 
     def snapshot(self, name: str, path: Path, progress: Progress = silent) -> None:
-        """Refuses: see the message.
-
-        Raises:
-            Unsupported: Always.
-        """
-        raise Unsupported(_NO_SNAPSHOTS)
+        """See `Store.snapshot`; and `indexes.milvus.moving` on what one moment means here."""
+        check_name(name)
+        with self._lock:
+            self._require_open(name)
+            collection = self._opened(name)
+            facts = root.read(self._cluster, name)
+        moving.snapshot(collection, facts.as_local(), path, progress)
 
     def restore(
         self,
@@ -101,12 +91,20 @@ class MilvusStore(Store):
         space_id: str | None = None,
         progress: Progress = silent,
     ) -> Collection:
-        """Refuses: see the message.
-
-        Raises:
-            Unsupported: Always.
-        """
-        raise Unsupported(_NO_SNAPSHOTS)
+        """See `Store.restore`; a collection that cannot be filled is deleted again."""
+        check_name(name)
+        with self._lock:
+            self._require_free(name)
+        with moving.unpacked(path, name, space_id) as (facts, source):
+            collection = self._create(name, Facts.of(facts))
+            filled = False
+            try:
+                moving.copy(source, collection, progress)
+                filled = True
+            finally:
+                if not filled:
+                    self.delete(name)
+            return collection
 
     def close(self) -> None:
         """See `Store.close`."""
@@ -120,6 +118,12 @@ class MilvusStore(Store):
             finally:
                 self._cluster.close()
 
+    def _create(self, name: str, facts: Facts) -> MilvusCollection:
+        with self._lock:
+            self._require_free(name)
+            root.create(self._cluster, name, facts)
+            return self._opened(name)
+
     def _opened(self, name: str) -> MilvusCollection:
         """Opens a collection once; one that another process has made anew is opened anew."""
         facts = root.read(self._cluster, name)
@@ -127,6 +131,11 @@ class MilvusStore(Store):
         if known is None or known.key != facts.key:
             self._open[name] = MilvusCollection(self._cluster, name, facts)
         return self._open[name]
+
+    def _require_free(self, name: str) -> None:
+        self._require_open(name)
+        if self._cluster.has(names.root(name)):
+            raise CollectionExists(f"there is already a collection named {name!r}")
 
     def _require_open(self, name: str) -> None:
         if self._closed:
