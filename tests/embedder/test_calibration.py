@@ -1,5 +1,6 @@
 """Calibration on made-up vectors whose cosines are known."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,10 +46,10 @@ class Words:
     def __init__(self, places: dict[str, list[float]]) -> None:
         self.places = places
 
-    def texts(self, texts: list[str]) -> Vectors:
+    def texts(self, texts: Sequence[str]) -> Vectors:
         return unit(np.array([self.places[text] for text in texts], dtype=np.float32))
 
-    def items(self, items: list[ShardItem]) -> Vectors:
+    def items(self, items: Sequence[ShardItem]) -> Vectors:
         raise NotImplementedError
 
 
@@ -87,7 +88,8 @@ def test_a_mixed_list_begins_with_the_right_kind_where_calibration_helps(
     mixed = "text > image and audio"
     assert figures[mixed, "words about audio", "by cosine"].value == 0.0
     right = figures[mixed, "words about audio", "right kind first, calibrated"]
-    assert (right.value, right.chance) == (1.0, pytest.approx(1 / 3))
+    assert right.value == 1.0
+    assert right.chance == pytest.approx(1 / 3)
     assert figures[mixed, "words about image", "right kind first, calibrated"].value == 1.0
 
 
