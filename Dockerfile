@@ -7,10 +7,10 @@ COPY indexes indexes
 COPY kindred kindred
 COPY service service
 RUN python -m venv /opt/kindred \
- && /opt/kindred/bin/pip install --no-cache-dir --constraint requirements.lock .
+ && /opt/kindred/bin/pip install --no-cache-dir --constraint requirements.lock '.[milvus]'
 
 FROM python:3.11-slim
-RUN useradd --create-home --uid 10001 kindred && mkdir /data && chown kindred /data
+RUN useradd --create-home --uid 10001 kindred && mkdir /data /snapshots && chown kindred /data /snapshots
 COPY --from=build /opt/kindred /opt/kindred
 ENV PATH=/opt/kindred/bin:$PATH KINDRED_DATA=/data/collections KINDRED_CACHE=/data/cache
 USER kindred
