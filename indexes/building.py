@@ -32,6 +32,9 @@ __all__ = ["Cancelled", "Order", "Plan", "adopt", "build", "plan"]
 _OWN_QUERIES = 200
 """Rows of a segment that are searched for to calibrate it for its own modality."""
 
+_TAIL = 40
+"""Chunks are made a segment when they hold more than a part in so many of all rows."""
+
 _AT_ONCE = 8_192
 
 
@@ -83,16 +86,18 @@ class Order:
 
 def plan(partition: Partition) -> Plan | None:
     """Returns what should be built next, None if the partition is in good shape; microseconds."""
-    if not partition.parts:
-        return _of_all(partition, "first") if len(partition) > partition.layout.exact else None
+    layout, parts = partition.layout, partition.parts
+    if not parts:
+        return _since(partition, 0, "first") if len(partition) > layout.exact else None
     reason = _reason_for_all(partition)
     if reason:
-        return _of_all(partition, reason)
-    layout, new = partition.layout, sum(part.live.count for part in partition.chunks)
-    if new < max(layout.tail, min(len(partition) // 10, layout.longest_tail)):
-        return None
-    covers = KeyRange(partition.parts[-1].held.covers.upto, partition.newest)
-    return Plan("tail", covers, partition.chunks, ())
+        return _since(partition, 0, reason)
+    new = sum(part.live.count for part in partition.chunks)
+    if len(parts) > layout.segments:
+        return _since(partition, _first_to_merge([part.live.count for part in parts]), "merge")
+    if new >= max(layout.tail, min(len(partition) // _TAIL, layout.longest_tail)):
+        return _since(partition, len(parts), "tail")
+    return None
 
 
 def build(task: Plan, order: Order) -> Segment:
@@ -140,23 +145,33 @@ def adopt(partition: Partition, task: Plan, segment: Segment) -> Partition:
     return partition.with_parts(since(partition.chunks, task.covers.upto), parts)
 
 
-def _of_all(partition: Partition, reason: str) -> Plan:
-    covers = KeyRange(0, partition.newest)
-    return Plan(reason, covers, tuple(partition.all_parts()), partition.segments)
+def _since(partition: Partition, first: int, reason: str) -> Plan:
+    """Returns the plan to make the segments from the `first` one on and all chunks one segment."""
+    before, sources = partition.parts[:first], (*partition.parts[first:], *partition.chunks)
+    after = before[-1].held.covers.upto if before else 0
+    in_order = tuple(part for part in partition.all_parts() if part in sources)
+    replaced = tuple(part.held for part in partition.parts[first:])
+    return Plan(reason, KeyRange(after, partition.newest), in_order, replaced)
+
+
+def _first_to_merge(rows: Sequence[int]) -> int:
+    """Returns from which segment on to merge: each is to hold twice as many rows as all later ones.
+
+    So a row is merged a number of times that is logarithmic in the rows there are.
+    """
+    keeps = (i for i in range(len(rows) - 2, 0, -1) if rows[i - 1] >= 2 * sum(rows[i:]))
+    return next(keeps, 0)
 
 
 def _reason_for_all(partition: Partition) -> str:
     """Returns why all rows should become one segment, if they should."""
     parts, layout = partition.parts, partition.layout
-    rows = [len(part.held.keys) for part in parts]
-    dead = sum(part.dead for part in parts)
+    rows = sum(len(part.held.keys) for part in parts)
     if any(part.held.keys[0] <= parts[-1].held.covers.upto for part in partition.chunks):
         return "gap"
-    if dead > layout.dead * sum(rows):
+    if sum(part.dead for part in parts) > layout.dead * rows:
         return "dead"
-    if len(parts) > layout.segments:
-        return "merge"
-    return "grown" if len(partition) >= 2 * sum(rows) else ""
+    return "grown" if len(partition) >= 2 * rows else ""
 
 
 def _keys(task: Plan) -> Sequence[Keys]:

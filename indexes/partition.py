@@ -32,16 +32,16 @@ class Layout:
     Attributes:
         chunk: Rows of a full chunk.
         exact: Up to so many live rows, a partition has no segments.
-        tail: Beyond `exact`, chunks of so many rows are made a segment, or of a tenth of the
+        tail: Beyond `exact`, chunks of so many rows are made a segment, or of a fortieth of the
             partition if that is more, but of no more than `longest_tail`.
-        segments: With more segments than this, all are made one.
-        dead: So are they when more than this share of their rows is dead.
+        segments: With more segments than this, the latest ones are made one.
+        dead: When more than this share of the rows of segments is dead, all are made one.
     """
 
     chunk: int = 32_768
     exact: int = 130_000
     tail: int = 20_000
-    longest_tail: int = 100_000
+    longest_tail: int = 50_000
     segments: int = 4
     dead: float = 0.2
 

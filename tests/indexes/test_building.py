@@ -93,18 +93,24 @@ def test_small_partitions_stay_exact() -> None:
     assert (first.reason, first.rows, first.covers) == ("first", 501, (0, 501))
 
 
-def test_many_segments_become_one(folders: Folders) -> None:
-    partition = _built(_grown(_empty(), 1_000), folders)
+@pytest.mark.parametrize(("first", "left"), [(1_000, 2), (501, 1)])
+def test_many_segments_become_one_but_for_those_that_hold_most(
+    folders: Folders, first: int, left: int
+) -> None:
+    partition = _built(_grown(_empty(), first), folders)
     for segments in (2, 3):
         partition = _grown(partition, 160)
         task = plan(partition)
         assert task
+        assert (task.reason, task.rows, task.replaced) == ("tail", 160, ())
         partition = adopt(partition, task, build(task, Order(next(folders), "image")))
         assert len(partition.segments) == segments
     merge = plan(partition)
     assert merge
-    assert (merge.reason, len(merge.replaced)) == ("merge", 3)
-    assert len(_built(partition, folders).segments) == 1
+    assert merge.reason == "merge"
+    after = _built(partition, folders)
+    assert len(after.segments) == left
+    _check(after, partition.keys())
 
 
 def test_what_changes_during_a_build_stays_changed(folders: Folders) -> None:
