@@ -70,7 +70,7 @@ class Effort:
         return replace(
             self,
             nprobe=round(self.nprobe * deeper**0.5 * sparser),
-            shortlist=round(self.shortlist * deeper) + k,
+            shortlist=max(round(self.shortlist * deeper), 2 * k),
         )
 
 
