@@ -14,7 +14,6 @@ are equal bit for bit, and errors (see `KindredError`) have the same reasons.
 
 from kindred._answers import (
     Collection,
-    CollectionStats,
     Embedding,
     Embeddings,
     File,
@@ -27,9 +26,7 @@ from kindred._answers import (
     Ranked,
     RankedCandidate,
     Ranking,
-    RecallStats,
     SearchAnswer,
-    SegmentStats,
     Snapshot,
     StoredItem,
     TimingMs,
@@ -63,6 +60,7 @@ from kindred._errors import (
     Unauthenticated,
     Unavailable,
 )
+from kindred._stats import CollectionStats, RecallStats, SegmentStats
 
 __all__ = [
     "DEFAULT_TIMEOUT",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kindred import _answers as answers
+from kindred import _stats as stats
 from kindred._content import Modality
 
 T = TypeVar("T")
@@ -70,10 +71,10 @@ def snapshot(found: JsonObject) -> answers.Snapshot:
     return _copied({**found, "created": created}, answers.Snapshot)
 
 
-def _stats(found: JsonObject) -> answers.CollectionStats:
-    return answers.CollectionStats(
+def _stats(found: JsonObject) -> stats.CollectionStats:
+    return stats.CollectionStats(
         segments={
-            Modality(modality): tuple(_copied(each, answers.SegmentStats) for each in segments)
+            Modality(modality): tuple(_copied(each, stats.SegmentStats) for each in segments)
             for modality, segments in found["segments"].items()
         },
         recall=tuple(_recall(each) for each in found["recall"]),
@@ -82,8 +83,8 @@ def _stats(found: JsonObject) -> answers.CollectionStats:
     )
 
 
-def _recall(found: JsonObject) -> answers.RecallStats:
-    return answers.RecallStats(
+def _recall(found: JsonObject) -> stats.RecallStats:
+    return stats.RecallStats(
         query_modality=Modality(found["query_modality"]),
         modality=Modality(found["modality"]),
         target=found["target"],

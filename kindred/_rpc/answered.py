@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from numpy.typing import NDArray
 
 from kindred import _answers as answers
+from kindred import _stats as stats
 from kindred._content import Modality
 from kindred.v1 import collection_service_pb2 as collections_pb
 from kindred.v1 import content_pb2 as content_pb
@@ -136,11 +137,11 @@ def snapshot(message: snapshots_pb.Snapshot) -> answers.Snapshot:
     )
 
 
-def _stats(message: stats_pb.CollectionStats) -> answers.CollectionStats:
-    return answers.CollectionStats(
+def _stats(message: stats_pb.CollectionStats) -> stats.CollectionStats:
+    return stats.CollectionStats(
         segments={
             _modality(index.modality): tuple(
-                _copied(each, answers.SegmentStats) for each in index.segments
+                _copied(each, stats.SegmentStats) for each in index.segments
             )
             for index in message.indexes
         },
@@ -150,8 +151,8 @@ def _stats(message: stats_pb.CollectionStats) -> answers.CollectionStats:
     )
 
 
-def _recall(message: stats_pb.RecallStats) -> answers.RecallStats:
-    return answers.RecallStats(
+def _recall(message: stats_pb.RecallStats) -> stats.RecallStats:
+    return stats.RecallStats(
         query_modality=_modality(message.query_modality),
         modality=_modality(message.modality),
         target=message.target,

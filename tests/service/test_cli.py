@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from embedder.errors import MissingDependency
 from embedder.evaluate import Figure, Report
 from service.cli import app
+from service.cli.app import COMMANDS
 from service.cli.evaluate import figures_table
 from service.cli.refusal import needs
 from service.engine import Engine
@@ -252,3 +253,10 @@ def test_a_missing_package_is_told_with_what_to_install() -> None:
     expected = pytest.raises(MissingDependency, match=r"needs no_such_package.*kindred\[train\]")
     with expected, needs("train"):
         importlib.import_module("no_such_package")
+
+
+@pytest.mark.parametrize("command", [command.__name__.rstrip("_") for command in COMMANDS])
+def test_every_command_has_an_example_or_says_what_it_does(command: str) -> None:
+    result = kindred(command, "--help")
+    assert result.exit_code == 0
+    assert f"kindred {command}" in result.stdout
