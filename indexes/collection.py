@@ -6,7 +6,7 @@ deleted is found by none. Methods may be called from any number of threads.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -188,6 +188,13 @@ class Collection(ABC):
     @abstractmethod
     def stats(self) -> Stats:
         """Returns what its indexes are made of and how well they find."""
+
+    def damage(self) -> Iterator[str]:
+        """Reads everything and yields, in words, what is not as it was stored.
+
+        A store that checks what it keeps by itself has nothing to tell.
+        """
+        yield from ()
 
     @abstractmethod
     def search(self, request: SearchRequest) -> Answer:

@@ -21,6 +21,9 @@ class Damage:
     what: str
     item_id: str | None = None
 
+    def __str__(self) -> str:
+        return self.what if self.item_id is None else f"item {self.item_id!r}: {self.what}"
+
 
 def inspect(connection: sqlite3.Connection) -> Iterator[Damage]:
     """Finds all that is damaged, reading everything: a million items take half a minute.
@@ -50,7 +53,7 @@ def _facts(connection: sqlite3.Connection) -> Iterator[Damage]:
 def _items(connection: sqlite3.Connection) -> Iterator[Damage]:
     for row in records.rows(connection):
         if not records.intact(row):
-            yield Damage("the item is damaged", row.id)
+            yield Damage("it is damaged", row.id)
 
 
 def _vectors(connection: sqlite3.Connection) -> Iterator[Damage]:
@@ -65,12 +68,12 @@ def _media(connection: sqlite3.Connection) -> Iterator[Damage]:
         "SELECT id, data, content.crc FROM content LEFT JOIN item USING (seq)"
     ):
         if not isinstance(data, bytes) or checksums.of_content(data) != crc or item_id is None:
-            yield Damage("the content is damaged", item_id)
+            yield Damage("its content is damaged", item_id)
     for (item_id,) in connection.execute(
         "SELECT id FROM item LEFT JOIN content USING (seq) "
         "WHERE mime NOTNULL AND content.seq ISNULL"
     ):
-        yield Damage("the content is missing", item_id)
+        yield Damage("its content is missing", item_id)
 
 
 def _tags(connection: sqlite3.Connection) -> Iterator[Damage]:

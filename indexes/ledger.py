@@ -8,7 +8,7 @@ is ever used again: an item's number is its key in the indexes.
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -108,7 +108,7 @@ class Ledger:
             StorageError: If this cannot be read.
         """
         with self.read() as connection:
-            return read_facts(connection)
+            return read_facts(partial(state.get, connection))
 
     def moments(self) -> Mapping[Pair, Moments]:
         """Returns the stored observations of the calibrated ranking."""
@@ -238,21 +238,17 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     return connection
 
 
-def read_facts(connection: sqlite3.Connection) -> Facts:
-    """Returns what a collection is.
-
-    Raises:
-        StorageError: If this is damaged.
-    """
-    pairs = json.loads(state.get(connection, "backgrounds"))
+def read_facts(get: Callable[[str], str]) -> Facts:
+    """Returns what a collection is, given what returns each fact by its name."""
+    pairs = json.loads(get("backgrounds"))
     return Facts(
-        space_id=state.get(connection, "space_id"),
-        dim=int(state.get(connection, "dim")),
-        model=state.get(connection, "model"),
-        created=datetime.fromisoformat(state.get(connection, "created")),
+        space_id=get("space_id"),
+        dim=int(get("dim")),
+        model=get("model"),
+        created=datetime.fromisoformat(get("created")),
         backgrounds={(query, item): Background(*pair) for query, item, *pair in pairs},
-        indexed=tuple(json.loads(state.get(connection, "indexed"))),
-        recall_target=float(state.get(connection, "recall_target")),
+        indexed=tuple(json.loads(get("indexed"))),
+        recall_target=float(get("recall_target")),
     )
 
 

@@ -3,7 +3,7 @@
 import base64
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from indexes.collection import Answer, Collection, Hit, Page, SearchRequest
 from indexes.errors import InvalidQuery, InvalidVector, StorageError
 from indexes.filtering import FilterCache
 from indexes.filters import EVERYTHING, Filter, microseconds
+from indexes.inspection import inspect
 from indexes.item import Content, Item
 from indexes.ledger import Ledger, write_moments
 from indexes.loading import Loader, names
@@ -140,6 +141,11 @@ class LocalCollection(Collection):
             building=self._upkeep.building,
             damaged=tuple(sorted(damaged.values())),
         )
+
+    def damage(self) -> Iterator[str]:
+        """See `Collection.damage`."""
+        with self._ledger.pinned() as connection:
+            yield from map(str, inspect(connection))
 
     def search(self, request: SearchRequest) -> Answer:
         """See `Collection.search`."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from indexes import checksums, disk, records, schema, vectors
+from indexes import checksums, disk, records, schema, state, vectors
 from indexes.errors import StorageError
 from indexes.item import Content
 from indexes.ledger import (
@@ -26,6 +26,15 @@ from indexes.records import Row
 _AT_ONCE = 500
 _LAST = 2**62
 
+_GUESSES = {
+    "model": "unknown",
+    "created": "1970-01-01T00:00:00+00:00",
+    "backgrounds": "[]",
+    "indexed": "{}",
+    "recall_target": "0.97",
+}
+"""Facts without which a collection serves, if less well."""
+
 
 @dataclass(slots=True)
 class Rescued:
@@ -37,12 +46,14 @@ class Rescued:
         without_content: Ids of those whose media are lost.
         gaps: Ranges of numbers, first and last, that nothing could be read of: items there may have
             been in them are in none of the above, unless their ids are known from elsewhere.
+        facts: Names of facts about the whole that cannot be read and are guessed.
     """
 
     items: int = 0
     lost: list[str] = field(default_factory=list)
     without_content: list[str] = field(default_factory=list)
     gaps: list[tuple[int, int]] = field(default_factory=list)
+    facts: list[str] = field(default_factory=list)
 
 
 def rescue(path: Path, target: Path, facts: Facts | None = None) -> Rescued:
@@ -53,11 +64,11 @@ def rescue(path: Path, target: Path, facts: Facts | None = None) -> Rescued:
     Args:
         path: The folder of the damaged collection.
         target: The folder to make: that of a new collection of the same store, or any other.
-        facts: What the collection is, in case that this, too, cannot be read.
+        facts: What the collection is, in case that its space or dimension cannot be read.
 
     Raises:
         StorageError: If there is no collection at all in the folder, or `target` exists or cannot
-            be written.
+            be written, or nobody says what the space and the dimension are.
     """
     if target.exists():
         raise StorageError(f"{target} exists, and a rescue makes a new folder")
@@ -66,10 +77,12 @@ def rescue(path: Path, target: Path, facts: Facts | None = None) -> Rescued:
     try:
         partial.mkdir()
         with failures(source), closing(connect(source, "ro")) as old:
-            known = facts or _facts(old, source)
+            guessed: list[str] = []
+            known = facts or _facts(old, source, guessed)
             Ledger.create(partial / DATABASE, known)
             with closing(Ledger(partial / DATABASE)) as new:
                 rescued = _Rescue(old, new, known.dim).done()
+            rescued.facts = guessed
         disk.sync(partial)
         partial.rename(target)
         disk.sync(target.parent)
@@ -216,14 +229,24 @@ class _Follower:
         return self._next if self._next is not None and self._next[0] == seq else None
 
 
-def _facts(connection: sqlite3.Connection, path: Path) -> Facts:
+def _facts(connection: sqlite3.Connection, path: Path, guessed: list[str]) -> Facts:
     name = f"{path.parent.name}/{path.name}"
     found = schema.version(connection, name)
     if found != schema.VERSION:
         raise StorageError(
             f"{name} has schema version {found}; what can be read are those of {schema.VERSION}"
         )
-    return read_facts(connection)
+
+    def get(fact: str) -> str:
+        try:
+            return state.get(connection, fact)
+        except (StorageError, sqlite3.DatabaseError):
+            if fact not in _GUESSES:
+                raise
+            guessed.append(fact)
+            return _GUESSES[fact]
+
+    return read_facts(get)
 
 
 def _named(connection: sqlite3.Connection) -> set[str]:

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -161,7 +162,7 @@ def _copy(ledger: Ledger, name: str, path: Path, progress: Progress) -> Snapshot
         progress(size * (pages - remaining) // max(pages, 1), 2 * size)
 
     with ledger.pinned() as connection:
-        facts, last = read_facts(connection), sequence(connection)
+        facts, last = read_facts(partial(state.get, connection)), sequence(connection)
         counts = vectors.modalities(connection)
         with failures(path), closing(sqlite3.connect(target, isolation_level=None)) as copy:
             copy.execute("PRAGMA journal_mode = OFF")

@@ -94,7 +94,7 @@ def _damage_of(store: "Store", name: str, address: str | Path) -> Iterator[str]:
     from indexes.errors import StorageError
 
     try:
-        damaged = store.open(name).stats().damaged
+        damaged = list(store.open(name).damage())
     except StorageError as error:
         yield (
             f"collection {name} cannot be opened: {error}\n"
@@ -102,8 +102,9 @@ def _damage_of(store: "Store", name: str, address: str | Path) -> Iterator[str]:
         )
         return
     if damaged:
-        shown = ", ".join(damaged[:MOST_SHOWN]) + (", ..." if len(damaged) > MOST_SHOWN else "")
-        yield f"collection {name}: {len(damaged)} items cannot be read, store them again: {shown}"
+        more = len(damaged) - MOST_SHOWN
+        shown = [*damaged[:MOST_SHOWN], *([f"and {more} more"] if more > 0 else [])]
+        yield "\n  ".join([f"collection {name} is damaged, store again what is lost:", *shown])
 
 
 async def _examine(where: Where) -> tuple[Sequence[ModelInfo], Readiness]:

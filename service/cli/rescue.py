@@ -35,12 +35,14 @@ def rescue(
         complain(f"{item_id}: cannot be read")
     for item_id in rescued.without_content[:MOST_LISTED]:
         complain(f"{item_id}: its media cannot be read, all else is saved")
+    for fact in rescued.facts:
+        complain(f"its {fact} cannot be read, and is guessed")
     for first, last in rescued.gaps:
         complain(f"nothing can be read of items that were stored as number {first} to {last}")
     answers().print(
         f"{target}: {rescued.items:,} items saved, {len(rescued.lost):,} known to be lost"
     )
-    if rescued.lost or rescued.without_content or rescued.gaps:
+    if rescued.lost or rescued.without_content or rescued.gaps or rescued.facts:
         raise typer.Exit(FAILED)
 
 

@@ -16,7 +16,7 @@ from indexes.folder import FolderStore
 from indexes.inspection import Damage, inspect
 from indexes.item import Content, Item
 from indexes.ledger import Facts, Ledger
-from indexes.rescue import rescue
+from indexes.rescue import Rescued, rescue
 from indexes.store import Options
 from tests.indexes.collection_contract import DIM, MODALITIES
 from tests.indexes.samples import unit_rows
@@ -37,6 +37,8 @@ ITEMS = {
 }
 
 WITH_CONTENT = [name for name, item in ITEMS.items() if item.content]
+
+FACTS = Facts("space", DIM, "model", MOMENT, {}, ("n",))
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +105,16 @@ def answers(store: FolderStore) -> Iterator[bool]:
         yield False
 
 
+def rescued_to(target: Path, database: Path) -> Rescued:
+    """Rescues a collection, giving what cannot be guessed of it if that is lost."""
+    try:
+        return rescue(database.parent, target)
+    except StorageError as error:
+        if not any(name in str(error) for name in ("'space_id'", "'dim'")):
+            raise
+        return rescue(database.parent, target, FACTS)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_a_flipped_bit_is_noticed_and_costs_little(
     database: Path, whole: bytes, tmp_path: Path, seed: int
@@ -117,7 +129,7 @@ def test_a_flipped_bit_is_noticed_and_costs_little(
     database.write_bytes(data)  # a collection that is opened may have been written to
     noticed = damage(database)
     assert all(found) or noticed, f"byte {place} is wrong and nobody says so"
-    rescued = rescue(database.parent, tmp_path / "again")
+    rescued = rescued_to(tmp_path / "again", database)
     assert len(rescued.lost) <= COUNT // 5
     with FolderStore(tmp_path) as store:
         again = store.open("again")
@@ -138,15 +150,15 @@ def test_a_whole_collection_is_found_whole(database: Path) -> None:
 @pytest.mark.parametrize(
     ("sql", "expected"),
     [
-        ("UPDATE item SET metadata = '{}' WHERE seq = 2", {("the item is damaged", "item-1")}),
+        ("UPDATE item SET metadata = '{}' WHERE seq = 2", {("it is damaged", "item-1")}),
         (
             "UPDATE vector SET data = zeroblob(32) WHERE seq = 2",
-            {("the item is damaged", "item-1")},
+            {("it is damaged", "item-1")},
         ),
-        ("DELETE FROM vector WHERE seq = 2", {("the item is damaged", "item-1")}),
+        ("DELETE FROM vector WHERE seq = 2", {("it is damaged", "item-1")}),
         ("DELETE FROM item WHERE seq = 2", {("the vector 2 belongs to no item", None)}),
-        ("UPDATE content SET data = 'x' WHERE seq = 1", {("the content is damaged", "item-0")}),
-        ("DELETE FROM content WHERE seq = 1", {("the content is missing", "item-0")}),
+        ("UPDATE content SET data = 'x' WHERE seq = 1", {("its content is damaged", "item-0")}),
+        ("DELETE FROM content WHERE seq = 1", {("its content is missing", "item-0")}),
         ("UPDATE state SET value = 7 WHERE name = 'dim'", {("the fact 'dim' is damaged", None)}),
         ("DELETE FROM tag WHERE seq = 2", {("the tags of declared fields", None)}),
         ("UPDATE tag SET value = 77 WHERE seq = 2", {("the tags of declared fields", None)}),
@@ -169,8 +181,7 @@ def test_what_lies_on_good_pages_is_rescued(database: Path, tmp_path: Path, seed
     for page in rng.choice(np.arange(1, len(data) // PAGE), 2, replace=False):
         data[page * PAGE : (page + 1) * PAGE] = rng.bytes(PAGE)
     database.write_bytes(data)
-    facts = Facts("space", DIM, "model", MOMENT, {}, ("n",))
-    rescued = rescue(database.parent, tmp_path / "again", facts)
+    rescued = rescue(database.parent, tmp_path / "again", FACTS)
     with FolderStore(tmp_path) as store:
         collection = store.open("again")
         listed = collection.items(page_size=COUNT).items
@@ -188,12 +199,21 @@ def test_lost_facts_can_be_given(database: Path, tmp_path: Path) -> None:
         store.open("things")
     with pytest.raises(StorageError, match="'space_id'"):
         rescue(database.parent, tmp_path / "again")
-    rescued = rescue(
-        database.parent, tmp_path / "again", Facts("space", DIM, "model", MOMENT, {}, ("n",))
-    )
+    rescued = rescue(database.parent, tmp_path / "again", FACTS)
     assert (rescued.items, rescued.lost, rescued.gaps) == (COUNT, [], [])
     with FolderStore(tmp_path) as store:
         assert store.open("again", space_id="space").indexed == ("n",)
+
+
+def test_facts_that_can_be_guessed_are_and_it_is_said(database: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE state SET crc = 0 WHERE name IN ('indexed', 'recall_target')")
+    rescued = rescue(database.parent, tmp_path / "again")
+    assert (rescued.items, rescued.facts) == (COUNT, ["indexed", "recall_target"])
+    with FolderStore(tmp_path) as store:
+        collection = store.open("again")
+        assert (collection.indexed, collection.recall_target) == ((), 0.97)
+        assert list(collection.damage()) == []
 
 
 def test_the_error_of_a_bad_page_names_the_way_out(database: Path, tmp_path: Path) -> None:

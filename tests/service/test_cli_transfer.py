@@ -157,7 +157,8 @@ class TestRescue:
     def test_the_doctor_finds_damage_and_rescue_saves_the_rest(self, damaged: Path) -> None:
         examined = kindred("doctor", "--data", damaged)
         assert examined.exit_code == 1
-        assert "collection default: 1 items cannot be read" in examined.stdout
+        assert "collection default is damaged" in examined.stdout
+        assert ": it is damaged\n" in examined.stdout
         rescued = kindred("rescue", damaged, "default", "saved")
         assert rescued.exit_code == 1
         assert rescued.stdout == "saved: 5 items saved, 1 known to be lost\n", rescued.output
