@@ -34,7 +34,7 @@ class Tuning:
     fewest_queries: int = 32
     live_queries: int = 2
     judged_queries: int = 50
-    checked_items: int = 1_000
+    checked_items: int = 200
 
 
 DEFAULT_TUNING = Tuning()

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -285,23 +285,23 @@ def test_closing_ends_a_build_that_is_under_way(
     collection.maintain()  # of what is closed does nothing
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    for _ in range(2_000):
-        if condition():
-            return
-        threading.Event().wait(0.01)
-    pytest.fail("it has not come true within 20 seconds")
+def test_the_caretaker_builds_without_being_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = {name: threading.Event() for name in ("a", "b")}
+    real = LocalCollection.maintain
 
+    def maintain(self: LocalCollection) -> None:
+        real(self)
+        if self.index == "ivf":
+            built[self.name].set()
 
-def test_the_caretaker_builds_without_being_asked(tmp_path: Path) -> None:
+    monkeypatch.setattr(LocalCollection, "maintain", maintain)
     tuning = Tuning(layout=TUNING.layout, pause=3_600)
     with FolderStore(tmp_path, tuning) as store:
-        for name in ("a", "b"):
-            collection = store.create(name, space_id="s", dim=DIM, model="m")
-            collection.upsert(some(0, 300))
-        for name in ("a", "b"):
-            made = store.open(name)
-            wait_for(lambda made=made: made.index == "ivf")  # type: ignore[misc]
+        for name in built:
+            store.create(name, space_id="s", dim=DIM, model="m").upsert(some(0, 300))
+        assert all(event.wait(30) for event in built.values())
         store.delete("a")
     with FolderStore(tmp_path, tuning) as store:
         assert store.open("b").index == "ivf"
