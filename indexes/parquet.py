@@ -10,17 +10,17 @@ The file says which embedding space its vectors are of. Media are left out.
 """
 
 import json
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexes import disk
-from indexes.collection import Collection
+from indexes.collection import Page
 from indexes.errors import IndexesError, InvalidItem, InvalidVector, SpaceMismatch, StorageError
 from indexes.item import Item, encode_metadata
 from indexes.progress import Progress, silent
@@ -42,6 +42,26 @@ _TIME = pa.timestamp("us", "UTC")
 _NAMES = ("id", "modality", "vector", "metadata", "created")
 
 
+class Source(Protocol):
+    """What is asked here of a collection, be it in this process or elsewhere."""
+
+    space_id: str
+    dim: int
+    model: str
+
+    def count(self) -> dict[str, int]:
+        """See `Collection.count`."""
+
+    def items(self, *, page_size: int = 100, page_token: str = "") -> Page:
+        """See `Collection.items`."""
+
+    def upsert(self, items: Sequence[Item]) -> None:
+        """See `Collection.upsert`."""
+
+    def require_space(self, space_id: str) -> None:
+        """See `Collection.require_space`."""
+
+
 @dataclass(slots=True)
 class Imported:
     """What became of the rows of a file.
@@ -55,7 +75,7 @@ class Imported:
     refused: list[tuple[int, str]] = field(default_factory=list)
 
 
-def export(collection: Collection, path: Path, progress: Progress = silent) -> int:
+def export(collection: Source, path: Path, progress: Progress = silent) -> int:
     """Writes every item to a file, which takes the place of what was there when it is whole.
 
     Of what is changed meanwhile it may have the old or the new; `progress` is told of rows.
@@ -86,7 +106,7 @@ def export(collection: Collection, path: Path, progress: Progress = silent) -> i
 
 
 def import_(
-    collection: Collection,
+    collection: Source,
     path: Path,
     progress: Progress = silent,
     *,
@@ -144,7 +164,7 @@ def _reading(path: Path) -> Iterator[Any]:
         raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _schema(collection: Collection) -> Any:  # noqa: ANN401 - pyarrow has no types
+def _schema(collection: Source) -> Any:  # noqa: ANN401 - pyarrow has no types
     facts = {_SPACE: collection.space_id, _DIM: str(collection.dim), _MODEL: collection.model}
     fields = {
         "id": pa.string(),
@@ -156,7 +176,7 @@ def _schema(collection: Collection) -> Any:  # noqa: ANN401 - pyarrow has no typ
     return pa.schema([pa.field(*each, nullable=False) for each in fields.items()], facts)
 
 
-def _pages(collection: Collection) -> Iterator[tuple[Item, ...]]:
+def _pages(collection: Source) -> Iterator[tuple[Item, ...]]:
     token = ""
     while True:
         page = collection.items(page_size=_AT_ONCE, page_token=token)
@@ -180,7 +200,7 @@ def _batch(items: tuple[Item, ...], schema: Any) -> Any:  # noqa: ANN401
 
 
 def _store(
-    collection: Collection,
+    collection: Source,
     batch: Any,  # noqa: ANN401
     done: Imported,
     modalities: Container[str] | None,
@@ -277,7 +297,7 @@ def _is_numbers(type_: Any) -> bool:  # noqa: ANN401
 
 def _require_space(
     schema: Any,  # noqa: ANN401
-    collection: Collection,
+    collection: Source,
     path: Path,
     said: str | None,
 ) -> None:

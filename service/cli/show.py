@@ -1,6 +1,7 @@
 """What a person sees: answers on standard output, everything else on standard error."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
@@ -48,6 +49,14 @@ def transfer(what: str) -> Progress:
     console = notes()
     columns = (what, BarColumn(), DownloadColumn(), TimeRemainingColumn())
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+@contextmanager
+def moving(bar: Progress) -> Iterator[Callable[[int, int], object]]:
+    """Yields what moves a bar when it is told how much is done and how much is to do in all."""
+    with bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def complain(message: str) -> None:

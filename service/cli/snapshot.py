@@ -1,17 +1,14 @@
 """`kindred snapshot` and `kindred restore`: a collection to one file, and back."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from indexes.progress import Progress
 from service.cli import options
 from service.cli.backend import Where
-from service.cli.show import answers, transfer
+from service.cli.show import answers, moving, transfer
 from service.messages import CollectionInfo, SnapshotInfo
 
 
@@ -63,18 +60,11 @@ def restore(
 
 async def _snapshot(where: Where, collection: str, path: Path) -> SnapshotInfo:
     async with where.open() as backend:
-        with _bar("copying") as moved:
+        with moving(transfer("copying")) as moved:
             return await backend.snapshot(collection, path, moved)
 
 
 async def _restore(where: Where, path: Path, collection: str | None) -> CollectionInfo:
     async with where.open() as backend:
-        with _bar("restoring") as moved:
+        with moving(transfer("restoring")) as moved:
             return await backend.restore(path, collection, moved)
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Progress]:
-    with transfer(what) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

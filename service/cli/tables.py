@@ -9,7 +9,7 @@ import typer
 from service.cli import options
 from service.cli.backend import Where
 from service.cli.refusal import FAILED, needs
-from service.cli.show import answers, complain, progress
+from service.cli.show import answers, complain, moving, progress
 
 if TYPE_CHECKING:
     from indexes.parquet import Imported
@@ -26,6 +26,7 @@ def export(
         typer.Option("--output", "-o", metavar="FILE.parquet", help="Where to; it is replaced."),
     ],
     data: options.Data = None,
+    server: options.Server = None,
 ) -> None:
     """Writes ids, modalities, vectors and metadata of a collection to a Parquet file.
 
@@ -35,11 +36,11 @@ def export(
 
         kindred export photos -o photos.parquet
     """
-    count = asyncio.run(_export(Where.of(ctx, data, None), collection, output))
+    count = asyncio.run(_export(Where.of(ctx, data, server), collection, output))
     answers().print(f"Wrote {count:,} items of {collection} to {output}.")
 
 
-def import_(
+def import_(  # noqa: PLR0913 - one parameter per option
     ctx: typer.Context,
     file: Annotated[
         Path,
@@ -51,18 +52,19 @@ def import_(
         typer.Option(help="Whose vectors they are, where the file does not say."),
     ] = None,
     data: options.Data = None,
+    server: options.Server = None,
 ) -> None:
     """Stores the rows of a Parquet file; a bad one costs itself alone, and the status is then 1.
 
     Columns are id, modality, vector and, if you like, metadata (JSON as text) and created. The
-    collection is created if there is none.
+    collection is created if there is none. On a server, items are created when they arrive.
 
     For example:
 
         kindred import photos.parquet --collection photos
         kindred import others.parquet --model kindred-mini
     """
-    done = asyncio.run(_import(Where.of(ctx, data, None), file, collection, model))
+    done = asyncio.run(_import(Where.of(ctx, data, server), file, collection, model))
     for row, reason in done.refused[:MOST_LISTED]:
         complain(f"row {row}: {reason}")
     if len(done.refused) > MOST_LISTED:
@@ -74,21 +76,20 @@ def import_(
 
 
 async def _export(where: Where, collection: str, path: Path) -> int:
-    with needs("parquet"), progress("exporting") as bar:
-        task = bar.add_task("", total=None)
+    with needs("parquet"), moving(progress("exporting")) as told:
+        if where.server:
+            from service.cli import served
+
+            return served.export(where.server, collection, path, told)
         async with where.make_engine(where.settings) as engine:
-            return await engine.tables.export(
-                collection, path, lambda done, total: bar.update(task, completed=done, total=total)
-            )
+            return await engine.tables.export(collection, path, told)
 
 
 async def _import(where: Where, path: Path, collection: str, model: str | None) -> "Imported":
-    with needs("parquet"), progress("importing") as bar:
-        task = bar.add_task("", total=None)
+    with needs("parquet"), moving(progress("importing")) as told:
+        if where.server:
+            from service.cli import served
+
+            return served.import_(where.server, path, collection, model, told)
         async with where.make_engine(where.settings) as engine:
-            return await engine.tables.import_(
-                path,
-                collection,
-                model=model,
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
-            )
+            return await engine.tables.import_(path, collection, model=model, progress=told)

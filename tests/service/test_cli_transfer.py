@@ -99,6 +99,25 @@ class TestParquet:
             kindred(*question, indexed)
         )
 
+    def test_a_server_s_items_go_out_and_in_again(
+        self, server: str, gallery: Path, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "gallery.parquet"
+        assert kindred("index", gallery, "--server", server).exit_code == 0
+        out = kindred("export", "default", "-o", file, "--server", server)
+        assert out.stdout == f"Wrote 6 items of default to {file}.\n", out.output
+        back = kindred("import", file, "-c", "again", "--server", server)
+        assert back.stdout == "again: 6 stored\n", back.output
+        assert hits(kindred("search", "red", "-c", "again", "--json", "--server", server)) == hits(
+            kindred("search", "red", "--json", "--server", server)
+        )
+        other = pq.read_table(file).replace_schema_metadata({"kindred.space_id": "other"})
+        pq.write_table(other, file)
+        for name in ("again", "new"):
+            foreign = kindred("import", file, "-c", name, "--server", server)
+            assert foreign.exit_code == 2
+            assert "other" in said(foreign)
+
     def test_a_bad_row_costs_itself_alone_and_is_named(self, data: Path, tmp_path: Path) -> None:
         file = tmp_path / "mine.parquet"
         vectors = np.eye(4, DIM, dtype=np.float32)
