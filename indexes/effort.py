@@ -66,7 +66,7 @@ class Effort:
         rows may not answer.
         """
         deeper = max(1.0, k / TRUE) ** 0.5
-        sparser = min(4.0, selectivity**-0.5)
+        sparser = min(4.0, selectivity**-0.25)
         return replace(
             self,
             nprobe=round(self.nprobe * deeper**0.5 * sparser),
