@@ -21,7 +21,7 @@ from indexes.errors import (
     SpaceMismatch,
     StorageError,
 )
-from indexes.ledger import Facts, Ledger
+from indexes.ledger import DATABASE, Facts, Ledger
 from indexes.local import LocalCollection, Shared
 from indexes.progress import Progress, silent
 from indexes.ranking import Background
@@ -30,7 +30,6 @@ from indexes.store import DEFAULT_OPTIONS, Options, Store, check_name
 from indexes.threads import Helpers
 from indexes.tuning import DEFAULT_TUNING, Tuning
 
-DATABASE = "collection.sqlite3"
 _LOCK = ".lock"
 _TRASH = ".trash-"
 """Folders so named are on their way in or out; a name of a collection starts with no dot."""

@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,16 +15,15 @@ from indexes.ledger import (
     DATABASE,
     Facts,
     Ledger,
-    connect,
     failures,
     read_facts,
     sequence,
     write_sequence,
 )
 from indexes.records import Row
+from indexes.salvage import Follower, Salvage, opened
 
 _AT_ONCE = 500
-_LAST = 2**62
 
 _GUESSES = {
     "model": "unknown",
@@ -75,14 +74,15 @@ def rescue(path: Path, target: Path, facts: Facts | None = None) -> Rescued:
     partial = target.with_name(f".trash-{target.name}")
     source = path / DATABASE
     try:
-        partial.mkdir()
-        with failures(source), closing(connect(source, "ro")) as old:
+        (partial / "scratch").mkdir(parents=True)
+        with failures(source), closing(opened(source, partial / "scratch")) as old:
             guessed: list[str] = []
             known = facts or _facts(old, source, guessed)
             Ledger.create(partial / DATABASE, known)
             with closing(Ledger(partial / DATABASE)) as new:
                 rescued = _Rescue(old, new, known.dim).done()
             rescued.facts = guessed
+        shutil.rmtree(partial / "scratch")
         disk.sync(partial)
         partial.rename(target)
         disk.sync(target.parent)
@@ -123,9 +123,9 @@ class _Rescue:
     def _items(self) -> Iterator[records.Numbered]:
         """Yields items that are as they were written, in the order of their numbers."""
         columns = "seq, id, modality, created, mime, metadata, crc"
-        rows = _Salvage(self._old, f"SELECT {columns} FROM item")
-        vector = _Follower(_Salvage(self._old, "SELECT seq, modality, data, crc FROM vector"))
-        content = _Follower(_Salvage(self._old, "SELECT seq, data, crc FROM content"))
+        rows = Salvage(self._old, f"SELECT {columns} FROM item")
+        vector = Follower(Salvage(self._old, "SELECT seq, modality, data, crc FROM vector"))
+        content = Follower(Salvage(self._old, "SELECT seq, data, crc FROM content"))
         for seq, *rest in rows:
             self._seen.add(str(rest[0]))
             row = Row(seq, *rest, *(vector.at(seq) or (seq, None, None, None))[1:])
@@ -159,74 +159,6 @@ class _Rescue:
         self._told.gaps = [(first, min(end, last)) for first, end in self._told.gaps]
         with self._new.write() as connection:
             write_sequence(connection, last)
-
-
-class _Salvage:
-    """The rows of a table by number, as many as can be read.
-
-    Args:
-        connection: Of the damaged file.
-        select: A query without conditions, whose first column is `seq`.
-
-    Attributes:
-        gaps: Ranges of numbers that could not be read.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, select: str) -> None:
-        self._connection = connection
-        self._select = select
-        self.gaps: list[tuple[int, int]] = []
-
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        after = 0
-        while after < _LAST:
-            try:
-                for row in self._from(after):
-                    if row[0] > after:
-                        after = row[0]
-                        yield row
-                return
-            except sqlite3.DatabaseError:
-                first, after = after + 1, self._beyond(after)
-                self.gaps.append((first, after))
-
-    def _beyond(self, bad: int) -> int:
-        """Returns the least number found after which there is something to be read, or the end."""
-        step = 1
-        while bad + step < _LAST and not self._is_readable(bad + step):
-            step *= 2
-        low, high = bad + step // 2, min(bad + step, _LAST)
-        while high - low > 1:
-            middle = (low + high) // 2
-            if self._is_readable(middle):
-                high = middle
-            else:
-                low = middle
-        return high
-
-    def _is_readable(self, after: int) -> bool:
-        try:
-            self._from(after).fetchone()
-        except sqlite3.DatabaseError:
-            return False
-        return True
-
-    def _from(self, after: int) -> sqlite3.Cursor:
-        return self._connection.execute(f"{self._select} WHERE seq > ? ORDER BY seq", (after,))
-
-
-class _Follower:
-    """Walks along rows that are sorted by number."""
-
-    def __init__(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        self._rows = iter(rows)
-        self._next = next(self._rows, None)
-
-    def at(self, seq: int) -> tuple[Any, ...] | None:
-        """Returns the row of this number, which must not be less than the one before."""
-        while self._next is not None and self._next[0] < seq:
-            self._next = next(self._rows, None)
-        return self._next if self._next is not None and self._next[0] == seq else None
 
 
 def _facts(connection: sqlite3.Connection, path: Path, guessed: list[str]) -> Facts:

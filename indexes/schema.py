@@ -28,7 +28,8 @@ _APPLICATION = 0x4B494E44  # "KIND", so that no other program's database is take
 
 # An item with 512 numbers and short metadata takes 1,213 bytes in pages of 16 kB, 1,291 in 8 kB and
 # 1,489 in 4 kB: the larger the page, the less of it is left over. Commits take the same time.
-_PAGE = 16_384
+PAGE = 16_384
+"""Bytes."""
 
 _ITEM = """
 CREATE TABLE item (
@@ -72,7 +73,7 @@ _AT_ONCE = 1_000
 
 def create(connection: sqlite3.Connection, facts: Mapping[str, state.Value]) -> None:
     """Makes the tables of the present version in an empty file."""
-    connection.execute(f"PRAGMA page_size = {_PAGE}")
+    connection.execute(f"PRAGMA page_size = {PAGE}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("BEGIN")
     connection.execute(f"PRAGMA application_id = {_APPLICATION}")

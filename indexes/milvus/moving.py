@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 
 from indexes.collection import Collection
 from indexes.errors import ItemNotFound
-from indexes.folder import DATABASE, FolderStore
+from indexes.folder import FolderStore
 from indexes.item import Item
-from indexes.ledger import Facts, Ledger
+from indexes.ledger import DATABASE, Facts, Ledger
 from indexes.progress import Progress
 
 _ITEMS_AT_ONCE = 500

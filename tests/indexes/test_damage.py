@@ -216,6 +216,17 @@ def test_facts_that_can_be_guessed_are_and_it_is_said(database: Path, tmp_path: 
         assert list(collection.damage()) == []
 
 
+def test_all_is_rescued_of_a_file_without_its_first_page(database: Path, tmp_path: Path) -> None:
+    data = database.read_bytes()
+    database.write_bytes(bytes(PAGE) + data[PAGE:])
+    with FolderStore(tmp_path) as store, pytest.raises(StorageError, match="not a database"):
+        store.open("things")
+    rescued = rescue(database.parent, tmp_path / "again")
+    assert (rescued.items, rescued.lost, rescued.without_content) == (COUNT, [], [])
+    assert not damage(tmp_path / "again" / "collection.sqlite3")
+    assert [path.name for path in (tmp_path / "again").iterdir()] == ["collection.sqlite3"]
+
+
 def test_the_error_of_a_bad_page_names_the_way_out(database: Path, tmp_path: Path) -> None:
     data = bytearray(database.read_bytes())
     for page in range(8, len(data) // PAGE):
