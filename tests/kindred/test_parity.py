@@ -1,6 +1,7 @@
 """The same questions, good and bad, over every client and wire: equal answers, equal errors."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import httpx
 import numpy as np
 import pytest
 
+from indexes import stats
+from indexes.local import LocalCollection
 from kindred import (
     Audio,
     Image,
@@ -17,6 +20,7 @@ from kindred import (
     KindredError,
     Modality,
     Part,
+    SegmentStats,
     Text,
     Vector,
 )
@@ -215,6 +219,32 @@ def test_a_bad_question_has_one_error(
     error = the_one_answer(clients, question)
     assert isinstance(error, KindredError)
     assert error.reason == reason
+
+
+def test_all_that_is_known_of_indexes_is_told(
+    clients: dict[str, Ask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segments = (
+        stats.SegmentStats("ivf", 100_000, 7, 1_600_000, 2_000_000_000, 12.5),
+        stats.SegmentStats("head", 4_000),
+    )
+    known = stats.Stats(
+        segments={"image": segments, "text": ()},
+        recall=(
+            stats.RecallStats("text", "image", 0.97, 0.9825, 120, "nprobe 24"),
+            stats.RecallStats("image", "image", 0.97, None, 0, "nprobe 8"),
+        ),
+        building=("image",),
+        damaged=("a/b", "ünïcode"),
+    )
+    monkeypatch.setattr(LocalCollection, "stats", lambda _: known)
+    found = the_one_answer(clients, ask_for("get_collection", "album", with_stats=True)).stats
+    assert found.segments["image"][0] == SegmentStats(**asdict(segments[0]))
+    assert found.segments["image"][1].rows == 4_000
+    assert found.segments["text"] == ()
+    assert [asdict(each) for each in found.recall] == [asdict(each) for each in known.recall]
+    assert (found.building, found.damaged) == (("image",), ("a/b", "ünïcode"))
+    assert the_one_answer(clients, ask_for("get_collection", "album")).stats is None
 
 
 def test_writing_answers_alike(clients: dict[str, Ask]) -> None:
