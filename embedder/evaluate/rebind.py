@@ -12,7 +12,7 @@ The body's own lessons were the clips that `is_held_out` leaves, unlabelled: of 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import cast
@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from embedder.base import Vectors
 from embedder.evaluate.pictures import SOUND_TEMPLATES, classes
 from embedder.evaluate.report import Figure, Report
 from embedder.evaluate.source import HeldOut, VectorSource
@@ -93,11 +94,13 @@ class Bench:
         outputs: The teachers' outputs, the clips' folds renumbered so that one is held out.
         kept: The run.
         ears: Whose head it is.
+        bound: Vectors of all clips, by the recipe of the head that made them.
     """
 
     outputs: Outputs
     kept: Kept
     ears: Ears
+    bound: dict[BindRecipe, Vectors] = field(default_factory=dict)
 
     @classmethod
     def without(cls, fold: int, kept: Kept, ears: Ears) -> "Bench":
@@ -119,16 +122,21 @@ class Bench:
             labels: Only these are asked for; without any, all are.
         """
         clips = self.outputs.clips
-        known = torch.tensor([not is_held_out(item) for item in clips])
-        hearings = make_hearings(self.ears.features[known], self.outputs, recipe)
-        head = bind(hearings, self.anchors, recipe)
-        with torch.no_grad():
-            vectors = functional.normalize(head(self.ears.features), dim=1).numpy()
-        asked = HeldOut(tuple(clips), vectors).where(
+        asked = HeldOut(tuple(clips), self._vectors(recipe)).where(
             lambda item: item.dataset == FOLDED and (not labels or item.label in labels)
         )
         figures = classes(self.ears.source, asked.where(is_held_out), asked.items, SOUND_TEMPLATES)
         return [replace(figure, dataset=f"{FOLDED}, {what}") for figure in figures]
+
+    def _vectors(self, recipe: BindRecipe) -> Vectors:
+        """Returns unit vectors of all clips, (clips, dim); a head is bound once for each recipe."""
+        if recipe not in self.bound:
+            known = torch.tensor([not is_held_out(item) for item in self.outputs.clips])
+            hearings = make_hearings(self.ears.features[known], self.outputs, recipe)
+            head = bind(hearings, self.anchors, recipe)
+            with torch.no_grad():
+                self.bound[recipe] = functional.normalize(head(self.ears.features), dim=1).numpy()
+        return self.bound[recipe]
 
     def shown(self) -> list[str]:
         """Returns the labels whose sounds' makers some known picture shows."""
