@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from indexes.errors import IndexesError, InvalidItem, InvalidVector
 from indexes.item import Content, Item, encode_metadata
+from tests.indexes.samples import kept, unit_rows
 
 ONE = np.eye(1, 8, dtype=np.float32)[0]
 
@@ -39,6 +40,16 @@ def test_takes_any_unicode_id_and_any_json() -> None:
 def test_refuses_an_id(item_id: str, rule: str) -> None:
     with pytest.raises(InvalidItem, match=rule):
         Item(item_id, "image", ONE)
+
+
+def test_what_half_precision_holds_stays_as_it_is() -> None:
+    given = unit_rows(1, 384, 1)[0]
+    read = Item("a", "image", kept(given)).vector
+    np.testing.assert_array_equal(read, kept(given))
+    np.testing.assert_array_equal(kept(read), read)
+    off = Item("a", "image", given * np.float32(1.0005)).vector
+    assert np.linalg.norm(off.astype(np.float64)) == pytest.approx(1, abs=1e-6)
+    np.testing.assert_array_equal(Item("a", "image", given).vector, given)
 
 
 @pytest.mark.parametrize("modality", ["", "Image", "a b", "x" * 33, "1d"])
