@@ -14,6 +14,8 @@ log = logging.getLogger(__name__)
 _NICE = 10
 """How far the thread stands back for searches where processors are short."""
 
+_NICEST = 19
+
 
 class Charge(Protocol):
     """What is looked after."""
@@ -52,7 +54,9 @@ class Caretaker:
 
     def _run(self) -> None:
         if sys.platform == "linux":  # elsewhere this would slow the whole process down
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+            thread = threading.get_native_id()
+            nice = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, min(nice + _NICE, _NICEST))
         while not self._ended:
             self._due.wait(self._pause)
             self._due.clear()
