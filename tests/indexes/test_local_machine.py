@@ -36,6 +36,7 @@ TUNING = Tuning(
 POOL = unit_rows(64, DIM, 1)
 """Fewer than there are names, so that some items lie in one place."""
 
+FILES = ("manifest.json", "keys.i64", "codes.faiss", "rows.f16", "effort.json")
 STARTS, COUNTS = st.integers(0, NAMES - 1), st.integers(1, 50)
 QUERIES = st.integers(0, len(POOL) - 1)
 
@@ -88,13 +89,14 @@ class Machine(RuleBasedStateMachine):
         self.collection.maintain()
 
     @precondition(lambda self: any(self.files()))
-    @rule(data=st.data())
-    def damage(self, data: st.DataObject) -> None:
+    @rule(kind=st.sampled_from(FILES), place=st.integers(0, 10**6))
+    def damage(self, kind: str, place: int) -> None:
         self.store.close()
-        file = data.draw(st.sampled_from(sorted(self.files())))
-        content = bytearray(file.read_bytes())
-        content[data.draw(st.integers(0, len(content) - 1))] ^= 1
-        file.write_bytes(content)
+        for file in self.files():
+            if file.name == kind:
+                content = bytearray(file.read_bytes())
+                content[place % len(content)] ^= 1
+                file.write_bytes(content)
         self.store = FolderStore(self.folder, TUNING)
         self.open()
         self.collection.maintain()
