@@ -1,13 +1,15 @@
 """The tables of a ledger, version by version: how one is made, and how an older one is brought on.
 
-state    facts about the whole: space, dimension, the number of the last change
-item     id, modality, time and metadata of each item
-vector   its vector in half precision; apart, so that opening a collection reads nothing else,
-         and filters and listings scan nothing larger
-content  the media it was made from, if they are kept
-tag      what declared fields of its metadata hold, in the order in which filters look it up
-dead     items that are deleted and still lie in files of an index
-query    recent queries of each modality, by which indexes are calibrated
+    state    facts about the whole: space, dimension, the number of the last change
+    item     id, modality, time and metadata of each item
+    vector   its vector in half precision; apart, so that opening a collection reads nothing else,
+             and filters and listings scan nothing larger
+    content  the media it was made from, if they are kept
+    tag      what declared fields of its metadata hold, in the order in which filters look it up
+    dead     items that are deleted and still lie in files of an index
+    query    recent queries of each modality, by which indexes are calibrated
+
+What cannot be derived from other rows carries a checksum.
 """
 
 import json

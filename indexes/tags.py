@@ -53,7 +53,7 @@ def erase(connection: sqlite3.Connection, seq: int, metadata: str, fields: Index
     """Deletes the tags of an item whose metadata are this JSON."""
     try:
         rows = list(tags(seq, json.loads(metadata), fields))
-    except ValueError:  # damaged: its tags are found only by looking at all
+    except (ValueError, TypeError):  # damaged: its tags are found only by looking at all
         connection.execute("DELETE FROM tag WHERE seq = ?", (seq,))
         return
     connection.executemany(
