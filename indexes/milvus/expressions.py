@@ -105,7 +105,7 @@ def _on_metadata(condition: AnyOf | Compare | Exists) -> Expression:
         return True  # they mean something to JSON pointers
     match condition:
         case Exists():
-            return f"exists {_path(field)} or {_is_odd(field)}"
+            return f"(exists {_path(field)}) or {_is_odd(field)}"
         case Compare(_, order, value):
             if not _writable((value,)):
                 return True

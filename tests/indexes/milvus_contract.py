@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from indexes.collection import Collection, SearchRequest
@@ -44,6 +44,7 @@ from tests.indexes.test_filters import EXPRESSIONS, ITEMS
 
 SMALL = settings(
     max_examples=5,
+    phases=[Phase.explicit, Phase.generate],  # a failure names its filter; shrinking takes minutes
     deadline=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,

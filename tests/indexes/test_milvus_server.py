@@ -40,7 +40,7 @@ def test_what_one_process_stores_another_one_finds_at_once(server: MilvusServer)
         here = one.create("shared", space_id="space", dim=DIM, model="model")
         here.upsert(some_items(3))
         there = other.open("shared")
-        for n, vector in enumerate(unit_rows(10, DIM, 1)):
+        for n, vector in enumerate(unit_rows(10, DIM, 21)):
             here.upsert([Item("moving", "image", vector, {"n": n})])
             (hit,) = there.search(SearchRequest(vector, "text", k=1, ranking="cosine")).hits
             assert (hit.id, hit.metadata) == ("moving", {"n": n})
@@ -53,7 +53,7 @@ def test_what_one_process_stores_another_one_finds_at_once(server: MilvusServer)
 
 def test_a_graph_finds_what_exact_search_does_and_exact_is_honoured(server: MilvusServer) -> None:
     items = [Item(f"{n}", "image", v, {"n": n}) for n, v in enumerate(unit_rows(3_000, DIM, 3))]
-    queries, found = unit_rows(20, DIM, 4), 0
+    queries, found = unit_rows(8, DIM, 4), 0
     with MilvusStore(server.address + "?index=hnsw") as store:
         graph = store.create("graph", space_id="space", dim=DIM, model="model")
         graph.upsert(items)
