@@ -20,8 +20,15 @@ def insert(connection: sqlite3.Connection, modality: str, numbers: Iterable[int]
 
 
 def read(connection: sqlite3.Connection, modality: str) -> Keys:
-    """Returns the numbers of the dead of a modality, in order."""
-    rows = connection.execute("SELECT seq FROM dead WHERE modality = ? ORDER BY seq", (modality,))
+    """Returns the numbers of the dead of a modality, in order.
+
+    No number is used twice: an item that is there is not dead, whatever a damaged row says.
+    """
+    rows = connection.execute(
+        "SELECT seq FROM dead WHERE modality = ? AND seq NOT IN (SELECT seq FROM item) "
+        "ORDER BY seq",
+        (modality,),
+    )
     return np.fromiter((seq for (seq,) in rows), dtype=np.int64)
 
 

@@ -115,6 +115,9 @@ def test_the_dead_are_kept_until_no_file_holds_them(path: Path) -> None:
             assert dead.read(connection, "image").tolist() == [5]
             assert dead.read(connection, "audio").tolist() == [4]
             assert dead.read(connection, "text").tolist() == []
+        write(ledger, 5, 1)
+        with ledger.read() as connection:
+            assert dead.read(connection, "image").tolist() == []
 
 
 def test_queries_are_kept_by_modality_and_damaged_ones_forgotten(path: Path) -> None:
