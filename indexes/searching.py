@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from weakref import ref
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class Searcher:
 
     def __init__(self, calibration: Calibration) -> None:
         self._calibration = calibration
-        self._samples: dict[str, tuple[Partition, NDArray[np.float32]]] = {}
+        self._samples: dict[str, tuple[ref[Partition], NDArray[np.float32]]] = {}
 
     def search(
         self, request: SearchRequest, revision: Revision, allowed: Allowed | None
@@ -92,12 +93,12 @@ class Searcher:
     def _sample(self, modality: str, partition: Partition) -> NDArray[np.float32]:
         """Returns vectors spread over the partition, which lie ready while it stays the same."""
         known = self._samples.get(modality)
-        if known is None or known[0] is not partition:
+        if known is None or known[0]() is not partition:
             keys = partition.sample(SAMPLE)
             if not len(keys):  # few live among many dead, until they are built anew
                 keys = partition.keys()[:SAMPLE]
             rows = partition.rows(keys).astype(np.float32)
-            known = self._samples[modality] = (partition, rows)
+            known = self._samples[modality] = (ref(partition), rows)
         return known[1]
 
 
