@@ -1,12 +1,13 @@
 """The use cases of collections: creating them, storing items, listing them, finding the nearest."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from indexes.collection import Collection
-from indexes.errors import IndexesError
+from indexes.errors import CollectionNotFound, IndexesError, StorageError, StoreUnavailable
 from indexes.filters import EVERYTHING, parse_filter
 from indexes.item import Item
 from indexes.store import Store
@@ -29,6 +30,8 @@ from service.served import Models, ServedModel
 from service.settings import Settings
 from service.stored import collection_info, item_of, search_hit, stored_item
 from service.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -68,9 +71,8 @@ class Collections:
         return await asyncio.to_thread(made)
 
     async def list(self) -> tuple[CollectionInfo, ...]:
-        """Returns every collection, by name."""
-        names = await asyncio.to_thread(self._store.list)
-        return tuple([await self.get(name) for name in names])
+        """Returns every collection that can be opened, by name; the log has the others."""
+        return await asyncio.to_thread(lambda: tuple(self._readable()))
 
     async def get(self, name: str, *, with_stats: bool = False) -> CollectionInfo:
         """Returns one collection; unknown ones are CollectionNotFound, as in every method."""
@@ -169,6 +171,17 @@ class Collections:
             treatments=tuple(part.treatment for part in parts),
             timing_ms=answers.timing(parts, began, searched),
         )
+
+    def _readable(self) -> Iterator[CollectionInfo]:
+        for name in self._store.list():
+            try:
+                yield collection_info(self._store.open(name))
+            except CollectionNotFound:
+                continue  # deleted meanwhile
+            except StoreUnavailable:
+                raise
+            except StorageError as error:
+                log.error("collection %s cannot be opened", name, exc_info=error)
 
     def _check(self, query: SearchQuery) -> None:
         check_count(len(query.parts), self._settings.max_items)

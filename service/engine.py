@@ -86,6 +86,7 @@ class Engine:
             await starting.enter_async_context(self._models)
             self.collections = Collections(store, self._models, settings, self.telemetry)
             self.snapshots = Snapshots(store, self._models, settings)
+            await asyncio.to_thread(self.snapshots.sweep)
             self.tables = Tables(store, self._models, settings)
             self._running = starting.pop_all()
         return self

@@ -135,6 +135,10 @@ class Problem:
 
 
 INTERNAL = Status("INTERNAL", 500, "INTERNAL")
+_STORAGE = Status("STORAGE_FAILED", 500, "INTERNAL")
+_HIDDEN = {INTERNAL: "internal error", _STORAGE: "the store failed"}
+"""Faults of ours, whose texts may name paths and worse: what is told instead."""
+
 _INVALID = Status("INVALID_ARGUMENT", 400, "INVALID_ARGUMENT")
 
 TABLE: Mapping[type[Exception], Status] = {
@@ -161,7 +165,7 @@ TABLE: Mapping[type[Exception], Status] = {
     stored.InvalidFilter: Status("INVALID_FILTER", 400, "INVALID_ARGUMENT"),
     stored.InvalidQuery: _INVALID,
     stored.Unsupported: Status("UNSUPPORTED", 400, "INVALID_ARGUMENT"),
-    stored.StorageError: INTERNAL,
+    stored.StorageError: _STORAGE,
     stored.StoreUnavailable: Status("STORE_UNAVAILABLE", 503, "UNAVAILABLE"),
     stored.InvalidSnapshot: Status("INVALID_SNAPSHOT", 400, "INVALID_ARGUMENT"),
     ServiceError: INTERNAL,
@@ -193,9 +197,9 @@ def problem(error: BaseException) -> Problem:
     A fault of ours is logged in full with the request's id, and its text is only that id.
     """
     status = status_of(error)
-    if status is INTERNAL:
+    if status in _HIDDEN:
         log.error("request failed", exc_info=error)
-        message = f"internal error; the log has it under request id {request_id.get()}"
+        message = f"{_HIDDEN[status]}; the log has it under request id {request_id.get()}"
     else:
         message = str(error)
     details = getattr(error, "details", {})

@@ -7,6 +7,7 @@ its name starts with a dot, as that of no snapshot does.
 import asyncio
 import os
 import re
+import time
 import uuid
 from collections.abc import AsyncIterable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ from service.messages import CollectionInfo, SnapshotInfo
 from service.served import Models
 from service.settings import Settings
 from service.stored import collection_info, snapshot_info
+
+LEFT_SECONDS = 86_400
+"""A part that has not grown for so long is nobody's; another process may share the folder."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -41,6 +45,13 @@ class Snapshots:
         self._models = models
         self._folder = settings.snapshot_folder
         self._max_bytes = settings.max_snapshot_bytes
+
+    def sweep(self) -> None:
+        """Deletes what a process left that was killed while it wrote a file."""
+        oldest = time.time() - LEFT_SECONDS
+        for part in self._folder.glob(".*.partial"):
+            if part.stat().st_mtime < oldest:
+                part.unlink(missing_ok=True)
 
     async def take(self, collection: str) -> SnapshotInfo:
         """Copies one moment of a collection, which may be used meanwhile, to a new file.

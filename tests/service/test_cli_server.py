@@ -71,6 +71,7 @@ def test_a_folder_is_indexed_and_found_as_it_is_here(
     questions: list[tuple[str | Path, ...]] = [
         ("red",),
         ("red", "--negative", "quiet"),
+        ("red", "--exact"),
         ("--image", gallery / "blue.png", "-m", "audio", "-m", "text"),
         ("--audio", gallery / "sounds" / "loud.wav", "-k", "2"),
         ("--like", "green.png", "--filter", '{"modality": "image"}'),

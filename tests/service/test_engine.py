@@ -16,6 +16,7 @@ from indexes.errors import (
     InvalidQuery,
     ItemNotFound,
     SpaceMismatch,
+    StorageError,
 )
 from service.engine import Engine
 from service.errors import (
@@ -346,6 +347,20 @@ async def test_a_collection_of_another_space_is_refused(tmp_path: Path) -> None:
         assert (
             await engine.collections.search("gallery", ask(TextContent("red")))
         ).space == "fake-gap-0"
+
+
+async def test_a_damaged_collection_does_not_hide_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Engine(settings(tmp_path), [FakeEmbedder()]) as before:
+        for name in ("broken", "whole"):
+            await before.collections.create(NewCollection(name))
+    (tmp_path / "broken" / "collection.sqlite3").write_bytes(b"no database" * 1000)
+    async with Engine(settings(tmp_path), [FakeEmbedder()]) as engine:
+        assert [info.name for info in await engine.collections.list()] == ["whole"]
+        assert "collection broken cannot be opened" in caplog.text
+        with pytest.raises(StorageError):
+            await engine.collections.get("broken")
 
 
 class Breakable(FakeEmbedder):

@@ -65,17 +65,21 @@ def test_an_unknown_class_is_called_what_its_nearest_ancestor_is_called() -> Non
 
 
 @pytest.mark.parametrize(
-    "error",
-    [RuntimeError("secret"), indexes.errors.StorageError("/secret/path"), KeyError("secret")],
+    ("error", "reason"),
+    [
+        (RuntimeError("secret"), "INTERNAL"),
+        (KeyError("secret"), "INTERNAL"),
+        (indexes.errors.StorageError("/secret/path"), "STORAGE_FAILED"),
+    ],
 )
 def test_our_faults_are_logged_and_not_told(
-    error: Exception, caplog: pytest.LogCaptureFixture
+    error: Exception, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     token = request_id.set("abc123")
     with caplog.at_level(logging.ERROR):
         found = problem(error)
     request_id.reset(token)
-    assert found.status == INTERNAL
+    assert (found.status.reason, found.status.http) == (reason, 500)
     assert "secret" not in str(found.as_json())
     assert "abc123" in found.message
     assert caplog.records[0].exc_info is not None

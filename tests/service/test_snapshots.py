@@ -1,5 +1,7 @@
 """Snapshots over real sockets: taken while writing, sent here and there, and what is refused."""
 
+import os
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from service.errors import InvalidRequest, PayloadTooLarge, SnapshotExists, Snap
 from service.messages import ItemInput, NewCollection, QueryPart, SearchQuery, TextContent
 from service.serve import listening
 from service.settings import Settings
+from service.snapshots import LEFT_SECONDS
 from tests.fakes import FakeEmbedder
 
 pytestmark = pytest.mark.anyio
@@ -156,3 +159,13 @@ async def test_a_download_tells_its_length_and_goes_on_where_it_broke_off(
     assert whole.headers["content-type"] == "application/octet-stream"
     rest = await http.get(f"/v1/snapshots/{taken['name']}", headers={"range": "bytes=100-"})
     assert (rest.status_code, rest.content) == (206, whole.content[100:])
+
+
+async def test_what_a_killed_process_left_is_swept_up(tmp_path: Path) -> None:
+    folder = tmp_path / ".snapshots"
+    folder.mkdir()
+    for name, age in ((".old.partial", LEFT_SECONDS + 60), (".new.partial", 0), ("mine", 1e7)):
+        (folder / name).write_text("bytes")
+        os.utime(folder / name, (time.time() - age,) * 2)
+    async with Engine(settings(tmp_path), [FakeEmbedder()]):
+        assert {path.name for path in folder.iterdir()} == {".new.partial", "mine"}
