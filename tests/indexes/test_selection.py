@@ -1,6 +1,7 @@
 """Numbers of items that satisfy a filter: the same by masks, by tags and one by one, and fast."""
 
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,9 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexes import records, selection, tags
+from indexes.collection import Collection, SearchRequest
 from indexes.filters import AnyOf, Compare, Exists, parse_filter
+from indexes.folder import FolderStore
 from indexes.item import Item
 from indexes.matching import matches
+from indexes.store import Options
+from tests.indexes.collection_contract import DIM, some_items
 from tests.indexes.test_filters import EXPRESSIONS, FIELDS, INDEXED, LISTS, ONE, stored
 
 
@@ -85,3 +90,39 @@ def test_asks_only_newer_items_one_by_one(monkeypatch: pytest.MonkeyPatch) -> No
 
 def _plan(connection: sqlite3.Connection, sql: str, parameters: tuple[object, ...]) -> list[str]:
     return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+
+
+def test_a_collection_with_declared_fields_filters_as_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexes.selection._FEW", 0)
+    items = some_items(60)
+    items[7] = Item(items[7].id, "image", items[7].vector, {"n": [1, 70], "odd": None})
+    conditions = [
+        {"n": {"$gte": 30}},
+        {"n": {"$in": [1, 8, 70]}, "odd": {"$exists": True}},
+        {"$or": [{"odd": True}, {"n": 2}], "modality": "text"},
+        {"odd": None},
+        {"n": {"$not": {"$lt": 50}}, "other": None},
+    ]
+
+    def require_right(collection: Collection) -> None:
+        live = collection.items(page_size=100).items
+        for expression in conditions:
+            condition = parse_filter(expression)
+            expected = {item.id for item in live if matches(condition, item)}
+            request = SearchRequest(items[0].vector, "text", k=100, filter=condition)
+            assert {hit.id for hit in collection.search(request).hits} == expected
+            listed = collection.items(page_size=100, filter=condition).items
+            assert {item.id for item in listed} == expected
+
+    with FolderStore(tmp_path) as store:
+        options = Options(indexed=("n", "odd"))
+        made = store.create("things", space_id="s", dim=DIM, model="m", options=options)
+        made.upsert(items[:50])
+        require_right(made)
+        made.upsert([Item(items[3].id, "text", items[3].vector, {"n": 55}), *items[50:]])
+        made.delete([item.id for item in items[20:40]])
+        require_right(made)
+    with FolderStore(tmp_path) as store:
+        require_right(store.open("things"))
