@@ -1,7 +1,9 @@
 """LocalCollection: the contract, and what its files promise."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from indexes.collection import Collection, SearchRequest
 from indexes.errors import CollectionNotFound, StorageError
 from indexes.folder import FolderStore
 from indexes.item import Content, Item
+from indexes.local import LocalCollection
 from indexes.store import Options
 from tests.indexes.collection_contract import DIM, PRIOR, CollectionContract, ids, some_items
 from tests.indexes.samples import kept, unit_rows
@@ -23,8 +26,11 @@ def store(tmp_path: Path) -> Iterator[FolderStore]:
 
 
 @pytest.fixture
-def collection(store: FolderStore) -> Collection:
-    return store.create("things", space_id="space", dim=DIM, model="model", options=Options(PRIOR))
+def collection(store: FolderStore) -> LocalCollection:
+    options = Options(PRIOR)
+    made = store.create("things", space_id="space", dim=DIM, model="model", options=options)
+    assert isinstance(made, LocalCollection)
+    return made
 
 
 class TestLocalCollection(CollectionContract):
@@ -55,7 +61,7 @@ def changed(store: FolderStore, sql: str, *values: object) -> None:
 
 
 def test_the_file_is_in_wal_mode_with_large_pages(
-    store: FolderStore, collection: Collection
+    store: FolderStore, collection: LocalCollection
 ) -> None:
     collection.upsert(some_items(5))
     connection = sqlite3.connect(database(store))
@@ -113,7 +119,7 @@ def test_a_damaged_item_costs_itself_alone(
 
 
 def test_damaged_content_is_noticed_when_asked_for(
-    store: FolderStore, collection: Collection
+    store: FolderStore, collection: LocalCollection
 ) -> None:
     vector = unit_rows(1, DIM, 1)[0]
     collection.upsert([Item("a", "image", vector, content=Content("image/png", b"12345"))])
@@ -123,7 +129,9 @@ def test_damaged_content_is_noticed_when_asked_for(
         again.open("things").get_content("a")
 
 
-def test_a_page_overwritten_on_disk_is_noticed(store: FolderStore, collection: Collection) -> None:
+def test_a_page_overwritten_on_disk_is_noticed(
+    store: FolderStore, collection: LocalCollection
+) -> None:
     collection.upsert(some_items(3_000))
     store.close()
     data = bytearray(database(store).read_bytes())
@@ -134,7 +142,7 @@ def test_a_page_overwritten_on_disk_is_noticed(store: FolderStore, collection: C
 
 
 def test_nothing_is_left_of_what_was_replaced_or_deleted(
-    store: FolderStore, collection: Collection
+    store: FolderStore, collection: LocalCollection
 ) -> None:
     vectors = unit_rows(3, DIM, 1)
     for vector in vectors:
@@ -156,7 +164,7 @@ def test_nothing_is_left_of_what_was_replaced_or_deleted(
     ],
 )
 def test_files_of_others_are_refused(
-    store: FolderStore, collection: Collection, change: str, rule: str
+    store: FolderStore, collection: LocalCollection, change: str, rule: str
 ) -> None:
     store.close()
     changed(store, change)
@@ -164,16 +172,20 @@ def test_files_of_others_are_refused(
         again.open("things")
 
 
-def test_a_file_that_is_no_database_is_refused(store: FolderStore, collection: Collection) -> None:
+def test_a_file_that_is_no_database_is_refused(
+    store: FolderStore, collection: LocalCollection
+) -> None:
     store.close()
     database(store).write_bytes(b"no database at all, but long enough to look at" * 200)
     with FolderStore(store.path) as again, pytest.raises(StorageError, match="not a database"):
         again.open("things")
 
 
-def test_a_full_disk_costs_that_batch_alone(store: FolderStore, collection: Collection) -> None:
+def test_a_full_disk_costs_that_batch_alone(
+    store: FolderStore, collection: LocalCollection
+) -> None:
     collection.upsert(some_items(10))
-    limited = collection._ledger._writer  # type: ignore[attr-defined]
+    limited = collection._ledger._writer
     (pages,) = limited.execute("PRAGMA page_count").fetchone()
     limited.execute(f"PRAGMA max_page_count = {pages + 2}")
     with pytest.raises(StorageError, match="disk is full"):
@@ -186,10 +198,32 @@ def test_a_full_disk_costs_that_batch_alone(store: FolderStore, collection: Coll
     assert len(collection.search(SearchRequest(query, "text", k=50)).hits) == 30
 
 
-def test_another_holder_of_the_database_is_a_clear_error(
-    store: FolderStore, collection: Collection
+def test_a_full_disk_is_told_to_everybody_who_waited_for_that_commit(
+    collection: LocalCollection,
 ) -> None:
-    collection._ledger._writer.execute("PRAGMA busy_timeout = 1")  # type: ignore[attr-defined]
+    collection.upsert(some_items(10))
+    limited = collection._ledger._writer
+    (pages,) = limited.execute("PRAGMA page_count").fetchone()
+    limited.execute(f"PRAGMA max_page_count = {pages}")
+    batches = [some_items(500, seed=i, prefix=f"w{i}") for i in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        with collection._revisions._writing:
+            futures = [pool.submit(collection.upsert, batch) for batch in batches]
+            while len(collection._revisions._line._waiting) < len(batches):
+                threading.Event().wait(0.001)
+        for future in futures:
+            assert "disk is full" in str(future.exception(30))
+    assert sum(collection.count().values()) == 10
+    limited.execute("PRAGMA max_page_count = 1000000")
+    for batch in batches:
+        collection.upsert(batch)
+    assert sum(collection.count().values()) == 2_010
+
+
+def test_another_holder_of_the_database_is_a_clear_error(
+    store: FolderStore, collection: LocalCollection
+) -> None:
+    collection._ledger._writer.execute("PRAGMA busy_timeout = 1")
     other = sqlite3.connect(database(store), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StorageError, match="another process"):
@@ -200,7 +234,7 @@ def test_another_holder_of_the_database_is_a_clear_error(
     assert collection.count() == {"audio": 1}
 
 
-def test_a_closed_collection_says_so(collection: Collection) -> None:
+def test_a_closed_collection_says_so(collection: LocalCollection) -> None:
     collection.close()
     collection.close()
     request = SearchRequest(unit_rows(1, DIM, 1)[0], "text")
@@ -211,7 +245,7 @@ def test_a_closed_collection_says_so(collection: Collection) -> None:
 
 
 def test_the_log_is_written_back_while_searches_go_on(
-    store: FolderStore, collection: Collection, monkeypatch: pytest.MonkeyPatch
+    store: FolderStore, collection: LocalCollection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("indexes.ledger._WAL_LIMIT", 100_000)
     log = database(store).with_name("collection.sqlite3-wal")
@@ -223,7 +257,7 @@ def test_the_log_is_written_back_while_searches_go_on(
 
 
 def test_a_change_that_fails_half_way_leaves_no_trace(
-    collection: Collection, monkeypatch: pytest.MonkeyPatch
+    collection: LocalCollection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     collection.upsert(some_items(6))
     query = unit_rows(1, DIM, 4)[0]
