@@ -58,7 +58,7 @@ class MilvusCollection(Collection):
         self._cluster = cluster
         self._calibration = Calibration(facts.backgrounds, facts.moments)
         self._stored_moments = self._calibration.settled()
-        self._tables = Tables(cluster, facts.key, facts.dim)
+        self._tables = Tables(cluster, name, facts.key, facts.dim)
         self._surveys = Surveys()
         self._finder = Finder(cluster, self._tables, self._surveys, self._calibration)
         self._writer = Writer(cluster, self._tables)

@@ -56,7 +56,8 @@ class Surveys:
         with self._lock:
             writes, latest = self._writes.get(table.name, 0), self._latest.get(table.name)
         now = time.monotonic()
-        if latest is None or latest.writes != writes or now - latest.taken > _FRESH:
+        stale = latest is None or latest.writes != writes or now - latest.taken > _FRESH
+        if latest is None or stale or not latest.population:  # an empty table is not searched
             latest = _survey(table, latest, writes, now)
             with self._lock:
                 self._latest[table.name] = latest

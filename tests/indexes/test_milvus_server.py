@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from indexes.collection import SearchRequest
-from indexes.errors import StorageError
+from indexes.errors import CollectionNotFound, StorageError
 from indexes.filters import parse_filter
 from indexes.item import Item
 from indexes.milvus.store import MilvusStore
@@ -35,7 +35,9 @@ class TestMilvusServer(MilvusContract):
         return self._address
 
 
-def test_what_one_process_stores_another_one_finds_at_once(server: MilvusServer) -> None:
+def test_what_one_process_stores_another_one_finds_at_once(
+    server: MilvusServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with MilvusStore(server.address) as one, MilvusStore(server.address) as other:
         here = one.create("shared", space_id="space", dim=DIM, model="model")
         here.upsert(some_items(3))
@@ -47,8 +49,14 @@ def test_what_one_process_stores_another_one_finds_at_once(server: MilvusServer)
             assert there.get("moving").metadata == {"n": n}
         assert there.delete(["moving"]) == ("moving",)
         assert here.count() == there.count() == {"audio": 1, "image": 1, "text": 1}
+        (film,) = unit_rows(1, DIM, 22)
+        here.upsert([Item("film", "video", film)])
+        assert ids(there.search(SearchRequest(film, "text", k=1, ranking="cosine"))) == ["film"]
         one.delete("shared")
         assert other.list() == ()
+        monkeypatch.setattr("indexes.milvus.tables._FRESH", 0.0)
+        with pytest.raises(CollectionNotFound, match="'shared' has been deleted"):
+            there.upsert(some_items(1))
 
 
 def test_a_graph_finds_what_exact_search_does_and_exact_is_honoured(server: MilvusServer) -> None:
