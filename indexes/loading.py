@@ -1,7 +1,6 @@
 """From the ledger to indexes: segments are mapped, and what they lack is read from the table."""
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from sqlite3 import Connection
 
@@ -68,12 +67,3 @@ class Loader:
             partition = partition.with_segments(segments)
             partition = partition.remove(dead.read(connection, modality))
         return partition, damaged
-
-
-def names(connection: Connection, numbers: Iterable[int]) -> dict[int, str]:
-    """Returns the ids of items, as far as they can be read."""
-    rows = connection.execute(
-        "SELECT seq, id FROM item WHERE seq IN (SELECT value FROM json_each(?))",
-        (json.dumps([int(seq) for seq in numbers]),),
-    )
-    return dict(rows)

@@ -1,14 +1,11 @@
 """LocalCollection: SQLite is the truth, and indexes over FAISS are derived from it."""
 
 import base64
-import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-
-import numpy as np
 
 from indexes import asked, records
 from indexes.base import Vectors
@@ -21,7 +18,8 @@ from indexes.filters import EVERYTHING, Filter, microseconds
 from indexes.inspection import inspect
 from indexes.item import Content, Item
 from indexes.ledger import Ledger, write_moments
-from indexes.loading import Loader, names
+from indexes.loading import Loader
+from indexes.losses import Losses
 from indexes.progress import Progress, silent
 from indexes.queries import RecentQueries
 from indexes.ranking import Calibration, Ranked
@@ -34,8 +32,6 @@ from indexes.threads import ALONE, Helpers
 from indexes.tuning import DEFAULT_TUNING, Tuning
 from indexes.upkeep import Charge, Upkeep
 from indexes.watch import RecallWatch
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +129,11 @@ class LocalCollection(Collection):
     def stats(self) -> Stats:
         """See `Collection.stats`."""
         partitions = self._revisions.now.partitions
-        with self._ledger.read() as connection:
-            damaged = names(connection, self._damaged)  # those that were not stored again since
         return Stats(
             segments={modality: it.stats() for modality, it in partitions.items() if len(it)},
             recall=self._watch.stats(partitions),
             building=self._upkeep.building,
-            damaged=tuple(sorted(damaged.values())),
+            damaged=self._losses.ids(),
         )
 
     def damage(self) -> Iterator[str]:
@@ -155,7 +149,7 @@ class LocalCollection(Collection):
             answer, lost = self._answer(request)
             if not lost:
                 return answer
-            self._lose(lost)
+            self._losses.add(lost)
 
     def snapshot(self, path: Path, progress: Progress = silent) -> None:
         """Writes one moment of it to a new file, as `indexes.snapshot.write` does.
@@ -199,13 +193,13 @@ class LocalCollection(Collection):
         loader = Loader(self.dim, tuning.layout, self._shared.helpers, self._shelf)
         with self._ledger.read() as connection:
             first, damaged = loader.revision(connection)
-            self._damaged = names(connection, damaged)
             kept = asked.read(connection, self.dim)
         self._queries = RecentQueries(kept, tuning.kept_queries, tuning.live_queries)
         self._watch = RecallWatch(self.recall_target, tuning.judged_queries)
         self._revisions = Revisions(self._ledger, first, loader.empty, tuning.group_rows)
+        self._losses = Losses(self._ledger, self._revisions, damaged)
         charge = Charge(
-            loader, self._revisions, self._shelf, self._queries, self._watch, self._lose
+            loader, self._revisions, self._shelf, self._queries, self._watch, self._losses
         )
         self._upkeep = Upkeep(charge, tuning)
         self._stored = (self._calibration.settled(), self._queries.changes)
@@ -232,16 +226,6 @@ class LocalCollection(Collection):
         lost = [best.key for best in outcome.ranked if best.key not in found]
         hits = tuple(_hit(best, found[best.key]) for best in outcome.ranked if best.key in found)
         return Answer(hits, outcome.ranking, outcome.exact, _kind(exact=outcome.exact)), lost
-
-    def _lose(self, numbers: Sequence[int]) -> None:
-        """Takes damaged items out of the indexes, so that they stand in nobody's way."""
-        if self._damaged.keys() >= set(numbers):
-            return
-        with self._ledger.read() as connection:
-            self._damaged = {**self._damaged, **names(connection, numbers)}
-        log.warning("collection %r: items %s are damaged", self.name, sorted(numbers))
-        for modality in self._revisions.now.partitions:
-            self._revisions.replace(modality, lambda it: it.remove(np.sort(np.array(numbers))))
 
     def _remember(self, new_queries: int) -> None:
         """Writes down what was learned from questions, if it is so much."""

@@ -7,7 +7,7 @@ written down is swept away, and what was written down serves.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from operator import methodcaller
@@ -19,6 +19,7 @@ from indexes.base import Vectors
 from indexes.building import Order, Plan, adopt, build, plan
 from indexes.errors import StorageError
 from indexes.loading import Loader
+from indexes.losses import Losses
 from indexes.partition import Partition
 from indexes.queries import RecentQueries
 from indexes.revisions import Revisions
@@ -38,18 +39,14 @@ Cancelled = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What upkeep looks after: the parts of one collection.
-
-    Attributes:
-        lose: Takes items out of the indexes, by number, that turn out to be damaged.
-    """
+    """What upkeep looks after: the parts of one collection."""
 
     loader: Loader
     revisions: Revisions
     shelf: Shelf
     queries: RecentQueries
     watch: RecallWatch
-    lose: Callable[[Sequence[int]], None]
+    losses: Losses
 
 
 class Upkeep:
@@ -63,7 +60,7 @@ class Upkeep:
         self.building: tuple[str, ...] = ()
         self._loader, self._revisions, self._shelf = charge.loader, charge.revisions, charge.shelf
         self._queries, self._watch = charge.queries, charge.watch
-        self._lose = charge.lose
+        self._losses = charge.losses
         self._tuning = tuning
         self._checked = 0
         self._verified: set[str] = set()
@@ -167,9 +164,7 @@ class Upkeep:
         with self._revisions.moment() as (connection, _):
             rows = list(records.rows(connection, first, most))
         self._checked = rows[-1].seq if len(rows) == most else 0
-        damaged = [row.seq for row in rows if not records.intact(row)]
-        if damaged:
-            self._lose(damaged)
+        self._losses.add(row.seq for row in rows if not records.intact(row))
 
     def _known_queries(self) -> dict[str, Vectors]:
         fewest = self._tuning.fewest_queries
