@@ -45,8 +45,9 @@ def _option(name: str, field: FieldInfo, many: bool) -> Any:  # noqa: ANN401 - t
     flag = "--" + (name.removesuffix("s") if many else name).replace("_", "-")
     if field.annotation is bool:
         flag = f"{flag}/--no-{flag.removeprefix('--')}"
-    default = ", ".join(field.default) if many else field.default
-    return typer.Option(flag, help=f"{field.description} Default: {default}.", show_default=False)
+    default = ", ".join(field.default) if many else str(field.default)
+    told = f"{field.description} Default: {default}." if default else field.description
+    return typer.Option(flag, help=told, show_default=False)
 
 
 @with_settings
