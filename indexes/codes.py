@@ -23,7 +23,7 @@ _LISTS = 2
 """So many times the root of the number of rows; 4 times finds no more in a millisecond, and takes
 three times as long to build."""
 
-_ROUNDS = 8
+_ROUNDS = 5
 _PER_LIST = 32
 """Training: rounds of k-means, and rows for each list."""
 
@@ -118,6 +118,8 @@ class Codes:
         distances, lists = self._coarse.search(turned, min(nprobe, self.lists))
         lists = np.ascontiguousarray(lists[:, share[0] :: share[1]])
         distances = np.ascontiguousarray(distances[:, share[0] :: share[1]])
+        if not lists.size:
+            return np.empty(0, dtype=np.int64)
         selector = None
         if chosen is not None:  # FAISS borrows the memory of the bits
             selector = faiss.IDSelectorBitmap(len(chosen.bits), faiss.swig_ptr(chosen.bits))

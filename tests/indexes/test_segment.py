@@ -63,6 +63,26 @@ def test_finds_what_it_was_calibrated_to_find(large: Segment, asked: str, target
     assert effort.nprobe < large.codes.lists or effort.shortlist < N / 2
 
 
+@pytest.mark.parametrize("share", [0.0001, 0.2, 1.0])
+def test_two_threads_find_as_much_as_one(
+    large: Segment, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partition, queries = _partition().with_segments([large]), SPACE.vectors("text", 100, 10)
+    allowed = Allowed(KEYS[np.random.default_rng(11).random(N) < share])
+    alone = partition.search(queries, 10, allowed=allowed, asked="text")
+    monkeypatch.setattr("indexes.nearest._WORTH_PROBING", 1)
+    shared = partition.search(queries, 10, allowed=allowed, asked="text")
+    pairs = zip(alone.keys, shared.keys, strict=True)
+    assert np.mean([np.isin(a, b).mean() for a, b in pairs]) >= 0.98
+
+
+def test_a_share_of_one_list_may_be_none(large: Segment) -> None:
+    query = SPACE.vectors("text", 1, 12)[0]
+    shares = [large.codes.nearest(query, 50, 1, share=(share, 2)) for share in (0, 1)]
+    assert len(shares[0]) > 0
+    assert len(shares[1]) == 0
+
+
 def test_works_harder_for_queries_of_which_it_knows_nothing(small: Segment) -> None:
     own = small.efforts["image"]
     guess = small.effort("text")
