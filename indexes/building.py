@@ -184,7 +184,7 @@ def _rows(task: Plan, cancelled: Asked) -> Iterator[Half]:
         places = positions(part.live.bits)
         for start in range(0, len(places), _AT_ONCE):
             stop_if(cancelled)
-            yield part.held.rows[places[start : start + _AT_ONCE]]
+            yield part.held.rows.take(places[start : start + _AT_ONCE], axis=0)
 
 
 def _efforts(rows: Half, codes: Codes, order: Order) -> dict[str, Effort]:

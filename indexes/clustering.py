@@ -70,11 +70,14 @@ def stop_if(cancelled: Asked) -> None:
 def _sums(
     rows: Vectors, nearest: NDArray[np.int64], count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Returns the sum of the rows of each list, shape (count, dim), and how many they are."""
+    """Returns the sum of the rows of each list, shape (count, dim), and how many they are.
+
+    `take` lets other threads run, which indexing by an array does not.
+    """
     sizes = np.bincount(nearest, minlength=count)
     order = np.argsort(nearest, kind="stable")
     starts = np.cumsum(sizes) - sizes
     filled = sizes > 0
     sums = np.zeros((count, rows.shape[1]))
-    sums[filled] = np.add.reduceat(rows[order], starts[filled], axis=0)
+    sums[filled] = np.add.reduceat(rows.take(order, axis=0), starts[filled], axis=0)
     return sums, sizes

@@ -73,7 +73,7 @@ class Codes:
         rotation.init(seed)
         lists = max(1, min(int(_LISTS * math.sqrt(len(rows))), len(rows) // _PER_LIST))
         chosen = np.random.default_rng(seed).permutation(len(rows))[: lists * _PER_LIST]
-        sample = rotation.apply(rows[np.sort(chosen)].astype(np.float32))
+        sample = rotation.apply(rows.take(np.sort(chosen), axis=0).astype(np.float32))
         centres = centroids(sample, lists, _ROUNDS, seed, cancelled)
         coarse = faiss.IndexFlatL2(dim)
         coarse.add(centres)

@@ -67,7 +67,8 @@ class Part(Generic[H]):
 
     def rows(self) -> Half:
         """Returns the rows that live."""
-        return self.held.rows[positions(self.live.bits)] if self.dead else self.held.rows
+        rows = self.held.rows
+        return rows.take(positions(self.live.bits), axis=0) if self.dead else rows
 
 
 def all_of(rows: int) -> Chosen:
