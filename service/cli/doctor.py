@@ -85,21 +85,22 @@ def damage(settings: Settings) -> Iterator[str]:
     try:
         with open_store(address) as store:
             for name in store.list():
-                yield from _damage_of(store, name, address)
+                yield from _damage_of(store, name)
     except StorageError as error:
         yield f"collections were not looked at: {error}"
 
 
-def _damage_of(store: "Store", name: str, address: str | Path) -> Iterator[str]:
+def _damage_of(store: "Store", name: str) -> Iterator[str]:
     from indexes.errors import StorageError
+    from indexes.folder import FolderStore
 
     try:
         damaged = list(store.open(name).damage())
     except StorageError as error:
-        yield (
-            f"collection {name} cannot be opened: {error}\n"
-            f"  what can be read of it is saved by: kindred rescue {address} {name} {name}-rescued"
-        )
+        yield f"collection {name} cannot be opened: {error}"
+        if isinstance(store, FolderStore):
+            command = f"kindred rescue {store.path} {name} {name}-rescued"
+            yield f"what can be read of {name} is saved by: {command}"
         return
     if damaged:
         more = len(damaged) - MOST_SHOWN

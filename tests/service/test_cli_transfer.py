@@ -1,6 +1,7 @@
 """Collections to files and back, in this process and over both wires."""
 
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from typer.testing import Result
 
 import kindred as client
+from indexes.folder import FolderStore
 from service.serve import Addresses
 from tests.fakes import DIM
 from tests.service.test_cli import data, gallery, kindred, said
@@ -191,6 +193,13 @@ class TestRescue:
         assert examined.exit_code == 1
         assert "collection default cannot be opened: " in examined.stdout
         assert f"kindred rescue {indexed} default default-rescued" in examined.stdout
+
+    def test_the_doctor_says_when_it_could_not_look(self, indexed: Path) -> None:
+        with FolderStore(indexed):
+            examined = kindred("doctor", "--data", indexed)
+        assert examined.exit_code == 1
+        assert "collections were not looked at: " in examined.stdout
+        assert f"process {os.getpid()}" in examined.stdout
 
     def test_a_wrong_name_is_wrong_use(self, indexed: Path) -> None:
         for arguments in (("../default", "saved"), ("default", "../saved")):
