@@ -104,7 +104,7 @@ IMAGE_ADAPTED = ImageVectorsRecipe(
 
 IMAGE_TUNED = ImageTuningRecipe(
     vectors=ImageVectorsRecipe(
-        loop=LoopRecipe(steps=600, learning_rate=1.2e-4, warmup=30, ema=0.99, seed=5),
+        loop=LoopRecipe(steps=450, learning_rate=1.2e-4, warmup=30, ema=0.99, seed=5),
         batch=64,
         dropout=0.1,
     )
