@@ -134,8 +134,6 @@ class _Player:
 
     def answer_under_adds(self, rules: Rules) -> None:
         """Answers while rows are added."""
-        if not self.trait.live:
-            return
         effort = self._good_effort()
         rounds = [
             self.remote.ask(Contestant.ask_under_adds, PLAIN[0], effort, rules.seconds, 100)
@@ -160,7 +158,12 @@ class _Player:
         self.result.disk = self.remote.ask(Contestant.close)
 
     def _good_effort(self) -> int:
-        """Returns the lowest effort whose recall across modalities is good, else the highest."""
+        """Returns the lowest effort whose recall across modalities is good, else the highest.
+
+        What an engine chooses itself is what its users get.
+        """
+        if self.trait.adapts:
+            return self.trait.efforts[0]
         enough = (
             point.effort
             for point in self.result.points

@@ -54,6 +54,7 @@ def _draw(panel: Any, report: Report, question: str) -> None:  # noqa: ANN401
             fontweight="bold" if ours else "normal",
         )
     panel.set_yscale("log")
+    panel.yaxis.set_major_formatter("{x:g}")
     panel.set_title(f"{question}, {report.images:,} images", loc="left", fontsize=10, color=_INK)
     panel.set_xlabel("recall@10", color=_INK)
     panel.set_ylabel("p50, ms", color=_INK)

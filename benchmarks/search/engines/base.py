@@ -67,7 +67,7 @@ class Trait:
         efforts: Settings from fast to thorough; the first is used while there is only one.
         effort: What they set.
         filters: Whether it filters.
-        live: Whether it may be searched while it is added to.
+        adapts: Whether its first effort is one that it chooses itself.
     """
 
     distribution: str
@@ -76,7 +76,7 @@ class Trait:
     efforts: Sequence[int]
     effort: str
     filters: bool = True
-    live: bool = True
+    adapts: bool = False
 
 
 class Engine(ABC):

@@ -21,7 +21,9 @@ CALIBRATED, EXACT = 1, 2
 class Kindred(Engine):
     """A local collection with declared metadata keys."""
 
-    trait = Trait("kindred", "indexes", "fsynced", (CALIBRATED, EXACT), "1 calibrated, 2 exact")
+    trait = Trait(
+        "kindred", "indexes", "fsynced", (CALIBRATED, EXACT), "1 calibrated, 2 exact", adapts=True
+    )
 
     def __init__(self, folder: Path, dim: int, threads: int) -> None:
         self._store = FolderStore(folder, Tuning(threads=threads))
