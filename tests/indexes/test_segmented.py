@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from indexes.collection import Answer, Collection, SearchRequest
+from indexes.folder import FolderStore
 from indexes.item import Item
 from indexes.ledger import Facts, Ledger
 from indexes.local import LocalCollection
 from indexes.partition import Layout
 from indexes.ranking import Background
+from indexes.store import Options
 from indexes.tuning import Tuning
 from tests.indexes.collection_contract import DIM, PRIOR, CollectionContract
 
@@ -49,3 +51,19 @@ class TestSegmentedCollection(CollectionContract):
 
     def _opened(self) -> LocalCollection:
         return Settled(self.path, "things", Tuning(layout=LAYOUT))
+
+
+def test_every_answer_is_of_one_moment_while_indexes_are_compacted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = LocalCollection.search
+    monkeypatch.setattr(
+        LocalCollection,
+        "search",
+        lambda self, request: search(self, replace(request, exact=True)),
+    )
+    with FolderStore(tmp_path, Tuning(layout=replace(LAYOUT, exact=10), pause=0.001)) as store:
+        collection = store.create(
+            "things", space_id="space", dim=DIM, model="model", options=Options(PRIOR)
+        )
+        TestSegmentedCollection().test_threads_search_while_others_write(collection)
