@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from indexes.effort import FEWEST_QUERIES
 from indexes.line import MOST_ROWS
 from indexes.partition import Layout
 
@@ -31,7 +32,7 @@ class Tuning:
     background: bool = True
     pause: float = 5.0
     kept_queries: int = 256
-    fewest_queries: int = 32
+    fewest_queries: int = FEWEST_QUERIES
     live_queries: int = 2
     judged_queries: int = 50
     checked_items: int = 200

@@ -7,7 +7,6 @@ written down is swept away, and what was written down serves.
 """
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from operator import methodcaller
@@ -17,6 +16,7 @@ import numpy as np
 from indexes import dead, records
 from indexes.base import Vectors
 from indexes.building import Order, Plan, adopt, build, plan
+from indexes.clustering import Asked
 from indexes.errors import StorageError
 from indexes.loading import Loader
 from indexes.losses import Losses
@@ -32,9 +32,6 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE = 10_000
 """Rows that one transaction deletes: writers wait for it."""
-
-Cancelled = Callable[[], bool]
-"""Says whether to break off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +66,7 @@ class Upkeep:
         """Tells whether anything is to be built; takes microseconds."""
         return any(plan(partition) for partition in self._revisions.now.partitions.values())
 
-    def round(self, cancelled: Cancelled) -> None:
+    def round(self, cancelled: Asked) -> None:
         """Does all that is due.
 
         Raises:
@@ -83,7 +80,7 @@ class Upkeep:
         self._judge(cancelled)
         self._check()
 
-    def _verify(self, modality: str, cancelled: Cancelled) -> None:
+    def _verify(self, modality: str, cancelled: Asked) -> None:
         """Reads files that serve and were not read yet, and drops those that are damaged."""
         for segment in self._partition(modality).segments:
             if segment.folder.name in self._verified:
@@ -105,7 +102,7 @@ class Upkeep:
         with self._revisions.moment() as (connection, _):
             return self._loader.partition(connection, modality, rest)[0]
 
-    def _build(self, modality: str, cancelled: Cancelled) -> None:
+    def _build(self, modality: str, cancelled: Asked) -> None:
         while not cancelled() and (task := plan(self._partition(modality))):
             self.building = (modality,)
             try:
@@ -113,7 +110,7 @@ class Upkeep:
             finally:
                 self.building = ()
 
-    def _make(self, modality: str, task: Plan, cancelled: Cancelled) -> None:
+    def _make(self, modality: str, task: Plan, cancelled: Asked) -> None:
         order = Order(
             folder=self._shelf.room(modality),
             modality=modality,
@@ -139,19 +136,22 @@ class Upkeep:
             with self._revisions.write() as connection:
                 dead.remove(connection, stale[start : start + _AT_ONCE])
 
-    def _calibrate(self, modality: str, cancelled: Cancelled) -> None:
+    def _calibrate(self, modality: str, cancelled: Asked) -> None:
         for asked, vectors in self._known_queries().items():
-            pair, misses = (asked, modality), self._watch.misses((asked, modality))
+            pair = (asked, modality)
+            misses = self._watch.misses(pair)
+            if misses:
+                self._watch.aim_higher(pair)
             for segment in self._partition(modality).segments:
                 if asked in segment.efforts and not misses:
                     continue
-                better = segment.calibrated(asked, vectors, self._watch.target(pair), cancelled)
+                better = segment.calibrated(asked, vectors, self._watch.aim(pair), cancelled)
                 if cancelled():
                     return
                 self._revisions.replace(modality, methodcaller("with_segment", better))
                 self._watch.start_over(modality, asked)
 
-    def _judge(self, cancelled: Cancelled) -> None:
+    def _judge(self, cancelled: Asked) -> None:
         for asked, vector in self._queries.live():
             for modality, partition in self._revisions.now.partitions.items():
                 if not partition.is_exact() and not cancelled():

@@ -6,15 +6,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from indexes.effort import OWN_TARGET, TRUE
 from indexes.partition import Partition
 from indexes.ranking import Pair
 from indexes.stats import RecallStats
-
-NEIGHBORS = 10
-"""Recall is the share of the true ten nearest that is found."""
-
-SAME_MODALITY = 0.99
-"""Searches of a query's own modality are easier, and are held to no less than this."""
 
 _REMEMBERED = 500
 """Judged queries of a pair of modalities that count."""
@@ -33,18 +28,19 @@ class RecallWatch:
     def __init__(self, target: float, judged: int) -> None:
         self._target = target
         self._judged = judged
+        self._short: defaultdict[Pair, float] = defaultdict(float)
         self._seen: dict[Pair, deque[float]] = defaultdict(lambda: deque(maxlen=_REMEMBERED))
 
     def target(self, pair: Pair) -> float:
         """Returns what is asked of a pair of modalities."""
         asked, modality = pair
-        return max(self._target, SAME_MODALITY) if asked == modality else self._target
+        return max(self._target, OWN_TARGET) if asked == modality else self._target
 
     def judge(self, pair: Pair, partition: Partition, vector: NDArray[np.float32]) -> None:
         """Compares what a search of the pair finds with what there is to be found."""
         asked, _ = pair
-        true = partition.search(vector[None], NEIGHBORS, asked=asked, exact=True).keys
-        found = partition.search(vector[None], NEIGHBORS, asked=asked).keys
+        true = partition.search(vector[None], TRUE, asked=asked, exact=True).keys
+        found = partition.search(vector[None], TRUE, asked=asked).keys
         true = true[true >= 0]
         if len(true):
             self._seen[pair].append(float(np.isin(true, found).mean()))
@@ -53,6 +49,15 @@ class RecallWatch:
         """Tells whether the pair is known to find less than it should."""
         seen = self._seen[pair]
         return len(seen) >= self._judged and float(np.mean(seen)) < self.target(pair)
+
+    def aim(self, pair: Pair) -> float:
+        """Returns what calibration is to aim at: more than the target where that was missed."""
+        target = self.target(pair)
+        return min(target + self._short[pair], 1 - (1 - target) / 10)
+
+    def aim_higher(self, pair: Pair) -> None:
+        """Asks for as much more as was missed: the queries of calibration were easier ones."""
+        self._short[pair] += max(self.target(pair) - float(np.mean(self._seen[pair])), 0.0)
 
     def start_over(self, modality: str, asked: str | None = None) -> None:
         """Forgets what was seen of a modality's indexes, which have changed."""

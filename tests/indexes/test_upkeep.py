@@ -374,3 +374,20 @@ def test_a_damaged_item_stands_in_nobodys_way(collection: LocalCollection) -> No
     assert ids(ask(collection)) == best[1:11], "ten are found all the same"
     assert collection.stats().damaged == (best[0],)
     assert collection.count() == {"image": 19}
+
+
+def test_searches_that_find_too_little_are_calibrated_again(collection: LocalCollection) -> None:
+    collection.upsert(some(0, 400))
+    for query in unit_rows(40, DIM, 5):
+        collection.search(SearchRequest(query, "text", ranking="cosine"))
+    collection.maintain()
+    (segment,) = collection._revisions.now.partitions["image"].segments
+    assert segment.effort("text").target == 0.97
+    collection._watch._seen["text", "image"].extend([0.9] * 8)
+    collection.maintain()
+    (again,) = collection._revisions.now.partitions["image"].segments
+    assert again.folder == segment.folder
+    assert again.effort("text").target == pytest.approx(0.997)
+    assert again.effort("image") == segment.effort("image")
+    text = collection.stats().recall[1]
+    assert (text.query_modality, text.queries) == ("text", 0), "what was seen is of the past"

@@ -78,3 +78,13 @@ def test_starts_over_when_an_index_has_changed() -> None:
     watch = judged([5, 5, 5, 5])
     watch.start_over("image")
     assert not watch.misses(PAIR)
+
+
+def test_aims_higher_where_calibration_has_missed() -> None:
+    watch = judged([10, 10, 9, 9])
+    assert watch.aim(PAIR) == 0.97
+    watch.aim_higher(PAIR)
+    assert watch.aim(PAIR) == pytest.approx(0.99)
+    watch.aim_higher(PAIR)
+    assert watch.aim(PAIR) == pytest.approx(0.997), "but never for all"
+    assert watch.aim(("image", "image")) == 0.99
