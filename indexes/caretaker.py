@@ -38,7 +38,7 @@ class Caretaker:
         self._charges = charges
         self._pause = pause
         self._due = threading.Event()
-        self._ended = False
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="caretaker", daemon=True)
         self._thread.start()
 
@@ -48,7 +48,7 @@ class Caretaker:
 
     def close(self) -> None:
         """Ends the thread; collections that are closed keep it no longer than an instant."""
-        self._ended = True
+        self._ended.set()
         self._due.set()
         self._thread.join()
 
@@ -57,18 +57,21 @@ class Caretaker:
             thread = threading.get_native_id()
             nice = os.getpriority(os.PRIO_PROCESS, thread)
             os.setpriority(os.PRIO_PROCESS, thread, min(nice + _NICE, _NICEST))
-        while not self._ended:
+        while not self._ended.is_set():
             self._due.wait(self._pause)
             self._due.clear()
-            for charge in self._charges():
-                if not self._ended:
-                    _maintain(charge)
+            well = [_maintain(charge) for charge in self._charges() if not self._ended.is_set()]
+            if not all(well):
+                self._ended.wait(self._pause)  # what failed is not tried again at once
 
 
-def _maintain(charge: Charge) -> None:
+def _maintain(charge: Charge) -> bool:
+    """Tells whether all went well."""
     try:
         charge.maintain()
-    except CollectionNotFound:
-        return  # it was closed just now
+    except CollectionNotFound:  # it was closed just now
+        return True
     except StorageError as error:
         log.warning("collection %r could not be looked after: %s", charge.name, error)
+        return False
+    return True

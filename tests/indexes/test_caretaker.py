@@ -48,3 +48,14 @@ def test_one_that_fails_is_told_of_and_keeps_no_other_waiting(
     assert [record.getMessage() for record in caplog.records] == [
         "collection 'full' could not be looked after: the disk is full"
     ]
+
+
+def test_what_failed_is_not_tried_again_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    patient = Patient("full", tuple(StorageError("the disk is full") for _ in range(100)))
+    caretaker = Caretaker(lambda: [patient], pause=3_600)
+    caretaker.nudge()
+    assert patient.rounds.acquire(timeout=10)
+    caretaker.nudge()
+    assert not patient.rounds.acquire(timeout=0.1)
+    caretaker.close()
+    assert len(caplog.records) == 1
