@@ -15,11 +15,11 @@ from indexes.scan import Found, best, merged
 from indexes.segment import Segment
 from indexes.threads import Helpers
 
-_WORTH_SHARING = 4_096
-"""Fewer rows are scanned sooner than a second thread wakes."""
+_SHARE = 8_192
+"""Rows that one thread scans before it looks for more; a multiple of 8, the bits of a byte."""
 
 _WORTH_PROBING = 50_000
-"""So are fewer codes looked through."""
+"""Fewer codes are looked through sooner than a second thread wakes."""
 
 _Scanned = tuple[Part[Chunk] | Part[Segment], Chosen | None]
 """A part, and which of its rows may answer."""
@@ -90,28 +90,23 @@ def _probe(
 def _scans(
     question: Question, parts: Sequence[_Scanned], threads: int
 ) -> Iterator[Callable[[], list[Found]]]:
-    """Yields shares of equal size of an exact scan."""
-    rows = sum(len(part.held.keys) for part, _ in parts)
-    shares = min(threads, 1 + rows // _WORTH_SHARING)
-    for share in range(shares if parts else 0):
-        yield partial(_scan, question, parts, (share, shares))
-
-
-def _scan(question: Question, parts: Sequence[_Scanned], part_of: tuple[int, int]) -> list[Found]:
-    """Returns the k nearest of one share of the rows of each part."""
-    share, shares = part_of
-    found = []
+    """Yields shares of an exact scan, so many that a thread that is late holds nobody up."""
     for part, chosen in parts:
-        step = -(-len(part.held.keys) // (8 * shares))  # whole bytes of the bits
-        first, last = 8 * step * share, 8 * step * (share + 1)
-        rows = part.held.rows[first:last]
-        some = chosen
-        if chosen is not None:
-            bits = chosen.bits[first // 8 : last // 8]
-            some = Chosen(bits, int(np.bitwise_count(bits).sum()))
-        near = best(question.query, rows, question.k, some)
-        found.append(_keyed(Found(near.places + first, near.scores), part))
-    return found
+        rows = len(part.held.keys)
+        step = rows if threads == 1 else _SHARE
+        for start in range(0, rows, step):
+            yield partial(_scan, question, part, chosen, slice(start, start + step))
+
+
+def _scan(
+    question: Question, part: Part[Chunk] | Part[Segment], chosen: Chosen | None, some: slice
+) -> list[Found]:
+    """Returns the k nearest of some of the rows of a part."""
+    if chosen is not None:
+        bits = chosen.bits[some.start // 8 : -(-some.stop // 8)]
+        chosen = Chosen(bits, int(np.bitwise_count(bits).sum()))
+    found = best(question.query, part.held.rows[some], question.k, chosen)
+    return [_keyed(Found(found.places + some.start, found.scores), part)]
 
 
 def _keyed(found: Found, part: Part[Chunk] | Part[Segment]) -> Found:
