@@ -210,6 +210,34 @@ class CollectionContract(ABC):
         listed = collection.items(page_size=1_000, filter=condition).items
         assert [item.id for item in listed] == [item.id for item in passing]
 
+    def test_a_filter_asked_again_knows_what_has_changed(self, collection: Collection) -> None:
+        odd, query = parse_filter({"odd": True}), unit_rows(1, DIM, 8)[0]
+        items = {item.id: item for item in some_items(40)}
+        collection.upsert([*items.values()])
+        for round_ in range(4):
+            again = Item("item-3", "audio", unit_rows(1, DIM, 20 + round_)[0], {"odd": True})
+            collection.upsert([again, *some_items(3, seed=round_, prefix=f"new-{round_}")])
+            collection.delete([f"item-{5 + 2 * round_}"])
+            items.pop(f"item-{5 + 2 * round_}")
+            items.pop("item-3")
+            items |= {"item-3": again}
+            items |= {it.id: it for it in some_items(3, seed=round_, prefix=f"new-{round_}")}
+            passing = [item for item in items.values() if item.metadata["odd"]]
+            request = SearchRequest(query, "text", k=50, filter=odd, ranking="cosine")
+            assert ids(collection.search(request)) == expected_ids(passing, query, 50)
+
+    def test_tells_of_all_items_in_its_indexes(self, collection: Collection) -> None:
+        assert collection.stats().segments == {}
+        collection.upsert(some_items(90))
+        collection.delete([f"item-{i}" for i in range(0, 30, 3)])
+        told = collection.stats()
+        held = {
+            modality: sum(part.rows - part.dead for part in parts)
+            for modality, parts in told.segments.items()
+        }
+        assert held == collection.count() == {"audio": 20, "image": 30, "text": 30}
+        assert told.damaged == ()
+
     def test_lists_in_order_of_storing_page_by_page(self, collection: Collection) -> None:
         items = some_items(25)
         collection.upsert(items[:10])
