@@ -30,7 +30,8 @@ from indexes.segment import FORMAT, KeyRange, Sample, Segment, measured, write_e
 __all__ = ["Cancelled", "Order", "Plan", "adopt", "build", "plan"]
 
 _OWN_QUERIES = 200
-"""Rows of a segment that are searched for to calibrate it for its own modality."""
+"""Rows of a segment that are searched for to calibrate it for its own modality: a hundredth of
+them, but no more than so many."""
 
 _TAIL = 40
 """Chunks are made a segment when they hold more than a part in so many of all rows."""
@@ -202,6 +203,7 @@ def _efforts(rows: Half, codes: Codes, order: Order) -> dict[str, Effort]:
 def _own_effort(rows: Half, codes: Codes, order: Order) -> Effort:
     """Calibrates with some of the rows themselves, none of which may find itself."""
     random = np.random.default_rng(order.seed)
-    own = np.sort(random.permutation(len(rows))[:_OWN_QUERIES])
+    count = min(_OWN_QUERIES, max(len(rows) // 100, FEWEST_QUERIES))
+    own = np.sort(random.permutation(len(rows))[:count])
     sample = Sample(rows[own].astype(np.float32), own.tolist())
     return measured(rows, codes, sample, max(order.target, OWN_TARGET), order.cancelled)
