@@ -3,6 +3,7 @@
     python -m benchmarks.search --peers                # 100,000 vectors, every engine
     python -m benchmarks.search --rows 1000000         # Kindred alone
     python -m benchmarks.search plot REPORT.json...    # recall against latency, as one picture
+    python -m benchmarks.search table REPORT.json      # one line an engine, in Markdown
 
 Every engine runs in a process of its own on the same CPUs and they take turns, question by
 question, round by round, so that a machine that drifts drifts for all of them. Each is asked in
@@ -23,7 +24,7 @@ from benchmarks.search.engines import ENGINES, OURS
 from benchmarks.search.play import Rules, play
 from benchmarks.search.plot import plot
 from benchmarks.search.profile import profile
-from benchmarks.search.report import Report, machine, show
+from benchmarks.search.report import Report, machine, markdown, show
 from benchmarks.search.workload import Workload
 
 RESULTS = Path(__file__).parent / "results"
@@ -34,6 +35,9 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = _parser().parse_args(arguments)
     if chosen.command == "plot":
         plot([Report.read(path) for path in chosen.reports], chosen.out)
+        return
+    if chosen.command == "table":
+        Console(soft_wrap=True, markup=False).print(markdown(Report.read(chosen.report)))
         return
     report = _measure(chosen)
     show(report, Console())
@@ -95,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     drawing = commands.add_parser("plot", help="draws reports that were written")
     drawing.set_defaults(command="plot")
     drawing.add_argument("reports", type=Path, nargs="+")
+    telling = commands.add_parser("table", help="prints a report as Markdown")
+    telling.set_defaults(command="table")
+    telling.add_argument("report", type=Path)
     drawing.add_argument("--out", type=Path, default=RESULTS / "recall-latency.svg")
     return parser
 

@@ -94,6 +94,20 @@ class Result:
     failed: str = ""
 
 
+def good_effort(result: Result) -> int:
+    """Returns the lowest effort whose recall across modalities is good, else the highest.
+
+    Of an engine that chooses its effort itself, it is that one, which is what its users get.
+    """
+    trait = ENGINES[result.engine].trait
+    enough = (
+        point.effort
+        for point in result.points
+        if point.question == CROSS and (point.recall >= GOOD or trait.adapts)
+    )
+    return min(enough, default=trait.efforts[-1])
+
+
 class _Player:
     """An engine at play: its process and its result."""
 
@@ -122,7 +136,7 @@ class _Player:
             question: What is asked.
             seconds: Length of a turn.
         """
-        for effort in self.trait.efforts if question in PLAIN else (self._good_effort(),):
+        for effort in self.trait.efforts if question in PLAIN else (good_effort(self.result),):
             answers = self.remote.ask(Contestant.ask, question, effort, seconds)
             self._answers[effort].append(answers)
 
@@ -134,7 +148,7 @@ class _Player:
 
     def answer_under_adds(self, rules: Rules) -> None:
         """Answers while rows are added."""
-        effort = self._good_effort()
+        effort = good_effort(self.result)
         rounds = [
             self.remote.ask(Contestant.ask_under_adds, PLAIN[0], effort, rules.seconds, 100)
             for _ in range(rules.rounds)
@@ -156,20 +170,6 @@ class _Player:
     def close(self) -> None:
         """Closes the engine; what it left on disk is counted."""
         self.result.disk = self.remote.ask(Contestant.close)
-
-    def _good_effort(self) -> int:
-        """Returns the lowest effort whose recall across modalities is good, else the highest.
-
-        What an engine chooses itself is what its users get.
-        """
-        if self.trait.adapts:
-            return self.trait.efforts[0]
-        enough = (
-            point.effort
-            for point in self.result.points
-            if point.question == CROSS and point.recall >= GOOD
-        )
-        return min(enough, default=self.trait.efforts[-1])
 
 
 def play(names: Iterable[str], workload: Workload, rules: Rules, folder: Path) -> list[Result]:

@@ -12,11 +12,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.search.play import Point, Result
+from benchmarks.search.play import Point, Result, good_effort
 from benchmarks.search.profile import KNOWN
-from benchmarks.search.workload import FILTERED, MIXED, PLAIN
+from benchmarks.search.workload import CROSS, FILTERED, MIXED, PLAIN, WITHIN
 
 _RATES = ("1 x 1000", "1 x 100", "16 x 1")
+_SHOWN = (CROSS, WITHIN, FILTERED[0].name, FILTERED[-1].name, MIXED[0].name)
+_SUMMED = ("rows/s, indexed", "RAM B/row", "disk B/row", "p99 while adding / idle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,30 @@ def show(report: Report, console: Console) -> None:
             console.print(f"{result.engine}: {result.failed}", style="red")
 
 
+def markdown(report: Report) -> str:
+    """Returns one line an engine, at its `good_effort`, as a table of Markdown."""
+    headings = ("", *(f"{name}: recall@10, p50 / CPU ms" for name in _SHOWN), *_SUMMED)
+    lines = [headings, ["---"] * len(headings)]
+    for result in report.results:
+        points = {
+            point.question: f"{point.recall:.3f}, {point.p50:.1f} / {point.cpu:.1f}"
+            for point in result.points
+            if point.effort == good_effort(result)
+        }
+        indexed, adds = _indexed(result, report.images), result.adds
+        figures = (f"{indexed:,.0f}", f"{result.memory:,.0f}", f"{result.disk:,.0f}")
+        ratio = f"{adds['ratio']:.1f}" if adds else "-"
+        lines.append(
+            [
+                f"{result.engine} {result.version}",
+                *(points.get(name, "-") for name in _SHOWN),
+                *figures,
+                ratio,
+            ]
+        )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def _of_vectors(report: Report) -> Table:
     said = ", ".join(f"{name} {value}" for name, value in report.machine.items())
     table = _table(
@@ -116,7 +142,7 @@ def _of_storing(report: Report) -> Table:
     )
     for result in report.results:
         rates = [result.ingest.get(rate, math.nan) for rate in _RATES]
-        indexed = 1 / (1 / rates[0] + result.building / report.images)
+        indexed = _indexed(result, report.images)
         figures = [*rates, indexed, result.memory, result.disk]
         name = f"{result.engine} {result.version}"
         table.add_row(name, result.kept, *(f"{figure:,.0f}" for figure in figures))
@@ -136,6 +162,12 @@ def _of_adds(report: Report) -> Table:
                 result.engine, f"{adds['rate']:,.0f}", *(f"{figure:.2f}" for figure in figures)
             )
     return table
+
+
+def _indexed(result: Result, rows: int) -> float:
+    """Returns rows stored a second, with the time to bring them under the index."""
+    adding = result.ingest.get(_RATES[0], math.nan)
+    return 1 / (1 / adding + result.building / rows)
 
 
 def _table(title: str, headings: Sequence[str], caption: str = "") -> Table:

@@ -69,7 +69,9 @@ def test_recall_counts_what_could_be_found() -> None:
     ].tolist() == [-1, -1]
 
 
-def test_a_run_measures_every_question_and_draws_it(workload: Workload, tmp_path: Path) -> None:
+def test_a_run_measures_every_question_and_shows_it(
+    workload: Workload, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     [result] = play([OURS], workload, Rules(rounds=1, seconds=0.05, threads=1), tmp_path / "stores")
     assert not result.failed
     assert {point.question for point in result.points} == {
@@ -85,6 +87,8 @@ def test_a_run_measures_every_question_and_draws_it(workload: Workload, tmp_path
     about.write(tmp_path / "report.json")
     assert Report.read(tmp_path / "report.json") == about
     main(["plot", str(tmp_path / "report.json"), "--out", str(tmp_path / "plot.svg")])
+    main(["table", str(tmp_path / "report.json")])
+    assert f"| {OURS} {result.version} |" in capsys.readouterr().out
     assert f">{OURS}<" in (tmp_path / "plot.svg").read_text()
 
 
