@@ -86,7 +86,8 @@ def _best(
     asked = min(width + 1, limit)
     while width:
         found = _top(query, rows, asked, chosen)
-        if asked == limit or found.scores[width - 1] > found.scores[-1]:
+        whole = asked == limit or len(found.places) < asked
+        if whole or found.scores[width - 1] > found.scores[-1]:
             return Found(found.places[:width], found.scores[:width])
         asked = min(4 * asked, limit)
     return _NOTHING
@@ -106,7 +107,10 @@ def _best_of_most(
 
 
 def _top(query: NDArray[np.float32], rows: Half, k: int, chosen: Chosen | None) -> Found:
-    """Returns k rows with the highest scores, which of equal ones at the end is left open."""
+    """Returns k rows with the highest scores, which of equal ones at the end is left open.
+
+    They may be fewer: a damaged row, whose score is no number, is none of them.
+    """
     scores = np.full(k, -np.inf, dtype=np.float32)
     places = np.full(k, -1, dtype=np.int64)
     selector = None
@@ -125,7 +129,7 @@ def _top(query: NDArray[np.float32], rows: Half, k: int, chosen: Chosen | None) 
     finally:
         # FAISS gives the scanner away without telling Python that it is ours to free.
         _faiss.InvertedListScanner.__swig_destroy__(scanner)
-    return _ordered(places, scores, k)
+    return _ordered(places, scores, int(np.count_nonzero(places >= 0)))
 
 
 def _ordered(places: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> Found:

@@ -67,6 +67,18 @@ def test_the_chosen_may_all_be_the_worst() -> None:
     assert found.places.tolist() == np.argsort(np.where(mask, -SCORES, 2))[:10].tolist()
 
 
+@pytest.mark.parametrize("damaged", [1, 990, 1_000])
+def test_rows_that_are_no_numbers_are_never_found(damaged: int) -> None:
+    rows = ROWS.copy()
+    rows[:damaged, 3] = np.nan
+    for chosen in (None, _chosen(np.arange(1_000) > 100), _chosen(np.arange(1_000) % 7 == 0)):
+        found = best(QUERY, rows, 30, chosen)
+        whole = np.arange(damaged, 1_000)
+        if chosen is not None:
+            whole = np.intersect1d(whole, positions(chosen.bits))
+        assert found.places.tolist() == whole[np.argsort(-SCORES[whole])][:30].tolist()
+
+
 def test_merges_by_score_and_then_by_key() -> None:
     one = Found(np.array([9, 4]), np.array([0.5, 0.25], np.float32))
     two = Found(np.array([2, 3]), np.array([0.5, 0.125], np.float32))
