@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from weakref import ref
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,12 +39,40 @@ class Outcome:
     exact: bool
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sample:
+    """Vectors spread over a partition.
+
+    Attributes:
+        rows: float32, shape (n, dim).
+        newest: The largest key of the partition.
+        size: How many rows it had.
+    """
+
+    rows: NDArray[np.float32]
+    newest: int
+    size: int
+
+    @classmethod
+    def of(cls, partition: Partition) -> Self:
+        keys = partition.sample(SAMPLE)
+        if not len(keys):  # few live among many dead, until they are built anew
+            keys = partition.keys()[:SAMPLE]
+        rows = partition.rows(keys).astype(np.float32)
+        return cls(rows, partition.newest, len(partition))
+
+    def serves(self, partition: Partition) -> bool:
+        """Tells whether less has changed than one row of the sample stands for."""
+        changes = abs(partition.newest - self.newest) + abs(len(partition) - self.size)
+        return changes * SAMPLE < self.size or not changes
+
+
 class Searcher:
     """Answers questions from revisions of one collection, and learns its backgrounds from them."""
 
     def __init__(self, calibration: Calibration) -> None:
         self._calibration = calibration
-        self._samples: dict[str, tuple[ref[Partition], NDArray[np.float32]]] = {}
+        self._samples: dict[str, _Sample] = {}
 
     def search(
         self, request: SearchRequest, revision: Revision, allowed: Allowed | None
@@ -91,15 +119,11 @@ class Searcher:
         return self._calibration.background(pair, own)
 
     def _sample(self, modality: str, partition: Partition) -> NDArray[np.float32]:
-        """Returns vectors spread over the partition, which lie ready while it stays the same."""
+        """Returns vectors spread over the partition, which lie ready while it hardly changes."""
         known = self._samples.get(modality)
-        if known is None or known[0]() is not partition:
-            keys = partition.sample(SAMPLE)
-            if not len(keys):  # few live among many dead, until they are built anew
-                keys = partition.keys()[:SAMPLE]
-            rows = partition.rows(keys).astype(np.float32)
-            known = self._samples[modality] = (ref(partition), rows)
-        return known[1]
+        if known is None or not known.serves(partition):
+            known = self._samples[modality] = _Sample.of(partition)
+        return known.rows
 
 
 def _asked(request: SearchRequest, partitions: Mapping[str, Partition]) -> dict[str, Partition]:
