@@ -50,8 +50,12 @@ _AT_ONCE = 1_000
 _WIDEST = 4_000
 """Hits that are asked for before all rows are read instead; Milvus refuses more than 16,384."""
 
-_NUMBERS_AT_ONCE = 50_000
+_NUMBERS_AT_ONCE = {"lite": 50_000, "server": 4_000}
+"""Rows whose numbers are read rather than counted: Lite counts by reading every row."""
+
 _IDS_AT_ONCE = 1_000
+_UNSEALED = 2_000
+_SEALING = 120.0
 _LAST = 2**62
 _MESSAGE_BYTES = 4_000_000
 """Of rows in one message: Milvus takes 64 MB, but its log is best fed in small pieces."""
@@ -84,6 +88,7 @@ class Table:
     index: IndexKind
     waits: str
     _troubles: int = field(default=-1, init=False)
+    _unsealed: int = field(default=0, init=False)
 
     def write(self, rows: Sequence[dict[str, Any]]) -> None:
         """Stores rows, each in the place of the one with its id."""
@@ -95,6 +100,7 @@ class Table:
                 start, size = end, 0
         if rows:
             self._call("store items", "upsert", list(rows[start:]))
+        self._unsealed += len(rows)
 
     def erase(self, ids: Sequence[str]) -> None:
         """Deletes the rows with these ids."""
@@ -183,11 +189,12 @@ class Table:
 
     def _few_until(self, low: int, n: int, expression: str) -> int:
         """Returns a number such that n and a few more rows lie from `low` to there, or all."""
+        readable = _NUMBERS_AT_ONCE["lite" if self.cluster.address.lite else "server"]
         too_few, too_many, high = low, _LAST, _LAST
         while too_many - too_few > 1:
             within = _both(expression, f"seq > {low} and seq <= {high}")
             rows = self.count(within)
-            if rows > _NUMBERS_AT_ONCE:
+            if rows > readable:
                 too_many = high
             elif rows < n and high < _LAST:
                 too_few = high
@@ -195,13 +202,14 @@ class Table:
                 return high
             else:
                 numbers = sorted(int(row["seq"]) for row in self._query(within, ["seq"]))
-                return numbers[min(n + _AT_ONCE, len(numbers)) - 1]
+                return numbers[min(2 * n, len(numbers)) - 1]
             high = (too_few + too_many) // 2
         return high
 
     def _search(self, query: NDArray[np.float32], limit: int, expression: str) -> list[Row]:
         parameters = {"ef": max(_EFFORT, limit)} if self.index == "hnsw" else {}
         self._catch_up()
+        self._seal()
         (hits,) = self._call(
             "search",
             "search",
@@ -238,6 +246,12 @@ class Table:
         if self._troubles != troubles:
             self.settle()
             self._troubles = troubles
+
+    def _seal(self) -> None:
+        """Makes Lite index what it has in memory, which it searches several times as slowly."""
+        if self.cluster.address.lite and self._unsealed > _UNSEALED:
+            self._unsealed = 0
+            self._call("index items", "flush", timeout=_SEALING)
 
     def _call(self, doing: str, method: str, *args: Any, **options: Any) -> Any:  # noqa: ANN401
         return self.cluster.call(f"{doing} of {self.name}", method, self.name, *args, **options)

@@ -124,7 +124,8 @@ class MilvusContract(CollectionContract):
     ) -> None:
         monkeypatch.setattr("indexes.milvus.table._WIDEST", 200)
         monkeypatch.setattr("indexes.milvus.table._AT_ONCE", 100)
-        monkeypatch.setattr("indexes.milvus.table._NUMBERS_AT_ONCE", 300)
+        few = {"lite": 300, "server": 300}
+        monkeypatch.setattr("indexes.milvus.table._NUMBERS_AT_ONCE", few)
         items = [Item(f"{n}", "image", vector) for n, vector in enumerate(unit_rows(700, DIM, 6))]
         collection.upsert(items)
         query = unit_rows(1, DIM, 7)[0]
