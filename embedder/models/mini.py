@@ -1,27 +1,21 @@
 """kindred-mini: the bundled model for words, pictures and sounds."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embedder.base import Embedder, EmbeddingSpace, Prepared, Treatment, unit
+from embedder.base import Embedder, EmbeddingSpace, Prepared, Treatment
 from embedder.errors import WeightsError
-from embedder.features.audio import (
-    MEL_BANDS,
-    PATCH_FRAMES,
-    SAMPLE_RATE,
-    WINDOW_SAMPLES,
-    prepare_audio,
-)
+from embedder.features.audio import SAMPLE_RATE, WINDOW_SAMPLES
 from embedder.features.image import SIZE, image_input
 from embedder.features.text import TextTokenizer
 from embedder.media import Audio, Image, Media, Modality, Text
+from embedder.models.hearing import SOUND_SHAPE, hear, prepare_sound, run_rows
 from embedder.models.mini_probes import probes
 from embedder.models.mini_weights import PREPROCESSING, MiniWeights, read_weights
 from embedder.runtime.base import AUTOMATIC, Placement, Runtime, Tower
@@ -33,8 +27,8 @@ if TYPE_CHECKING:
 NAME = "kindred-mini"
 WEIGHTS = Path(__file__).parent.parent / "weights" / f"{NAME}.safetensors"
 
-_MAX_ROWS = {Modality.TEXT: 64, Modality.IMAGE: 8, Modality.AUDIO: 2}
-"""Inputs of one forward pass; more leave the cache and are slower. A sound's are its windows."""
+_MAX_ROWS = {Modality.TEXT: 64, Modality.IMAGE: 8}
+"""Inputs of one forward pass; more leave the cache and are slower."""
 
 _MAX_CHARACTERS = 20_000
 """Of a text, what is tokenised to find the tokens that fit: a megabyte would take a second."""
@@ -42,7 +36,7 @@ _MAX_CHARACTERS = 20_000
 _INPUTS: Mapping[Modality, tuple[int | None, ...]] = {
     Modality.TEXT: (None, None),
     Modality.IMAGE: (None, 3, SIZE, SIZE),
-    Modality.AUDIO: (None, None, PATCH_FRAMES, MEL_BANDS),
+    Modality.AUDIO: SOUND_SHAPE,
 }
 """Shapes of the towers' inputs, batch axis first; None where the length varies."""
 
@@ -101,16 +95,17 @@ class KindredMini(Embedder):
         return _prepared(item, self._tokenizer)
 
     def _encode(self, modality: Modality, arrays: Sequence[Array]) -> NDArray[np.float32]:
-        """Runs the tower on inputs of one shape at a time; windows of a sound weigh the same."""
-        rows = _rows(modality, arrays)
-        vectors = np.empty((len(rows), self.space.dim), dtype=np.float32)
-        for indices in _same_shape(rows, _MAX_ROWS[modality]):
-            batch = np.stack([rows[i] for i in indices])
-            vectors[indices] = self._towers[modality].run(batch)
-        if modality is not Modality.AUDIO:
-            return vectors
-        starts = np.cumsum([0, *(len(sound) for sound in arrays[:-1])])
-        return np.asarray(np.add.reduceat(unit(vectors), starts, axis=0), dtype=np.float32)
+        tower = self._towers[modality]
+        match modality:
+            case Modality.TEXT:
+                # The text tower only looks back: what follows a text's end mark changes nothing.
+                longest = max(ids.size for ids in arrays)
+                rows = [np.pad(ids, (0, longest - ids.size)) for ids in arrays]
+                return run_rows(tower, rows, _MAX_ROWS[modality])
+            case Modality.IMAGE:
+                return run_rows(tower, arrays, _MAX_ROWS[modality])
+            case Modality.AUDIO:
+                return hear(tower, arrays)
 
 
 def _prepared(item: Media, tokenizer: TextTokenizer) -> Prepared:
@@ -124,31 +119,7 @@ def _prepared(item: Media, tokenizer: TextTokenizer) -> Prepared:
         case Image():
             return Prepared(item.modality, image_input(item))
         case Audio():
-            sound = prepare_audio(item)
-            windows, patches = sound.patches.shape[:2]
-            treatment = Treatment(resampled=sound.resampled, padded=sound.looped, windows=windows)
-            return Prepared(item.modality, sound.patches, treatment, windows * patches)
-
-
-def _rows(modality: Modality, arrays: Sequence[Array]) -> list[Array]:
-    """Returns the tower's inputs: one per text or picture, one per window of a sound."""
-    match modality:
-        case Modality.TEXT:
-            # The text tower only looks back, so what follows a text's end mark changes nothing.
-            longest = max(ids.size for ids in arrays)
-            return [np.pad(ids, (0, longest - ids.size)) for ids in arrays]
-        case Modality.IMAGE:
-            return list(arrays)
-        case Modality.AUDIO:
-            return [window for sound in arrays for window in sound]
-
-
-def _same_shape(rows: Sequence[Array], most: int) -> Iterator[list[int]]:
-    """Yields indices of rows of one shape, at most so many at a time."""
-    by_shape = sorted(range(len(rows)), key=lambda i: rows[i].shape)
-    for _, same in groupby(by_shape, key=lambda i: rows[i].shape):
-        indices = list(same)
-        yield from (indices[i : i + most] for i in range(0, len(indices), most))
+            return prepare_sound(item)
 
 
 def _tokenizer(path: Path, weights: MiniWeights) -> TextTokenizer:
@@ -181,11 +152,14 @@ def _tower(modality: Modality, weights: MiniWeights, tokenizer: TextTokenizer) -
         shape=_INPUTS[modality],
         build=partial(_build, modality, weights),
         probes=lambda: [
-            row[None]
-            for item in probes()[modality]
-            for row in _rows(modality, [_prepared(item, tokenizer).array])
+            row[None] for item in probes()[modality] for row in _inputs(_prepared(item, tokenizer))
         ],
     )
+
+
+def _inputs(item: Prepared) -> Sequence[Array]:
+    """Returns what the tower takes of one item: each window of a sound, or all of anything else."""
+    return list(item.array) if item.modality is Modality.AUDIO else [item.array]
 
 
 def _build(modality: Modality, weights: MiniWeights) -> "torch.nn.Module":
