@@ -1,10 +1,18 @@
 """The models that can be named: data first, and a door that loads them.
 
+Some names are words of the catalogue; others begin with the word of a family and say the rest:
+
+    kindred-mini                        bundled
+    open_clip:ARCHITECTURE/WEIGHTS      any model of open_clip, see `embedder.models.clip_names`
+    imagebind:FILE                      Meta's imagebind_huge.pth
+    bound:FILE                          a model that `kindred bind` taught to hear
+
 Importing this module costs nothing; torch and friends are imported by `load`.
 """
 
 import difflib
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +20,11 @@ from embedder.base import Embedder
 from embedder.errors import ModelNotFound
 from embedder.media import Modality
 from embedder.runtime.base import Placement
+
+log = logging.getLogger(__name__)
+
+NON_COMMERCIAL = "-NC"
+"""What SPDX identifiers of licences hold that forbid commercial use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +35,9 @@ class ModelSpec:
         name: How it is asked for.
         description: One sentence.
         modalities: What it embeds.
-        dim: Length of its vectors.
-        parameters: Weights of all towers together.
-        licence: SPDX identifier of the weights' licence.
+        dim: Length of its vectors; 0 where only the weights know.
+        parameters: Weights of all towers together; 0 where only the weights know.
+        licence: SPDX identifier of the weights' licence, or "unknown".
         weights: Where the weights come from.
         loader: Loads it, given where and how it is to run.
     """
@@ -39,10 +52,90 @@ class ModelSpec:
     loader: Callable[[Placement], Embedder]
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Models of one kind whose names say which weights are meant.
+
+    Attributes:
+        pattern: What their names look like, for people.
+        description: One sentence.
+        find: Returns what is known of the model of a name.
+    """
+
+    pattern: str
+    description: str
+    find: Callable[[str], ModelSpec]
+
+
 def _load_mini(how: Placement) -> Embedder:
     from embedder.models.mini import KindredMini
 
     return KindredMini.load(how=how)
+
+
+def _open_clip(name: str) -> ModelSpec:
+    from embedder.models.clip_names import ClipName
+
+    asked = ClipName.parse(name)
+
+    def load(how: Placement) -> Embedder:
+        from embedder.models.clip import ClipModel
+
+        return ClipModel.load(name, how)
+
+    return ModelSpec(
+        name=name,
+        description=f"{asked.architecture} of open_clip.",
+        modalities=(Modality.TEXT, Modality.IMAGE),
+        dim=asked.dim,
+        parameters=0,
+        licence=asked.licence,
+        weights=asked.weights or asked.architecture,
+        loader=load,
+    )
+
+
+def _imagebind(name: str) -> ModelSpec:
+    path = Path(name.partition(":")[2])
+
+    def load(how: Placement) -> Embedder:
+        from embedder.models.imagebind.model import ImageBind
+
+        return ImageBind.load(path, how)
+
+    return ModelSpec(
+        name=name,
+        description="Meta's ImageBind: words, pictures and sounds; other senses as tensors.",
+        modalities=(Modality.TEXT, Modality.IMAGE, Modality.AUDIO),
+        dim=1024,
+        parameters=1_200_781_057,
+        licence="CC-BY-NC-SA-4.0",
+        weights=str(path),
+        loader=load,
+    )
+
+
+def _bound(name: str) -> ModelSpec:
+    from embedder.models.bound import BoundFile
+
+    file = BoundFile.read(Path(name.partition(":")[2]))
+    base = find(file.base)
+
+    def load(how: Placement) -> Embedder:
+        from embedder.models.bound import BoundModel
+
+        return BoundModel(base.loader(how), file, how)
+
+    return ModelSpec(
+        name=name,
+        description=f"{file.base}, taught to hear.",
+        modalities=(*base.modalities, Modality.AUDIO),
+        dim=file.dim,
+        parameters=0,
+        licence=base.licence,
+        weights=str(file.path),
+        loader=load,
+    )
 
 
 CATALOGUE: tuple[ModelSpec, ...] = (
@@ -60,6 +153,20 @@ CATALOGUE: tuple[ModelSpec, ...] = (
 
 DEFAULT_MODEL = CATALOGUE[0].name
 
+FAMILIES: Mapping[str, Family] = {
+    "open_clip": Family(
+        "open_clip:ARCHITECTURE/WEIGHTS",
+        "Any open_clip model of words and pictures: a tag or a checkpoint file, hf-hub:ORG/REPO, "
+        "or local-dir:FOLDER.",
+        _open_clip,
+    ),
+    "imagebind": Family(
+        "imagebind:FILE", "Meta's imagebind_huge.pth; not for commercial use.", _imagebind
+    ),
+    "bound": Family("bound:FILE", "A model that `kindred bind` has taught to hear.", _bound),
+}
+"""By the word before the colon."""
+
 
 def names() -> tuple[str, ...]:
     """Returns the names of all models, the default one first."""
@@ -71,12 +178,17 @@ def find(name: str) -> ModelSpec:
 
     Raises:
         ModelNotFound: If no model has this name; the message suggests the nearest.
+        WeightsError: If the name is of a file that says what it is, and can't be read.
     """
     for spec in CATALOGUE:
         if spec.name == name:
             return spec
+    kind, colon, _ = name.partition(":")
+    if colon and kind in FAMILIES:
+        return FAMILIES[kind].find(name)
     near = difflib.get_close_matches(name, names(), n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names())}"
+    patterns = (*names(), *(family.pattern for family in FAMILIES.values()))
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(patterns)}"
     raise ModelNotFound(f"a model must be in the catalogue, got {name!r}; {hint}")
 
 
@@ -91,7 +203,7 @@ def load(
     """Loads a model.
 
     Args:
-        name: A name of the catalogue.
+        name: A name of the catalogue, or one of a family.
         device: Where its towers run, e.g. "cpu" or "cuda".
         threads: Threads of one forward pass on the CPU; None leaves the runtime's own choice.
         runtime: "torch" or "openvino"; None picks the faster one that is installed.
@@ -104,4 +216,9 @@ def load(
         MissingDependency: If the stated runtime is not installed or can't use the device.
     """
     how = Placement(device=device, threads=threads, runtime=runtime, cache=cache)
-    return find(name).loader(how)
+    spec = find(name)
+    if NON_COMMERCIAL in spec.licence:
+        log.warning("the weights of %s are licensed %s: no commercial use", name, spec.licence)
+    embedder = spec.loader(how)
+    embedder.name = name
+    return embedder
