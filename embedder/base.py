@@ -85,6 +85,7 @@ class Embedder(ABC):
         logit_scale: What a cosine is multiplied by before a softmax over candidates.
         backgrounds: By (query's modality, item's modality); empty if the model does not know.
         limits: What the model takes in at once, by name, e.g. `text_tokens`.
+        parameters: Weights of all towers together; 0 where the catalogue knows.
         runtime: What runs the forward pass.
         device: What it runs on.
     """
@@ -95,6 +96,7 @@ class Embedder(ABC):
     logit_scale: float = 100.0
     backgrounds: Mapping[tuple[Modality, Modality], Background] = MappingProxyType({})
     limits: Mapping[str, float] = MappingProxyType({})
+    parameters: int = 0
     runtime: str = "python"
     device: str = "cpu"
 

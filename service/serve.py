@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import NamedTuple
@@ -20,6 +21,11 @@ log = logging.getLogger(__name__)
 
 GRACE_SECONDS = 10.0
 """How long requests that have begun may go on after the server was told to stop."""
+
+
+SWITCH_SECONDS = 0.0005
+"""How long one thread may keep Python from the others: with the usual 5 ms, searches wait for the
+writes beside them four times as long."""
 
 
 class Addresses(NamedTuple):
@@ -92,6 +98,7 @@ async def serve(
         OSError: If a port is taken.
     """
     configure_logging(settings.log_level)
+    sys.setswitchinterval(SWITCH_SECONDS)
     with _stop_signal() as stop:
         async with make_engine(settings) as engine, listening(engine) as addresses:
             log.info("listening on %s and gRPC %s", *addresses)

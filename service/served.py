@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import numpy as np
 
 from embedder.base import Embedder, unit
-from embedder.catalog import CATALOGUE
+from embedder.catalog import ModelSpec, find
 from embedder.errors import EncodingFailed, ModelNotFound
 from embedder.media import Audio, Image, Media, Modality, Text
 from indexes.collection import Collection
@@ -245,16 +245,24 @@ def _vector_of(collection: Collection, item_id: str) -> Outcome:
 
 def describe(embedder: Embedder) -> ModelInfo:
     """Returns what is told about a model: its own facts, and what the catalogue knows of it."""
-    spec = next((spec for spec in CATALOGUE if spec.name == embedder.name), None)
+    spec = _spec_of(embedder)
     return ModelInfo(
         name=embedder.name,
         modalities=tuple(modality for modality in Modality if modality in embedder.modalities),
         dim=embedder.space.dim,
         space=embedder.space.id,
-        parameters=spec.parameters if spec else 0,
+        parameters=embedder.parameters or (spec.parameters if spec else 0),
         licence=spec.licence if spec else "",
         description=spec.description if spec else "",
         runtime=embedder.runtime,
         device=embedder.device,
         limits=embedder.limits,
     )
+
+
+def _spec_of(embedder: Embedder) -> ModelSpec | None:
+    """Returns what the catalogue knows of a model; None where it was made without it."""
+    try:
+        return find(embedder.name)
+    except ModelNotFound:
+        return None

@@ -76,6 +76,7 @@ class ClipModel(Embedder):
         dim = self._encode(Modality.TEXT, [self._tokens.encode("dim")[0]]).shape[1]
         self.space = EmbeddingSpace(f"open_clip-{digest[:16]}", dim)
         self.limits = {"text_tokens": self._tokens.context}
+        self.parameters = sum(weights.numel() for weights in parts.network.parameters())
 
     @classmethod
     def load(cls, name: str, how: Placement = AUTOMATIC) -> "ClipModel":

@@ -5,7 +5,7 @@ of what each sound is paired with, texts and, where there are any, pictures, in 
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,16 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from embedder import catalog
 from embedder.base import Embedder
 from embedder.errors import UnsupportedModality
 from embedder.features.audio import patches
 from embedder.media import Modality
 from embedder.models.audio_tower import AudioShape, AudioTower
 from embedder.models.bound import FORMAT
+from embedder.models.mini import WEIGHTS
+from embedder.models.mini_towers import build_tower
+from embedder.models.mini_weights import read_weights
 from embedder.training.bind_pairs import BindSenseRecipe, Drawn, Pairs, draw, pairs_of
 from embedder.training.loop import Losses, train
 from embedder.training.shards import is_held_out, read_items
@@ -88,6 +92,25 @@ def bind_audio(
     found = judge(bound.tower, judged)
     write(out, bound.tower, base, found)
     return found
+
+
+def bind_named(
+    base: str, data: Path, out: Path, *, heard: bool = True, steps: int | None = None
+) -> Found:
+    """Binds sounds to a model of the catalogue, see `bind_audio`.
+
+    Args:
+        base: The model's name.
+        data: Folder of shards.
+        out: The file to write.
+        heard: Whether the tower starts from kindred-mini's, which hears, instead of at random.
+        steps: Other than the recipe's.
+    """
+    recipe = BindSenseRecipe()
+    if steps is not None:
+        recipe = replace(recipe, loop=replace(recipe.loop, steps=steps))
+    start = _bundled() if heard else None
+    return bind_audio(catalog.load(base), data, out, start=start, recipe=recipe)
 
 
 class Bound(nn.Module):
@@ -165,6 +188,14 @@ def card(base: Embedder, found: Found) -> str:
         f"first in {found.first:.1%} (chance {found.chance:.1%}), among the first ten in "
         f"{found.first_ten:.1%}.\n"
     )
+
+
+def _bundled() -> AudioTower:
+    """Returns kindred-mini's audio tower."""
+    tower = build_tower(Modality.AUDIO, read_weights(WEIGHTS))
+    if not isinstance(tower, AudioTower):
+        raise TypeError(f"the bundled tower must be an AudioTower, got {type(tower).__name__}")
+    return tower
 
 
 def _tower(dim: int, start: AudioTower | None, seed: int) -> AudioTower:

@@ -2,6 +2,7 @@
 
 import typer
 
+from service.cli.bind import bind
 from service.cli.demo import demo
 from service.cli.doctor import doctor
 from service.cli.embed import embed
@@ -51,6 +52,7 @@ COMMANDS = (
     import_,
     evaluate,
     train,
+    bind,
     doctor,
     rescue,
 )

@@ -43,7 +43,7 @@ async def list_models(engine: TheEngine) -> Response:
     return reply(Models(data=[Model.model_validate(info) for info in engine.models()]))
 
 
-@router.get("/{name}", response_model=Model)
+@router.get("/{name:path}", response_model=Model)  # names of families hold slashes
 async def get_model(name: PathText, engine: TheEngine) -> Response:
     """Gets one model."""
     return reply(Model.model_validate(engine.model(name)))

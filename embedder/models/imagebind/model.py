@@ -1,7 +1,6 @@
 """imagebind_huge as an embedder: Meta's shared space of pictures, words and sounds."""
 
 import hashlib
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from embedder.models.imagebind.weights import load_towers
 from embedder.runtime.base import AUTOMATIC, Placement
 
 NAME = "imagebind_huge"
-LICENCE = "CC-BY-NC-SA-4.0"
 PREPROCESSING = 1
 """Changes when the same media would give other vectors under the same weights."""
 
@@ -34,8 +32,6 @@ _MOST_ROWS = 8
 """Inputs of one forward pass; more would not be faster, and need memory."""
 
 Array = NDArray[np.generic]
-
-log = logging.getLogger(__name__)
 
 
 class ImageBind(Embedder):
@@ -89,7 +85,6 @@ class ImageBind(Embedder):
             WeightsError: If the file is missing, damaged, or not of this architecture.
             MissingDependency: If the installed torch can't use the device.
         """
-        log.warning("the weights of %s are licensed %s: non-commercial use only", NAME, LICENCE)
         towers = load_towers(path, shape)
         return cls(towers, _digest(path), device=how.device, threads=how.threads)
 
