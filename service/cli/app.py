@@ -8,7 +8,7 @@ from service.cli.doctor import doctor
 from service.cli.embed import embed
 from service.cli.evaluate import evaluate
 from service.cli.index import index
-from service.cli.models import models
+from service.cli.models import commands as model_commands
 from service.cli.refusal import RefusingGroup
 from service.cli.rescue import rescue
 from service.cli.search import search
@@ -45,7 +45,6 @@ COMMANDS = (
     search,
     serve,
     embed,
-    models,
     snapshot,
     restore,
     export,
@@ -58,3 +57,4 @@ COMMANDS = (
 )
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)  # `import` is a word of Python's own
+app.add_typer(model_commands, name="models")

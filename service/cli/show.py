@@ -15,6 +15,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from embedder.catalog import FAMILIES
 from embedder.media import Modality
 from service.messages import ModelInfo, SearchHit
 
@@ -90,6 +91,14 @@ def models_table(models: Sequence[ModelInfo]) -> Table:
     table = Table("", *(escape(model.name) for model in models), header_style="bold")
     for name, value in _MODEL_ROWS.items():
         table.add_row(name, *(Text(value(model)) for model in models))
+    return table
+
+
+def families_table() -> Table:
+    """Returns how models are named that are not bundled."""
+    table = Table("more models", "", header_style="bold")
+    for family in FAMILIES.values():
+        table.add_row(Text(family.pattern), Text(family.description))
     return table
 
 
