@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PREFIX = "bound:"
 
 FORMAT = 1
-"""The layout of the file: tensors of an audio tower, and `config` and `card` in its header."""
+"""The layout of the file: tensors of an audio tower, and `config`, which is JSON, in its header."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +73,7 @@ class BoundFile:
             if config["format"] != FORMAT:
                 raise WeightsError(f"format must be {FORMAT}, got {config['format']} in {path}")
             base, space, shape = config["base"], config["base_space"], dict(config["audio"])
-            return cls(path, digest, base, space, int(shape["dim"]), shape, header["card"])
+            return cls(path, digest, base, space, int(shape["dim"]), shape, config["card"])
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as exc:
             raise WeightsError(f"{path} must be a file that `kindred bind` wrote: {exc!r}") from exc
 

@@ -170,10 +170,11 @@ def write(path: Path, tower: AudioTower, base: Embedder, found: Found) -> None:
         "base": base.name,
         "base_space": base.space.id,
         "audio": asdict(tower.shape),
+        "card": card(base, found),
     }
     state = {name: tensor.half().contiguous() for name, tensor in tower.state_dict().items()}
     part = path.with_suffix(".part")
-    save_file(state, part, {"config": json.dumps(config), "card": card(base, found)})
+    save_file(state, part, {"config": json.dumps(config)})
     part.chmod(0o644)  # safetensors makes files that their owner alone can read
     part.replace(path)
 

@@ -1,4 +1,4 @@
-"""A shard of tones with captions and of plain pictures, made here: pairs that can be learnt."""
+"""A shard of sounds with captions and of plain pictures, made here: pairs that can be learnt."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ NAMES = (
     *("cat", "crow", "violin", "flute", "bird", "whistle", "kettle", "cricket", "mouse", "alarm"),
     *("bell", "siren", "laser"),
 )
-"""From the lowest tone to the highest."""
+"""Four of each pitch, from the lowest to the highest."""
 
 
 def write_sounds(folder: Path, clips: int = 8) -> Path:
@@ -23,7 +23,7 @@ def write_sounds(folder: Path, clips: int = 8) -> Path:
     folder.mkdir(parents=True)
     random = np.random.default_rng(5)
     rows = [
-        _row(f"{name}-{i}", "audio", "wav", audio_bytes(_tone(place, random)), name)
+        _row(f"{name}-{i}", "audio", "wav", audio_bytes(sound(place, random)), name)
         for place, name in enumerate(NAMES)
         for i in range(clips)
     ]
@@ -35,12 +35,17 @@ def write_sounds(folder: Path, clips: int = 8) -> Path:
     return folder
 
 
-def _tone(place: int, random: np.random.Generator) -> Audio:
-    hertz = 150 * 1.165**place * random.uniform(0.99, 1.01)
+def sound(place: int, random: np.random.Generator) -> Audio:
+    """Returns a sound of the name at this place: one of six pitches in one of four patterns."""
+    pitch, pattern = divmod(place, 4)
+    hertz = 200 * 2**pitch * random.uniform(0.98, 1.02)
     time = np.arange(round(random.uniform(1.0, 2.5) * RATE)) / RATE
-    wave = random.uniform(0.1, 0.7) * np.sin(2 * np.pi * hertz * time)
-    noisy = wave + random.normal(0, 0.01, time.size)
-    return Audio(noisy.astype(np.float32)[None], RATE)
+    wave = np.sin(2 * np.pi * min(hertz, 6_500) * time)
+    beat = (np.ones_like(time), 0.5 + 0.5 * np.sin(16 * np.pi * time), np.exp(-20 * (time % 0.33)))
+    if pattern == 3:
+        wave, beat = wave * random.normal(0, 1, time.size), (*beat, np.ones_like(time))
+    noisy = random.uniform(0.2, 0.6) * wave * beat[pattern] + random.normal(0, 0.005, time.size)
+    return Audio(noisy.clip(-1, 1).astype(np.float32)[None], RATE)
 
 
 def _row(key: str, modality: str, format: str, media: bytes, name: str) -> dict[str, object]:
