@@ -28,7 +28,7 @@ QUICK = BindSenseRecipe(
     LoopRecipe(steps=50, learning_rate=1e-3, warmup=5, ema=0.9, seed=1),
     batch=32,
     seconds=1.0,
-    temperature=0.01,
+    temperature=0.02,
 )
 
 
