@@ -41,9 +41,9 @@ def sound(place: int, random: np.random.Generator) -> Audio:
     hertz = 200 * 2**pitch * random.uniform(0.98, 1.02)
     time = np.arange(round(random.uniform(1.0, 2.5) * RATE)) / RATE
     wave = np.sin(2 * np.pi * min(hertz, 6_500) * time)
-    beat = (np.ones_like(time), 0.5 + 0.5 * np.sin(16 * np.pi * time), np.exp(-20 * (time % 0.33)))
-    if pattern == 3:
-        wave, beat = wave * random.normal(0, 1, time.size), (*beat, np.ones_like(time))
+    steady = np.ones_like(time)
+    pulses = 0.5 + 0.5 * np.sin(16 * np.pi * time)
+    beat = (steady, pulses, np.exp(-20 * (time % 0.33)), random.normal(0, 1, time.size))
     noisy = random.uniform(0.2, 0.6) * wave * beat[pattern] + random.normal(0, 0.005, time.size)
     return Audio(noisy.clip(-1, 1).astype(np.float32)[None], RATE)
 
