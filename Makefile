@@ -65,6 +65,7 @@ card: $(STAMP)  ## Print the model card's tables: kindred-mini beside the teache
 
 bench: $(STAMP)  ## Measure what the README states
 	$(BIN)/python -m benchmarks.encode
+	$(BIN)/python -m benchmarks.search
 
 lock: $(STAMP)  ## Write the exact versions of this environment, naming no index
 	$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/\+cpu$$//' > requirements.lock

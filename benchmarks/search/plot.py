@@ -45,9 +45,9 @@ def _draw(panel: Any, report: Report, question: str) -> None:  # noqa: ANN401
         panel.annotate(
             result.engine,
             (x[0], y[0]),
-            xytext=(-6, 0),
+            xytext=(9 if ours else -6, 0),
             textcoords="offset points",
-            ha="right",
+            ha="left" if ours else "right",
             va="center",
             color=color,
             fontsize=9,
@@ -60,4 +60,5 @@ def _draw(panel: Any, report: Report, question: str) -> None:  # noqa: ANN401
     panel.set_ylabel("p50, ms", color=_INK)
     panel.grid(color=_FAINT, lw=0.6)
     panel.spines[["top", "right"]].set_visible(False)
-    panel.margins(x=0.15)
+    panel.margins(x=0.24)
+    panel.set_xticks([tick for tick in panel.get_xticks() if tick <= 1])

@@ -7,12 +7,12 @@ from typing import cast
 from benchmarks.search.data import Rows
 from benchmarks.search.engines.base import Batch, Engine, Trait, Where
 from indexes.collection import SearchRequest
-from indexes.filters import EVERYTHING, Filter, parse_filter
-from indexes.folder import FolderStore
+from indexes.filters.language import EVERYTHING, Filter, parse_filter
 from indexes.item import Item
-from indexes.local import LocalCollection
+from indexes.local.collection import LocalCollection
+from indexes.local.folder import FolderStore
+from indexes.local.tuning import Tuning
 from indexes.store import Options
-from indexes.tuning import Tuning
 
 CALIBRATED, EXACT = 1, 2
 """Kindred chooses the effort itself; the other choice is to compare with every vector."""
