@@ -22,10 +22,10 @@ from rich.progress import track
 from rich.table import Table
 
 from indexes.collection import SearchRequest
-from indexes.folder import FolderStore
 from indexes.item import Item
-from indexes.local import LocalCollection
-from indexes.tuning import Tuning
+from indexes.local.collection import LocalCollection
+from indexes.local.folder import FolderStore
+from indexes.local.tuning import Tuning
 
 NAME = "rows"
 QUIET = Tuning(background=False)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from indexes.base import unit_vector
 from indexes.errors import InvalidQuery, SpaceMismatch
-from indexes.filters import EVERYTHING, Filter
+from indexes.filters.language import EVERYTHING, Filter
 from indexes.item import Content, Item, Metadata
 from indexes.ranking import Ranking
 from indexes.stats import Stats

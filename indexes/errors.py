@@ -8,7 +8,7 @@ IndexesError
 ├── InvalidName           not a name for a collection
 ├── InvalidItem           an id, modality, metadata or content that cannot be stored
 ├── InvalidVector         wrong length, not finite, zero, or not of unit norm
-├── InvalidFilter         a filter that is not in the language of `indexes.filters`
+├── InvalidFilter         a filter that is not in the language of `indexes.filters.language`
 ├── InvalidQuery          k, a quota, a page size or a page token out of range
 ├── Unsupported           what this kind of store does not do
 └── StorageError          the folder: locked, read-only, full, damaged, or from a newer version

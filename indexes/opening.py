@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from indexes.folder import FolderStore
+from indexes.local.folder import FolderStore
+from indexes.local.tuning import DEFAULT_TUNING, Tuning
 from indexes.milvus.address import SCHEME
 from indexes.milvus.store import MilvusStore
 from indexes.store import Store
-from indexes.tuning import DEFAULT_TUNING, Tuning
 
 
 def open_store(address: str | Path, tuning: Tuning = DEFAULT_TUNING) -> Store:

@@ -9,7 +9,7 @@ from typing import Self
 
 from indexes.collection import Collection
 from indexes.errors import InvalidName, InvalidQuery
-from indexes.filters import parse_field
+from indexes.filters.language import parse_field
 from indexes.progress import Progress, silent
 from indexes.ranking import Pair
 

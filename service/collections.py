@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from indexes.collection import Collection
 from indexes.errors import CollectionNotFound, IndexesError, StorageError, StoreUnavailable
-from indexes.filters import EVERYTHING, parse_filter
+from indexes.filters.language import EVERYTHING, parse_filter
 from indexes.item import Item
 from indexes.store import Store
 from service import answers

@@ -13,10 +13,10 @@ from typing import Literal
 
 from embedder import catalog
 from embedder.base import Embedder
+from indexes.derived.partition import Layout
+from indexes.local.tuning import Tuning
 from indexes.opening import open_store
-from indexes.partition import Layout
 from indexes.store import Store
-from indexes.tuning import Tuning
 from service import answers
 from service.batching import Encoded
 from service.collections import Collections

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from embedder.media import Modality
 from indexes.collection import SearchRequest
-from indexes.filters import EVERYTHING, parse_filter
+from indexes.filters.language import EVERYTHING, parse_filter
 from service.batching import Encoded
 from service.errors import CancelledOut, InvalidRequest
 from service.messages import SearchQuery
@@ -50,7 +50,7 @@ def search_request(query: SearchQuery, parts: Sequence[Encoded]) -> SearchReques
 
     Raises:
         InvalidRequest: If a weight is not finite, or the parts add up to nothing.
-        InvalidFilter: If the filter is not in the language of `indexes.filters`.
+        InvalidFilter: If the filter is not in the language of `indexes.filters.language`.
         InvalidQuery: If a number is out of range.
     """
     weights = [part.weight for part in query.parts]

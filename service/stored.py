@@ -6,7 +6,7 @@ from pathlib import Path
 from embedder.media import Modality
 from indexes import item as indexed
 from indexes.collection import Collection, Hit
-from indexes.snapshot import describe
+from indexes.truth.snapshot import describe
 from service.batching import Encoded
 from service.intake import digest, mime_type, raw
 from service.messages import CollectionInfo, ItemInput, SearchHit, SnapshotInfo, StoredItem

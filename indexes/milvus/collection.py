@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from indexes.base import Vectors
-from indexes.changes import Change, Delete, Deleted, Upsert
 from indexes.collection import Answer, Collection, Page, SearchRequest
 from indexes.errors import (
     CollectionNotFound,
@@ -14,10 +13,11 @@ from indexes.errors import (
     ItemNotFound,
     StorageError,
 )
-from indexes.filters import EVERYTHING, Filter, microseconds
+from indexes.filters.language import EVERYTHING, Filter, microseconds
+from indexes.filters.matching import matches
 from indexes.item import Content, Item
-from indexes.line import Line
-from indexes.matching import matches
+from indexes.local.changes import Change, Delete, Deleted, Upsert
+from indexes.local.line import Line
 from indexes.milvus.cluster import Cluster
 from indexes.milvus.expressions import plain
 from indexes.milvus.finding import Finder, as_text, without_twins

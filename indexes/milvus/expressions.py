@@ -2,18 +2,18 @@
 
 Milvus' language has no word for some of ours, and its versions differ on the rest: what is missing,
 null or a list, numbers beyond 2^53, negation. So an expression only narrows down what is fetched,
-and `indexes.matching.matches` has the last word on each item. Where nothing safe can be said, the
-expression says nothing.
+and `indexes.filters.matching.matches` has the last word on each item. Where nothing safe can be
+said, the expression says nothing.
 
 Expressions are text. Numbers are written by us, names of fields hold no quotation mark or backslash
-(`indexes.filters` sees to it), and in strings both are escaped; one with control characters is not
-written at all.
+(`indexes.filters.language` sees to it), and in strings both are escaped; one with control
+characters is not written at all.
 """
 
 import operator
 from collections.abc import Iterable, Sequence
 
-from indexes.filters import All, Any, AnyOf, Compare, Exists, Field, Filter, Not, Scalar
+from indexes.filters.language import All, Any, AnyOf, Compare, Exists, Field, Filter, Not, Scalar
 from indexes.milvus.rows import ANY_PATH
 
 _SIGNS = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}

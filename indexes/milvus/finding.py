@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indexes import scan
 from indexes.collection import Answer, Hit, SearchRequest
-from indexes.filters import Filter
+from indexes.derived import scan
+from indexes.filters.language import Filter
+from indexes.filters.matching import matches
 from indexes.item import Item
-from indexes.matching import matches
 from indexes.milvus.cluster import Cluster
 from indexes.milvus.expressions import Expression, expression
 from indexes.milvus.rows import Row

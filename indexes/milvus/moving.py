@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 
 from indexes.collection import Collection
 from indexes.errors import ItemNotFound
-from indexes.folder import FolderStore
 from indexes.item import Item
-from indexes.ledger import DATABASE, Facts, Ledger
+from indexes.local.folder import FolderStore
 from indexes.progress import Progress
+from indexes.truth.ledger import DATABASE, Facts, Ledger
 
 _ITEMS_AT_ONCE = 500
 _MEDIA_BYTES_AT_ONCE = 32 * 2**20

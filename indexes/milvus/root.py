@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from indexes.errors import CollectionExists, CollectionNotFound, StorageError
-from indexes.ledger import Facts as LocalFacts
 from indexes.milvus import names
 from indexes.milvus.cluster import Cluster, Column, NoSuchTable
 from indexes.ranking import Background, Moments, Pair
 from indexes.store import Options
+from indexes.truth.ledger import Facts as LocalFacts
 
 _FACTS = "kindred.facts"
 _MOMENTS = "kindred.moments"

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes import scan
 from indexes.base import Half, half
+from indexes.derived import scan
 from indexes.item import Item
 from indexes.milvus.cluster import Cluster
 from indexes.milvus.expressions import any_id

@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from indexes.changes import Change, Delete, Deleted, outcome_of
 from indexes.item import Item
+from indexes.local.changes import Change, Delete, Deleted, outcome_of
 from indexes.milvus.cluster import Cluster
 from indexes.milvus.media import Media
 from indexes.milvus.rows import Kept, encode

@@ -92,7 +92,7 @@ def damage(settings: Settings) -> Iterator[str]:
 
 def _damage_of(store: "Store", name: str) -> Iterator[str]:
     from indexes.errors import StorageError
-    from indexes.folder import FolderStore
+    from indexes.local.folder import FolderStore
 
     try:
         damaged = list(store.open(name).damage())

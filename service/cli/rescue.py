@@ -9,7 +9,7 @@ from service.cli.refusal import FAILED
 from service.cli.show import answers, complain
 
 if TYPE_CHECKING:
-    from indexes.rescue import Rescued
+    from indexes.truth.rescue import Rescued
 
 MOST_LISTED = 100
 """Items that are lost which are named one by one."""
@@ -47,10 +47,10 @@ def rescue(
 
 
 def _rescue(folder: Path, name: str, target: str) -> "Rescued":
-    from indexes.folder import FolderStore
-    from indexes.rescue import rescue as copied
+    from indexes.local.folder import FolderStore
+    from indexes.local.tuning import Tuning
     from indexes.store import check_name
-    from indexes.tuning import Tuning
+    from indexes.truth.rescue import rescue as copied
 
     check_name(name)
     check_name(target)

@@ -14,9 +14,9 @@ import pytest
 from indexes.base import Vectors
 from indexes.collection import Answer, Collection, SearchRequest
 from indexes.errors import InvalidQuery, InvalidVector, ItemNotFound, SpaceMismatch
-from indexes.filters import parse_filter
+from indexes.filters.language import parse_filter
+from indexes.filters.matching import matches
 from indexes.item import Content, Item
-from indexes.matching import matches
 from indexes.ranking import FIRST_STEP, Background, Moments, blend, bulk
 from tests.indexes.samples import kept, nearest, unit_rows
 

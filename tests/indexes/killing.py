@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from indexes.collection import Collection, SearchRequest
-from indexes.folder import FolderStore
+from indexes.local.folder import FolderStore
 from tests.indexes import streamer
 from tests.indexes.samples import kept, unit_rows
 

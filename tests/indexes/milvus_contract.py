@@ -24,9 +24,9 @@ from indexes.errors import (
     SpaceMismatch,
     StorageError,
 )
-from indexes.filters import parse_filter
+from indexes.filters.language import parse_filter
+from indexes.filters.matching import matches
 from indexes.item import MAX_METADATA_BYTES, Content, Item
-from indexes.matching import matches
 from indexes.milvus.collection import MilvusCollection
 from indexes.milvus.rows import encode
 from indexes.milvus.store import MilvusStore

@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 from indexes.collection import SearchRequest
-from indexes.filters import parse_filter
-from indexes.folder import FolderStore
+from indexes.derived.partition import Layout
+from indexes.filters.language import parse_filter
 from indexes.item import Content, Item
-from indexes.local import LocalCollection
-from indexes.partition import Layout
-from indexes.tuning import Tuning
+from indexes.local.collection import LocalCollection
+from indexes.local.folder import FolderStore
+from indexes.local.tuning import Tuning
 from tests.indexes.collection_contract import MODALITIES
 from tests.indexes.samples import unit_rows
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from indexes.base import Allowed, half, unit_vectors
-from indexes.chunk import Chunk
+from indexes.derived.chunk import Chunk
 from indexes.errors import InvalidVector
 from tests.indexes.samples import unit_rows
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from indexes.base import Keys, half
-from indexes.building import Order, Plan, adopt, build, plan
-from indexes.partition import Layout, Partition
-from indexes.segment import Segment, uncovered
-from indexes.threads import Helpers
+from indexes.derived.building import Order, Plan, adopt, build, plan
+from indexes.derived.partition import Layout, Partition
+from indexes.derived.segment import Segment, uncovered
+from indexes.derived.threads import Helpers
 from tests.indexes.samples import nearest, unit_rows
 
 DIM = 16

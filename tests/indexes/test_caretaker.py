@@ -3,8 +3,8 @@ import threading
 
 import pytest
 
-from indexes.caretaker import Caretaker
 from indexes.errors import CollectionNotFound, StorageError
+from indexes.local.caretaker import Caretaker
 
 
 class Patient:

@@ -8,12 +8,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexes.changes import Change, Delete, Upsert
 from indexes.collection import SearchRequest
-from indexes.folder import FolderStore
 from indexes.item import Item
-from indexes.local import LocalCollection
-from indexes.tuning import Tuning
+from indexes.local.changes import Change, Delete, Upsert
+from indexes.local.collection import LocalCollection
+from indexes.local.folder import FolderStore
+from indexes.local.tuning import Tuning
 from tests.indexes.samples import unit_rows
 
 DIM = 8

@@ -11,13 +11,13 @@ import pytest
 
 from indexes.collection import Collection, SearchRequest
 from indexes.errors import ItemNotFound, StorageError
-from indexes.filters import parse_filter
-from indexes.folder import FolderStore
-from indexes.inspection import Damage, inspect
+from indexes.filters.language import parse_filter
 from indexes.item import Content, Item
-from indexes.ledger import Facts, Ledger
-from indexes.rescue import Rescued, rescue
+from indexes.local.folder import FolderStore
 from indexes.store import Options
+from indexes.truth.inspection import Damage, inspect
+from indexes.truth.ledger import Facts, Ledger
+from indexes.truth.rescue import Rescued, rescue
 from tests.indexes.collection_contract import DIM, MODALITIES
 from tests.indexes.samples import unit_rows
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from indexes.effort import Effort, cheapest
+from indexes.derived.effort import Effort, cheapest
 
 QUERIES = np.zeros((40, 2), np.float32)
 TRUTH = [np.arange(10) for _ in QUERIES]

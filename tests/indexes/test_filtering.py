@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexes import selection
 from indexes.base import Keys
-from indexes.filtering import FilterCache
-from indexes.filters import Filter, parse_filter
-from indexes.folder import FolderStore
+from indexes.filters.language import Filter, parse_filter
 from indexes.item import Item
-from indexes.local import LocalCollection
-from indexes.tuning import Tuning
+from indexes.local.collection import LocalCollection
+from indexes.local.filtering import FilterCache
+from indexes.local.folder import FolderStore
+from indexes.local.tuning import Tuning
+from indexes.truth import selection
 from tests.indexes.samples import unit_rows
 
 DIM = 8
@@ -133,7 +133,7 @@ def test_results_are_bounded_in_bytes_and_the_oldest_go_first(
 def test_a_result_full_of_deleted_items_is_renewed(
     collection: LocalCollection, asked: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexes.filtering._SPARE", 10)
+    monkeypatch.setattr("indexes.local.filtering._SPARE", 10)
     cache = FilterCache(2**20)
     for _ in range(30):
         collection.upsert(some(1, 2))

@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexes import records, schema, tags
 from indexes.errors import InvalidFilter
-from indexes.filters import (
+from indexes.filters.language import (
     EVERYTHING,
     MAX_CONDITIONS,
     MAX_DEPTH,
@@ -29,8 +28,10 @@ from indexes.filters import (
     microseconds,
     parse_filter,
 )
+from indexes.filters.matching import matches
 from indexes.item import Item
-from indexes.matching import as_sql, matches
+from indexes.truth import records, schema, tags
+from indexes.truth.conditions import as_sql
 
 ONE = np.eye(1, 4, dtype=np.float32)[0]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

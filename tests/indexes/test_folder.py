@@ -13,7 +13,7 @@ from indexes.errors import (
     SpaceMismatch,
     StorageError,
 )
-from indexes.folder import FolderStore
+from indexes.local.folder import FolderStore
 from tests.indexes.collection_contract import DIM, some_items
 
 
@@ -91,7 +91,7 @@ def test_one_store_at_a_time_holds_a_folder(tmp_path: Path) -> None:
 
 def test_another_process_is_refused_and_let_in_afterwards(tmp_path: Path) -> None:
     program = (
-        "from pathlib import Path; from indexes.folder import FolderStore; "
+        "from pathlib import Path; from indexes.local.folder import FolderStore; "
         f"FolderStore(Path({str(tmp_path)!r}))"
     )
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from indexes import asked, dead, records, vectors
 from indexes.errors import CollectionNotFound, StorageError
-from indexes.ledger import Facts, Ledger, sequence, write_sequence
+from indexes.truth import asked, dead, records, vectors
+from indexes.truth.ledger import Facts, Ledger, sequence, write_sequence
 from tests.indexes.collection_contract import DIM, some_items
 from tests.indexes.samples import kept, unit_rows
 

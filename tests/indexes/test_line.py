@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from indexes.errors import StorageError
-from indexes.line import Line
+from indexes.local.line import Line
 
 
 class Commits:

@@ -11,9 +11,9 @@ import pytest
 
 from indexes.collection import Collection, SearchRequest
 from indexes.errors import CollectionNotFound, StorageError
-from indexes.folder import FolderStore
 from indexes.item import Content, Item
-from indexes.local import LocalCollection
+from indexes.local.collection import LocalCollection
+from indexes.local.folder import FolderStore
 from indexes.store import Options
 from tests.indexes.collection_contract import DIM, PRIOR, CollectionContract, ids, some_items
 from tests.indexes.samples import kept, unit_rows
@@ -247,7 +247,7 @@ def test_a_closed_collection_says_so(collection: LocalCollection) -> None:
 def test_the_log_is_written_back_while_searches_go_on(
     store: FolderStore, collection: LocalCollection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexes.ledger._WAL_LIMIT", 100_000)
+    monkeypatch.setattr("indexes.truth.ledger._WAL_LIMIT", 100_000)
     log = database(store).with_name("collection.sqlite3-wal")
     for round_ in range(30):
         collection.upsert(some_items(100, seed=round_, prefix=f"r{round_}"))
@@ -267,7 +267,7 @@ def test_a_change_that_fails_half_way_leaves_no_trace(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr("indexes.changes.write_sequence", fail)
+        patch.setattr("indexes.local.changes.write_sequence", fail)
         with pytest.raises(MemoryError):
             collection.upsert(some_items(6, seed=9) + some_items(6, seed=9, prefix="more"))
     assert ids(collection.search(SearchRequest(query, "text"))) == before

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from indexes.collection import Hit, SearchRequest
-from indexes.filters import EVERYTHING, parse_filter
-from indexes.folder import FolderStore
+from indexes.derived.partition import Layout
+from indexes.filters.language import EVERYTHING, parse_filter
+from indexes.filters.matching import matches
 from indexes.item import Item
-from indexes.local import LocalCollection
-from indexes.matching import matches
-from indexes.partition import Layout
-from indexes.tuning import Tuning
+from indexes.local.collection import LocalCollection
+from indexes.local.folder import FolderStore
+from indexes.local.tuning import Tuning
 from tests.indexes.samples import kept, nearest, unit_rows
 
 DIM = 8

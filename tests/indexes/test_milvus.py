@@ -15,7 +15,7 @@ import pytest
 
 from indexes.collection import SearchRequest
 from indexes.errors import CollectionNotFound, InvalidVector, StorageError
-from indexes.folder import FolderStore
+from indexes.local.folder import FolderStore
 from indexes.milvus import names
 from indexes.milvus.address import Address, parse_address
 from indexes.milvus.cluster import INSTALL

@@ -6,7 +6,7 @@ import pytest
 
 from indexes.collection import SearchRequest
 from indexes.errors import CollectionNotFound, StorageError
-from indexes.filters import parse_filter
+from indexes.filters.language import parse_filter
 from indexes.item import Item
 from indexes.milvus.store import MilvusStore
 from tests.indexes.collection_contract import DIM, ids, some_items

@@ -16,8 +16,8 @@ import pytest
 from indexes import parquet
 from indexes.collection import Collection
 from indexes.errors import InvalidItem, InvalidVector, SpaceMismatch, StorageError
-from indexes.folder import FolderStore
 from indexes.item import Item
+from indexes.local.folder import FolderStore
 from tests.indexes.collection_contract import DIM, some_items
 from tests.indexes.samples import kept, unit_rows
 

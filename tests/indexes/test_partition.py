@@ -5,9 +5,9 @@ from itertools import count
 import pytest
 
 from indexes.base import Index
-from indexes.building import Order, adopt, build, plan
-from indexes.partition import Layout, Partition
-from indexes.threads import Helpers
+from indexes.derived.building import Order, adopt, build, plan
+from indexes.derived.partition import Layout, Partition
+from indexes.derived.threads import Helpers
 from tests.indexes.index_contract import IndexContract
 
 TWO = Helpers(2)

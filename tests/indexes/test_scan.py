@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexes.base import Chosen, Half, half
-from indexes.scan import Found, best, best_of, merged, positions
+from indexes.derived.scan import Found, best, best_of, merged, positions
 from tests.indexes.samples import unit_rows
 
 ROWS: Half = half(unit_rows(1_000, 48, 1))

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexes import schema
 from indexes.errors import ItemNotFound, StorageError
-from indexes.folder import FolderStore
 from indexes.item import Content, Item, encode_metadata
+from indexes.local.folder import FolderStore
+from indexes.truth import schema
 from tests.indexes.collection_contract import DIM, some_items
 from tests.indexes.samples import kept
 
@@ -112,7 +112,7 @@ def require_whole(store: FolderStore) -> None:
 def test_a_file_of_the_first_version_is_brought_on(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexes.schema._AT_ONCE", 7)
+    monkeypatch.setattr("indexes.truth.schema._AT_ONCE", 7)
     assert version(database) == OLD
     with FolderStore(database.parent.parent) as store:
         require_whole(store)
@@ -153,8 +153,8 @@ def test_a_migration_that_fails_leaves_the_old_file(
         step(*args)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch, FolderStore(database.parent.parent) as store:
-        patch.setattr("indexes.schema._AT_ONCE", 7)
-        patch.setattr("indexes.schema._halve_rows", fail)
+        patch.setattr("indexes.truth.schema._AT_ONCE", 7)
+        patch.setattr("indexes.truth.schema._halve_rows", fail)
         with pytest.raises(StorageError, match="no luck"):
             store.open("old")
     assert version(database) == OLD
@@ -166,8 +166,8 @@ def test_a_migration_that_is_killed_leaves_the_old_file(database: Path) -> None:
     program = """
 import os, signal, sys
 from pathlib import Path
-from indexes import schema
-from indexes.folder import FolderStore
+from indexes.truth import schema
+from indexes.local.folder import FolderStore
 schema._halve_rows = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 FolderStore(Path(sys.argv[1])).open("old")
 """

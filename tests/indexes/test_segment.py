@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexes import files
 from indexes.base import Allowed, Half, Vectors, half
-from indexes.building import Cancelled, Order, build, plan
-from indexes.effort import Effort
+from indexes.derived import files
+from indexes.derived.building import Cancelled, Order, build, plan
+from indexes.derived.effort import Effort
+from indexes.derived.partition import Layout, Partition
+from indexes.derived.segment import LAST_KEY, KeyRange, Segment, uncovered
+from indexes.derived.threads import Helpers
 from indexes.errors import StorageError
-from indexes.partition import Layout, Partition
-from indexes.segment import LAST_KEY, KeyRange, Segment, uncovered
-from indexes.threads import Helpers
 from tests.indexes.cliplike import CliplikeSpace
 from tests.indexes.samples import nearest
 
@@ -70,7 +70,7 @@ def test_two_threads_find_as_much_as_one(
     partition, queries = _partition().with_segments([large]), SPACE.vectors("text", 100, 10)
     allowed = Allowed(KEYS[np.random.default_rng(11).random(N) < share])
     alone = partition.search(queries, 10, allowed=allowed, asked="text")
-    monkeypatch.setattr("indexes.nearest._WORTH_PROBING", 1)
+    monkeypatch.setattr("indexes.derived.nearest._WORTH_PROBING", 1)
     shared = partition.search(queries, 10, allowed=allowed, asked="text")
     pairs = zip(alone.keys, shared.keys, strict=True)
     assert np.mean([np.isin(a, b).mean() for a, b in pairs]) >= 0.98

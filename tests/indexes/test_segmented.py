@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from indexes.collection import Answer, Collection, SearchRequest
-from indexes.folder import FolderStore
+from indexes.derived.partition import Layout
 from indexes.item import Item
-from indexes.ledger import Facts, Ledger
-from indexes.local import LocalCollection
-from indexes.partition import Layout
+from indexes.local.collection import LocalCollection
+from indexes.local.folder import FolderStore
+from indexes.local.tuning import Tuning
 from indexes.ranking import Background
 from indexes.store import Options
-from indexes.tuning import Tuning
+from indexes.truth.ledger import Facts, Ledger
 from tests.indexes.collection_contract import DIM, PRIOR, CollectionContract
 
 LAYOUT = Layout(chunk=16, exact=40, tail=1, longest_tail=1, segments=2)

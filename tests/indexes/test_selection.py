@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexes import records, selection, tags
 from indexes.collection import Collection, SearchRequest
-from indexes.filters import AnyOf, Compare, Exists, parse_filter
-from indexes.folder import FolderStore
+from indexes.filters.language import AnyOf, Compare, Exists, parse_filter
+from indexes.filters.matching import matches
 from indexes.item import Item
-from indexes.matching import matches
+from indexes.local.folder import FolderStore
 from indexes.store import Options
+from indexes.truth import records, selection, tags
 from tests.indexes.collection_contract import DIM, some_items
 from tests.indexes.test_filters import EXPRESSIONS, FIELDS, INDEXED, LISTS, ONE, stored
 
@@ -32,7 +32,7 @@ def test_finds_what_the_filter_lets_through(
     condition = parse_filter(expression)
     gone = data.draw(st.sets(st.integers(1, len(items))))
     with stored(items, indexed) as connection, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("indexes.selection._FEW", few)
+        patch.setattr("indexes.truth.selection._FEW", few)
         records.remove(connection, gone)
         found = selection.numbers(connection, condition, after)
     assert found.dtype == np.int64
@@ -84,7 +84,7 @@ def test_asks_only_newer_items_one_by_one(monkeypatch: pytest.MonkeyPatch) -> No
     condition = parse_filter({"year": {"$gte": 8}})
     with stored(items, ["year"]) as connection:
         for few in (0, 50, 200):
-            monkeypatch.setattr("indexes.selection._FEW", few)
+            monkeypatch.setattr("indexes.truth.selection._FEW", few)
             assert selection.numbers(connection, condition, 88).tolist() == [89, 90, 99, 100]
 
 
@@ -95,7 +95,7 @@ def _plan(connection: sqlite3.Connection, sql: str, parameters: tuple[object, ..
 def test_a_collection_with_declared_fields_filters_as_any_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("indexes.selection._FEW", 0)
+    monkeypatch.setattr("indexes.truth.selection._FEW", 0)
     items = some_items(60)
     items[7] = Item(items[7].id, "image", items[7].vector, {"n": [1, 70], "odd": None})
     conditions = [

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from indexes import snapshot
 from indexes.collection import Collection, SearchRequest
 from indexes.errors import (
     CollectionExists,
@@ -18,9 +17,10 @@ from indexes.errors import (
     SpaceMismatch,
     StorageError,
 )
-from indexes.folder import FolderStore
 from indexes.item import Content, Item
+from indexes.local.folder import FolderStore
 from indexes.store import Options
+from indexes.truth import snapshot
 from tests.indexes.collection_contract import DIM, PRIOR, some_items
 from tests.indexes.samples import kept, unit_rows
 
@@ -146,7 +146,7 @@ def test_a_newer_file_is_refused(
     with pytest.raises(InvalidSnapshot, match=r"newer Kindred.*up to 1.*has 2"):
         store.restore(file, "again")
     file.write_bytes(data)
-    monkeypatch.setattr("indexes.schema.VERSION", 1)
+    monkeypatch.setattr("indexes.truth.schema.VERSION", 1)
     with pytest.raises(InvalidSnapshot, match=r"newer Kindred.*up to 1.*has 2"):
         store.restore(file, "again")
 
@@ -155,7 +155,7 @@ def test_a_disk_without_the_space_is_noticed_first(
     store: FolderStore, collection: Collection, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = type("Usage", (), {"free": 10_000})
-    monkeypatch.setattr("indexes.snapshot.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("indexes.truth.snapshot.shutil.disk_usage", lambda _: usage)
     with pytest.raises(StorageError, match="has 10000 left"):
         store.restore(file, "again")
     assert not list(store.path.glob(".trash*"))
@@ -246,7 +246,7 @@ def test_writers_do_not_wait_for_a_snapshot(
     store: FolderStore, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However long the log grows: to write it back would take until the snapshot ends."""
-    monkeypatch.setattr("indexes.ledger._WAL_LIMIT", 10_000)
+    monkeypatch.setattr("indexes.truth.ledger._WAL_LIMIT", 10_000)
     written: list[int] = []
 
     def write(done: int, total: int) -> None:

@@ -3,7 +3,7 @@ from functools import partial
 
 import pytest
 
-from indexes.threads import Helpers
+from indexes.derived.threads import Helpers
 
 
 def _together(barrier: threading.Barrier, number: int) -> int:

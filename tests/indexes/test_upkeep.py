@@ -9,16 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexes import building, upkeep
-from indexes.building import Order, Plan
 from indexes.collection import Answer, SearchRequest
+from indexes.derived import building
+from indexes.derived.building import Order, Plan
+from indexes.derived.partition import Layout, Partition
+from indexes.derived.segment import Segment
 from indexes.errors import StorageError
-from indexes.folder import FolderStore
 from indexes.item import Item
-from indexes.local import LocalCollection
-from indexes.partition import Layout, Partition
-from indexes.segment import Segment
-from indexes.tuning import Tuning
+from indexes.local import upkeep
+from indexes.local.collection import LocalCollection
+from indexes.local.folder import FolderStore
+from indexes.local.tuning import Tuning
 from tests.indexes.collection_contract import DIM, expected_ids, ids
 from tests.indexes.samples import unit_rows
 

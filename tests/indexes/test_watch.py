@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from indexes.base import Neighbors, Vectors
-from indexes.partition import Partition
-from indexes.watch import RecallWatch
+from indexes.derived.partition import Partition
+from indexes.local.watch import RecallWatch
 from tests.indexes.samples import unit_rows
 
 PAIR = ("text", "image")

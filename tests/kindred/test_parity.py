@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from indexes import stats
-from indexes.local import LocalCollection
+from indexes.local.collection import LocalCollection
 from kindred import (
     Audio,
     Image,

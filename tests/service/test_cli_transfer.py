@@ -13,7 +13,7 @@ import pytest
 from typer.testing import Result
 
 import kindred as client
-from indexes.folder import FolderStore
+from indexes.local.folder import FolderStore
 from service.serve import Addresses
 from tests.fakes import DIM
 from tests.service.test_cli import data, gallery, kindred, said

@@ -349,8 +349,7 @@ async def test_metrics_count_requests_by_route(http: httpx.AsyncClient) -> None:
     )
     assert (
         'kindred_requests_total{method="GET /v1/models/{name:path}",status="404",'
-        'transport="rest"} 1.0'
-        in text
+        'transport="rest"} 1.0' in text
     )
     assert 'kindred_batch_items_count{modality="text",model="fake"} 1.0' in text
 

@@ -1,0 +1,1 @@
+"""The filter language: JSON to a typed tree, and what the tree means."""

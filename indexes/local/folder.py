@@ -1,0 +1,215 @@
+"""FolderStore: a folder of local collections, held by one process at a time."""
+
+import fcntl
+import os
+import shutil
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from indexes import disk
+from indexes.collection import Collection
+from indexes.derived.threads import Helpers
+from indexes.errors import (
+    CollectionExists,
+    CollectionNotFound,
+    InvalidVector,
+    SpaceMismatch,
+    StorageError,
+)
+from indexes.local.caretaker import Caretaker
+from indexes.local.collection import LocalCollection, Shared
+from indexes.local.tuning import DEFAULT_TUNING, Tuning
+from indexes.progress import Progress, silent
+from indexes.ranking import Background
+from indexes.store import DEFAULT_OPTIONS, Options, Store, check_name
+from indexes.truth.ledger import DATABASE, Facts, Ledger
+from indexes.truth.snapshot import describe, unpack
+
+_LOCK = ".lock"
+_TRASH = ".trash-"
+"""Folders so named are on their way in or out; a name of a collection starts with no dot."""
+
+
+class FolderStore(Store):
+    """The collections of one folder. Leaving it lets another process in.
+
+    Args:
+        path: The folder.
+        tuning: How its collections use memory, time and processors.
+    """
+
+    def __init__(self, path: Path, tuning: Tuning = DEFAULT_TUNING) -> None:
+        """Takes hold of the folder, which is made if it does not exist.
+
+        Raises:
+            StorageError: If it cannot be used, or another process or store holds it.
+        """
+        self.path = path
+        self._tuning = tuning
+        self._open: dict[str, LocalCollection] = {}
+        self._lock = threading.Lock()
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._handle = _hold(path)
+            for left in path.glob(_TRASH + "*"):
+                shutil.rmtree(left)
+        except OSError as error:
+            raise StorageError(f"the folder {path} cannot be used: {error.strerror}") from error
+        self._shared = Shared(Helpers(tuning.threads))
+        self._caretaker: Caretaker | None = None
+        if tuning.background:
+            self._caretaker = Caretaker(self._collections, tuning.pause)
+            self._shared = Shared(self._shared.helpers, self._caretaker.nudge)
+
+    def create(
+        self,
+        name: str,
+        *,
+        space_id: str,
+        dim: int,
+        model: str,
+        options: Options = DEFAULT_OPTIONS,
+    ) -> Collection:
+        """See `Store.create`."""
+        check_name(name)
+        if dim < 1:
+            raise InvalidVector(f"vectors have at least 1 number, got dim {dim}")
+        prior = {pair: Background(*values) for pair, values in options.background.items()}
+        facts = Facts(
+            space_id, dim, model, datetime.now(UTC), prior, options.indexed, options.recall_target
+        )
+        self._require_free(name)
+        with self._arriving(name) as folder:
+            Ledger.create(folder / DATABASE, facts)
+        return self.open(name)
+
+    def open(self, name: str, *, space_id: str | None = None) -> Collection:
+        """See `Store.open`."""
+        with self._lock:
+            collection = self._opened(name)
+        if space_id is not None:
+            collection.require_space(space_id)
+        return collection
+
+    def list(self) -> tuple[str, ...]:
+        """See `Store.list`."""
+        return tuple(sorted(found.parent.name for found in self.path.glob(f"[!.]*/{DATABASE}")))
+
+    def delete(self, name: str) -> None:
+        """See `Store.delete`."""
+        with self._lock:
+            self._require(name)
+            if name in self._open:
+                self._open.pop(name).close()
+            trash = self._trash()
+            try:
+                (self.path / name).rename(trash)  # from here on it is gone
+                shutil.rmtree(trash)
+            except OSError as error:
+                raise StorageError(f"cannot delete {name!r}: {error.strerror}") from error
+
+    def snapshot(self, name: str, path: Path, progress: Progress = silent) -> None:
+        """See `Store.snapshot`."""
+        with self._lock:
+            collection = self._opened(name)
+        collection.snapshot(path, progress)
+
+    def restore(
+        self,
+        path: Path,
+        name: str,
+        *,
+        space_id: str | None = None,
+        progress: Progress = silent,
+    ) -> Collection:
+        """See `Store.restore`."""
+        self._require_free(name)
+        found = describe(path)
+        if space_id not in (None, found.space_id):
+            raise SpaceMismatch(
+                f"the snapshot {path.name!r} holds vectors of space {found.space_id} "
+                f"({found.model}), got space {space_id}"
+            )
+        with self._arriving(name) as folder:
+            unpack(path, folder / DATABASE, progress)
+        return self.open(name)
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        with self._lock:
+            while self._open:
+                self._open.popitem()[1].close()
+        if self._caretaker is not None:
+            self._caretaker.close()
+        self._shared.helpers.close()
+        self._handle.close()
+
+    def _collections(self) -> Sequence[LocalCollection]:
+        with self._lock:
+            return list(self._open.values())
+
+    @contextmanager
+    def _arriving(self, name: str) -> Iterator[Path]:
+        """Gives a folder beside its place and moves it there: it exists whole or not at all."""
+        folder = self._trash()
+        try:
+            folder.mkdir()
+            yield folder
+            disk.sync(folder)
+            with self._lock:
+                self._require_free(name)
+                folder.rename(self.path / name)
+            disk.sync(self.path)
+        except OSError as error:
+            raise StorageError(f"cannot create {name!r}: {error.strerror}") from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _opened(self, name: str) -> LocalCollection:
+        self._require(name)
+        if name not in self._open:
+            path = self.path / name / DATABASE
+            self._open[name] = LocalCollection(path, name, self._tuning, self._shared)
+        return self._open[name]
+
+    def _require(self, name: str) -> None:
+        self._require_open(name)
+        if not (self.path / name / DATABASE).exists():
+            raise CollectionNotFound(f"there is no collection named {name!r}")
+
+    def _require_free(self, name: str) -> None:
+        self._require_open(name)
+        if (self.path / name).exists():
+            raise CollectionExists(f"there is already a collection named {name!r}")
+
+    def _require_open(self, name: str) -> None:
+        check_name(name)
+        if self._handle.closed:
+            raise CollectionNotFound(f"the store is closed, so that {name!r} cannot be used")
+
+    def _trash(self) -> Path:
+        return self.path / f"{_TRASH}{uuid.uuid4().hex}"
+
+
+def _hold(path: Path) -> IO[str]:
+    """Locks the folder for as long as the returned file is open, even past a kill -9."""
+    file = (path / _LOCK).open("a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.seek(0)
+        holder = file.read().strip() or "unknown"
+        file.close()
+        raise StorageError(
+            f"the folder {path} is in use: one process at a time may hold it, "
+            f"now it is process {holder}"
+        ) from error
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
