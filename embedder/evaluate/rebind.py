@@ -45,7 +45,11 @@ FOLDED = "esc50"
 HELD_OUT_FOLD = 4
 """The fold that `is_held_out` keeps from training."""
 
-_BOUND_TO = {"pictures": ("pictures",), "texts": ("texts", "names"), "both": None}
+_BOUND_TO = {
+    "pictures": ("pictures",),
+    "texts": ("labels", "rivals", "found", "names"),
+    "both": None,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

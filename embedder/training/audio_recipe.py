@@ -91,7 +91,7 @@ class BindRecipe:
         weight_decay: Decay of AdamW.
         dropout: Share of features that are dropped.
         least_deviation: Features that vary less are not blown up.
-        scale: What cosines are multiplied by at first, in every loss.
+        scale: What cosines are multiplied by in every loss; it is not learnt.
         weights: Weight of each loss; one that is missing is left out.
         kin: Labels whose texts have at least this cosine are not each other's negatives.
         everyday: Share of ESC-50 in a batch.
@@ -107,7 +107,9 @@ class BindRecipe:
     least_deviation: float = 0.1
     scale: float = 20.0
     weights: tuple[tuple[str, float], ...] = (
-        ("texts", 1.0),
+        ("labels", 0.25),
+        ("rivals", 0.5),
+        ("found", 0.25),
         ("names", 0.5),
         ("pictures", 0.8),
     )

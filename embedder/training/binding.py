@@ -107,7 +107,7 @@ def odds_of(items: Sequence[ShardItem], recipe: BindRecipe) -> NDArray[np.float6
 
 
 class Binding(nn.Module):
-    """The head in training: standardised features to unit vectors, and a scale for each loss."""
+    """The head in training: standardised features to unit vectors."""
 
     mean: Tensor
     deviation: Tensor
@@ -119,9 +119,6 @@ class Binding(nn.Module):
         self.register_buffer("mean", hearings.features.mean(dim=0))
         self.register_buffer(
             "deviation", hearings.features.std(dim=0).clamp_min(recipe.least_deviation)
-        )
-        self.scales = nn.ParameterDict(
-            {name: nn.Parameter(torch.tensor(recipe.scale).log()) for name, _ in recipe.weights}
         )
 
     def forward(self, features: Tensor) -> Tensor:
@@ -144,20 +141,15 @@ def bind(hearings: Hearings, anchors: Anchors, recipe: BindRecipe) -> nn.Linear:
     random = np.random.default_rng(recipe.seed)
     binding = Binding(hearings, anchors.names.shape[1], recipe)
     optimiser = torch.optim.AdamW(
-        [
-            {"params": binding.layer.parameters(), "weight_decay": recipe.weight_decay},
-            {"params": binding.scales.parameters(), "weight_decay": 0.0},
-        ],
-        lr=recipe.learning_rate,
+        binding.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.steps)
     for _ in range(recipe.steps):
         chosen = torch.from_numpy(random.choice(len(hearings.odds), recipe.batch, p=hearings.odds))
         vectors = binding(hearings.features[chosen])
-        lesson = _Lesson(vectors, chosen, hearings, anchors, random)
-        loss = torch.stack(
-            [w * _LOSSES[k](lesson, binding.scales[k].exp()) for k, w in recipe.weights]
-        ).sum()
+        # A scale that is learnt grows until the training clips are told apart, without a margin.
+        lesson = _Lesson(recipe.scale * vectors, chosen, hearings, anchors, random)
+        loss = torch.stack([w * _LOSSES[k](lesson) for k, w in recipe.weights]).sum()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -167,7 +159,7 @@ def bind(hearings: Hearings, anchors: Anchors, recipe: BindRecipe) -> nn.Linear:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Lesson:
-    """The vectors of one batch, and what they may be compared with."""
+    """The scaled vectors of one batch, and what they may be compared with."""
 
     vectors: Tensor
     chosen: Tensor
@@ -175,43 +167,60 @@ class _Lesson:
     anchors: Anchors
     random: np.random.Generator
 
+    @property
+    def right(self) -> Tensor:
+        """Each clip's label, (batch,)."""
+        return self.hearings.labels[self.chosen]
 
-def _text_loss(lesson: _Lesson, scale: Tensor) -> Tensor:
-    """Each sound finds its label among its rivals, and among all labels, and is found by it.
+    @property
+    def bears(self) -> Tensor:
+        """Which clip bears which label, (batch, labels)."""
+        return functional.one_hot(self.right, len(self.anchors.kin)).bool()
 
-    It finds the mean of a label's phrasings, and is found by one that is drawn for the batch.
-    """
-    anchors, right = lesson.anchors, lesson.hearings.labels[lesson.chosen]
-    itself = functional.one_hot(right, len(anchors.kin)).bool()
-    logits = scale * lesson.vectors @ anchors.labels.T
-    among_all = logits.masked_fill(anchors.kin[right] & ~itself, -torch.inf)
-    among_rivals = logits.masked_fill(~anchors.rivals[right] & ~itself, -torch.inf)
-    naming = [functional.cross_entropy(x, right) for x in (among_all, among_rivals)]
+
+def _label_loss(lesson: _Lesson) -> Tensor:
+    """Each sound finds its label among all that mean something else."""
+    return _naming(lesson, ~lesson.anchors.kin)
+
+
+def _rival_loss(lesson: _Lesson) -> Tensor:
+    """Each sound finds its label among its rivals, however near in meaning they are."""
+    return _naming(lesson, lesson.anchors.rivals)
+
+
+def _naming(lesson: _Lesson, among: Tensor) -> Tensor:
+    """Returns the cross-entropy of each sound's label among others, (labels, labels)."""
+    logits = lesson.vectors @ lesson.anchors.labels.T
+    competing = among[lesson.right] | lesson.bears
+    return functional.cross_entropy(logits.masked_fill(~competing, -torch.inf), lesson.right)
+
+
+def _found_loss(lesson: _Lesson) -> Tensor:
+    """Each label of the batch, in a phrasing that is drawn, finds its sounds."""
+    anchors, bears = lesson.anchors, lesson.bears.T
     drawn = lesson.random.integers(anchors.phrases.shape[1], size=len(anchors.kin))
     asked = anchors.phrases[torch.arange(len(drawn)), torch.from_numpy(drawn)]
-    there = itself.any(dim=0)
-    finds = scale * asked[there] @ lesson.vectors.T
-    kin = anchors.kin[there][:, right] & ~itself.T[there]
-    found = _any_of(finds.masked_fill(kin, -torch.inf), itself.T[there])
-    return (naming[0] + 2 * naming[1] + found) / 4
+    there = bears.any(dim=1)
+    kin = anchors.kin[there][:, lesson.right] & ~bears[there]
+    finds = asked[there] @ lesson.vectors.T
+    return _any_of(finds.masked_fill(kin, -torch.inf), bears[there])
 
 
-def _name_loss(lesson: _Lesson, scale: Tensor) -> Tensor:
+def _name_loss(lesson: _Lesson) -> Tensor:
     """A sound's cosines with the class names follow the sound teacher's scores."""
     scores = lesson.hearings.scores[lesson.chosen]
-    logits = scale * lesson.vectors @ lesson.anchors.names.T
+    logits = lesson.vectors @ lesson.anchors.names.T
     return functional.cross_entropy(logits, scores / scores.sum(dim=1, keepdim=True))
 
 
-def _picture_loss(lesson: _Lesson, scale: Tensor) -> Tensor:
+def _picture_loss(lesson: _Lesson) -> Tensor:
     """Sounds and pictures of what makes them find each other."""
-    anchors, random = lesson.anchors, lesson.random
-    labels = lesson.hearings.labels[lesson.chosen]
+    anchors, random, labels = lesson.anchors, lesson.random, lesson.right
     heard = torch.tensor([len(partners) > 0 for partners in anchors.partners])[labels]
     own = torch.tensor([int(random.choice(anchors.partners[i])) for i in labels[heard].tolist()])
     drawn = torch.cat([own, torch.from_numpy(random.integers(len(anchors.pictures), size=_OTHERS))])
     related = anchors.shows[:, drawn][labels[heard]]
-    logits = scale * lesson.vectors[heard] @ anchors.pictures[drawn].T
+    logits = lesson.vectors[heard] @ anchors.pictures[drawn].T
     back = (logits[:, : len(own)].T, related[:, : len(own)].T)
     return (_any_of(logits, related) + _any_of(*back)) / 2
 
@@ -227,8 +236,10 @@ def _any_of(logits: Tensor, right: Tensor) -> Tensor:
     return (each.sum(dim=1) / right.sum(dim=1)).mean()
 
 
-_LOSSES: Mapping[str, Callable[[_Lesson, Tensor], Tensor]] = {
-    "texts": _text_loss,
+_LOSSES: Mapping[str, Callable[[_Lesson], Tensor]] = {
+    "labels": _label_loss,
+    "rivals": _rival_loss,
+    "found": _found_loss,
     "names": _name_loss,
     "pictures": _picture_loss,
 }

@@ -1,5 +1,6 @@
 """The recipe of the audio tower, piece by piece, against what it should do."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,17 @@ def test_binding_brings_sounds_to_their_texts_and_pictures() -> None:
     head = bind(hearings, anchors, recipe)
     cosines = nn.functional.normalize(head(hearings.features), dim=1) @ anchors.names.T
     assert cosines.argmax(dim=1).tolist() == hearings.labels.tolist()
+
+
+def test_rivals_compete_although_their_names_are_alike() -> None:
+    """Where all labels are kin, only the loss among rivals can tell the sounds apart."""
+    recipe = BindRecipe(steps=20, batch=32, weights=(("rivals", 1.0),))
+    hearings, anchors = made_up(recipe)
+    alike = replace(anchors, kin=torch.ones(3, 3, dtype=torch.bool))
+    head = bind(hearings, alike, recipe)
+    assert (head(hearings.features) @ anchors.names.T).argmax(dim=1).equal(hearings.labels)
+    untold = bind(hearings, alike, replace(recipe, weights=(("labels", 1.0),)))
+    assert not (untold(hearings.features) @ anchors.names.T).argmax(dim=1).equal(hearings.labels)
 
 
 def test_folding_the_standardisation_changes_nothing() -> None:
