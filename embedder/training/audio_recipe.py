@@ -114,5 +114,5 @@ class BindRecipe:
         ("pictures", 0.8),
     )
     kin: float = 0.75
-    everyday: float = 0.6
+    everyday: float = 0.75
     rarity: float = 0.5
