@@ -24,8 +24,8 @@ GRACE_SECONDS = 10.0
 
 
 SWITCH_SECONDS = 0.0005
-"""How long one thread may keep Python from the others: with the usual 5 ms, searches wait for the
-writes beside them four times as long."""
+"""How long one thread may keep Python from the others: the usual 5 ms is longer than a search
+takes, which would wait for each write beside it."""
 
 
 class Addresses(NamedTuple):

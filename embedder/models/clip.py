@@ -18,12 +18,13 @@ import torch
 from numpy.typing import NDArray
 
 from embedder.base import Embedder, EmbeddingSpace, Prepared, Treatment
-from embedder.errors import MissingDependency, ModelNotFound, WeightsError
+from embedder.errors import ModelNotFound, WeightsError
 from embedder.media import Image, Media, Modality, Text
 from embedder.models.clip_names import ClipName, architectures
 from embedder.models.clip_tokens import ClipTokens
 from embedder.models.open_clip_import import import_open_clip
 from embedder.runtime.base import AUTOMATIC, Placement
+from embedder.runtime.torch import placed, use_threads
 
 _FAILURES = (RuntimeError, OSError, ValueError, KeyError, ImportError, pickle.UnpicklingError)
 """What open_clip raises where weights are damaged, unfit, or out of reach."""
@@ -67,12 +68,7 @@ class ClipModel(Embedder):
         self._transform, self._tokens = parts.transform, ClipTokens(parts.tokenize)
         self.logit_scale = float(parts.network.logit_scale.detach().exp())
         digest = _digest(parts)
-        try:
-            self._network = parts.network.eval().requires_grad_(False).to(how.device)
-        except (RuntimeError, AssertionError, NotImplementedError) as exc:
-            raise MissingDependency(
-                f"the device must be one that torch can use here, got {how.device!r}: {exc}"
-            ) from exc
+        self._network: Any = placed(parts.network, how.device)
         dim = self._encode(Modality.TEXT, [self._tokens.encode("dim")[0]]).shape[1]
         self.space = EmbeddingSpace(f"open_clip-{digest[:16]}", dim)
         self.limits = {"text_tokens": self._tokens.context}
@@ -122,9 +118,7 @@ class ClipModel(Embedder):
     def _encode(
         self, modality: Modality, arrays: Sequence[NDArray[np.generic]]
     ) -> NDArray[np.float32]:
-        # torch's count belongs to the calling thread, and setting it is not free.
-        if self._threads is not None and torch.get_num_threads() != self._threads:
-            torch.set_num_threads(self._threads)
+        use_threads(self._threads)
         starts = range(0, len(arrays), _MOST_ROWS)
         rows = [self._forward(modality, np.stack(arrays[i : i + _MOST_ROWS])) for i in starts]
         return np.concatenate(rows)

@@ -72,11 +72,7 @@ def bind_audio(
         UnsupportedModality: If the base embeds no text, or embeds sounds already.
     """
     recipe = recipe or BindSenseRecipe()
-    if Modality.TEXT not in base.modalities or Modality.AUDIO in base.modalities:
-        known = ", ".join(sorted(base.modalities))
-        raise UnsupportedModality(
-            f"a base must embed text and no audio; {base.name} embeds {known}"
-        )
+    _require_deaf(base)
     work = out.with_suffix(".work")
     work.mkdir(parents=True, exist_ok=True)
     every = [item for item in read_items(data) if item.modality == Modality.AUDIO and item.captions]
@@ -92,6 +88,14 @@ def bind_audio(
     found = judge(bound.tower, judged)
     write(out, bound.tower, base, found)
     return found
+
+
+def _require_deaf(base: Embedder) -> None:
+    if Modality.TEXT not in base.modalities or Modality.AUDIO in base.modalities:
+        known = ", ".join(sorted(base.modalities))
+        raise UnsupportedModality(
+            f"a base must embed text and no audio; {base.name} embeds {known}"
+        )
 
 
 def bind_named(

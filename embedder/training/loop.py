@@ -119,8 +119,7 @@ def train(
             advance(run.step)
             last, halted = run.step == recipe.steps, stop()
             if last or run.step % recipe.log_every == 0:
-                seconds = time.monotonic() - began
-                _log(folder / "log.jsonl", step, run.rate(step), losses, seconds)
+                _log(folder, step, run.rate(step), losses, time.monotonic() - began)
             if last or halted or run.step % recipe.save_every == 0:
                 run.save()
             if halted:
@@ -260,10 +259,10 @@ def _ahead(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _log(path: Path, step: int, rate: float, losses: Losses, seconds: float) -> None:
+def _log(folder: Path, step: int, rate: float, losses: Losses, seconds: float) -> None:
     line = {name: round(value.item(), 5) for name, value in losses.items()}
     line |= {"step": step + 1, "learning_rate": float(f"{rate:.4g}"), "seconds": round(seconds, 1)}
-    with path.open("a") as file:
+    with (folder / "log.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\n")
 
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from embedder.base import Embedder, EmbeddingSpace, Prepared, Treatment, Vectors, unit
-from embedder.errors import EncodingFailed, MissingDependency
+from embedder.errors import EncodingFailed
 from embedder.media import Audio, Image, Media, Modality, Text
 from embedder.models.clip_tokenizer import CONTEXT, ClipTokenizer
 from embedder.models.imagebind.senses import CLIP_SAMPLES, CLIPS, SIDE, clips, picture
@@ -17,6 +17,7 @@ from embedder.models.imagebind.shape import HUGE, ImageBindShape
 from embedder.models.imagebind.tower import Towers
 from embedder.models.imagebind.weights import load_towers
 from embedder.runtime.base import AUTOMATIC, Placement
+from embedder.runtime.torch import placed, use_threads
 
 NAME = "imagebind_huge"
 PREPROCESSING = 1
@@ -68,12 +69,8 @@ class ImageBind(Embedder):
         self.device = device
         self._threads = threads
         self._tokenizer = ClipTokenizer()
-        try:
-            self._towers = towers.eval().requires_grad_(False).to(device)
-        except (RuntimeError, AssertionError, NotImplementedError) as exc:
-            raise MissingDependency(
-                f"the device must be one that the installed torch can use, got {device!r}: {exc}"
-            ) from exc
+        placed(towers, device)
+        self._towers = towers
 
     @classmethod
     def load(
@@ -140,8 +137,7 @@ class ImageBind(Embedder):
         return np.concatenate(vectors)
 
     def _run(self, sense: str, batch: Array) -> NDArray[np.float32]:
-        if self._threads is not None and torch.get_num_threads() != self._threads:
-            torch.set_num_threads(self._threads)
+        use_threads(self._threads)
         x = torch.from_numpy(batch).to(self.device)
         if x.is_floating_point():
             x = x.to(next(self._towers.parameters()).dtype)
