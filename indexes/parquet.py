@@ -21,25 +21,16 @@ from numpy.typing import NDArray
 
 from indexes import disk
 from indexes.collection import Page
+from indexes.columns import NAMES, pa, pq, require_columns
 from indexes.errors import IndexesError, InvalidItem, InvalidVector, SpaceMismatch, StorageError
 from indexes.item import Item, encode_metadata
 from indexes.progress import Progress, silent
-
-try:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        "Parquet files need pyarrow, which is not installed: pip install 'kindred[parquet]'",
-        name="pyarrow",
-    ) from error
 
 _AT_ONCE = 1_000
 """Rows that are stored together."""
 
 _SPACE, _DIM, _MODEL = b"kindred.space_id", b"kindred.dim", b"kindred.model"
 _TIME = pa.timestamp("us", "UTC")
-_NAMES = ("id", "modality", "vector", "metadata", "created")
 
 
 class Source(Protocol):
@@ -132,9 +123,9 @@ def import_(
     """
     done = Imported()
     with _reading(path) as file:
-        _require_columns(file.schema_arrow, collection.dim, path)
+        require_columns(file.schema_arrow, collection.dim, path)
         _require_space(file.schema_arrow, collection, path, space_id)
-        columns = [name for name in _NAMES if name in file.schema_arrow.names]
+        columns = [name for name in NAMES if name in file.schema_arrow.names]
         total = file.metadata.num_rows
         for batch in file.iter_batches(_AT_ONCE, columns=columns):
             _store(collection, batch, done, modalities)
@@ -256,43 +247,6 @@ def _item(row: dict[str, Any], dim: int) -> Item:
         metadata={} if metadata is None else json.loads(metadata),
         created=None if created is None else created.as_py(),
     )
-
-
-def _require_columns(schema: Any, dim: int, path: Path) -> None:  # noqa: ANN401
-    types = {name: schema.field(name).type for name in _NAMES if name in schema.names}
-    for name in _NAMES[:3]:
-        if name not in types:
-            raise InvalidItem(
-                f"{path} needs columns id, modality and vector, it has {schema.names}"
-            )
-    rules = {
-        "id": _is_text,
-        "modality": _is_text,
-        "vector": _is_numbers,
-        "metadata": _is_text,
-        "created": pa.types.is_timestamp,
-    }
-    for name, type_ in types.items():
-        if not rules[name](type_):
-            raise InvalidItem(f"the column {name!r} of {path} cannot be of type {type_}")
-    vector = types["vector"]
-    if pa.types.is_fixed_size_list(vector) and vector.list_size != dim:
-        raise InvalidVector(
-            f"the collection takes vectors of {dim} numbers, "
-            f"those of {path} have {vector.list_size}"
-        )
-
-
-def _is_text(type_: Any) -> bool:  # noqa: ANN401
-    inner = type_.value_type if pa.types.is_dictionary(type_) else type_
-    return bool(pa.types.is_string(inner) or pa.types.is_large_string(inner))
-
-
-def _is_numbers(type_: Any) -> bool:  # noqa: ANN401
-    is_list = pa.types.is_list(type_) or pa.types.is_large_list(type_)
-    if not is_list and not pa.types.is_fixed_size_list(type_):
-        return False
-    return bool(pa.types.is_floating(type_.value_type))
 
 
 def _require_space(
