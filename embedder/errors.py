@@ -11,6 +11,10 @@ EmbedderError
 ├── ModelNotFound              no such name in the catalogue
 ├── WeightsError               weights missing, damaged or of another architecture
 ├── EncodingFailed             the model gave a zero or non-finite vector
+├── ConditioningError          what was asked of conditioning or density breaks a rule
+│   ├── BridgeNotFitted        this bridge has nothing to stand on in this space
+│   ├── FittedElsewhere        bridges or a density were fitted in another space
+│   └── TooFewVectors          too few vectors to fit anything to
 └── MissingDependency          an optional package is needed; the message has the install line
 
 Every message states the rule and the offending value.
@@ -59,6 +63,22 @@ class WeightsError(EmbedderError):
 
 class EncodingFailed(EmbedderError):
     """A model answered with a vector that is zero or not finite."""
+
+
+class ConditioningError(EmbedderError):
+    """What was asked of conditioning or density breaks a rule that the message states."""
+
+
+class BridgeNotFitted(ConditioningError):
+    """A bridge was asked for by name that has nothing to stand on in this space."""
+
+
+class FittedElsewhere(ConditioningError):
+    """Bridges or a density belong to another space than the vectors they are to be used on."""
+
+
+class TooFewVectors(ConditioningError):
+    """There are too few vectors to fit anything to."""
 
 
 class MissingDependency(EmbedderError):

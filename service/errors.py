@@ -8,12 +8,14 @@ ServiceError
 │   ├── TooManyItems           more items, or a larger k, than the limit
 │   └── PayloadTooLarge        a request body of more bytes than the limit
 ├── ItemFailed                 one item, and with it a request that asked for all or nothing
-├── PermissionDenied           a page of another origin may not call
+├── Unauthenticated            no key was shown, or one that is not good
+├── PermissionDenied           the key may not do this, or a page of another origin may not call
 ├── SnapshotNotFound           no snapshot has this name
 ├── SnapshotExists             the name of a snapshot is taken
 ├── RouteNotFound              no such path
 ├── MethodNotAllowed           the path is known, not with this method
 ├── Overloaded                 the queue is full; try again after `retry_after` seconds
+│   └── RateLimited            the key has asked too often; likewise
 └── DeadlineExceeded           the answer would have come too late
 
 Nothing else in the service knows a status code. A class that is not in the table has the row of its
@@ -67,6 +69,10 @@ class ItemFailed(ServiceError):
         self.details = {"index": index}
 
 
+class Unauthenticated(ServiceError):
+    """A key has to be shown, and none was, or one that is unknown or revoked."""
+
+
 class PermissionDenied(ServiceError):
     """The caller may not do this."""
 
@@ -98,6 +104,10 @@ class Overloaded(ServiceError):
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class RateLimited(Overloaded):
+    """A key has made as many requests as it may."""
 
 
 class DeadlineExceeded(ServiceError):
@@ -153,6 +163,10 @@ TABLE: Mapping[type[Exception], Status] = {
     media.ModelNotFound: Status("MODEL_NOT_FOUND", 404, "NOT_FOUND"),
     media.WeightsError: INTERNAL,
     media.EncodingFailed: INTERNAL,
+    media.ConditioningError: _INVALID,
+    media.BridgeNotFitted: Status("BRIDGE_NOT_FITTED", 409, "FAILED_PRECONDITION"),
+    media.FittedElsewhere: Status("SPACE_MISMATCH", 409, "FAILED_PRECONDITION"),
+    media.TooFewVectors: Status("TOO_FEW_VECTORS", 409, "FAILED_PRECONDITION"),
     media.MissingDependency: INTERNAL,
     stored.IndexesError: INTERNAL,
     stored.CollectionNotFound: Status("COLLECTION_NOT_FOUND", 404, "NOT_FOUND"),
@@ -174,12 +188,14 @@ TABLE: Mapping[type[Exception], Status] = {
     TooManyItems: Status("TOO_MANY_ITEMS", 413, "INVALID_ARGUMENT"),
     PayloadTooLarge: Status("PAYLOAD_TOO_LARGE", 413, "INVALID_ARGUMENT"),
     ItemFailed: INTERNAL,
+    Unauthenticated: Status("UNAUTHENTICATED", 401, "UNAUTHENTICATED"),
     PermissionDenied: Status("PERMISSION_DENIED", 403, "PERMISSION_DENIED"),
     SnapshotNotFound: Status("SNAPSHOT_NOT_FOUND", 404, "NOT_FOUND"),
     SnapshotExists: Status("SNAPSHOT_EXISTS", 409, "ALREADY_EXISTS"),
     RouteNotFound: Status("NOT_FOUND", 404, "UNIMPLEMENTED"),
     MethodNotAllowed: Status("METHOD_NOT_ALLOWED", 405, "UNIMPLEMENTED"),
     Overloaded: Status("OVERLOADED", 429, "RESOURCE_EXHAUSTED"),
+    RateLimited: Status("RATE_LIMITED", 429, "RESOURCE_EXHAUSTED"),
     DeadlineExceeded: Status("DEADLINE_EXCEEDED", 504, "DEADLINE_EXCEEDED"),
 }
 
