@@ -14,7 +14,11 @@ EmbedderError
 ├── ConditioningError          what was asked of conditioning or density breaks a rule
 │   ├── BridgeNotFitted        this bridge has nothing to stand on in this space
 │   ├── FittedElsewhere        bridges or a density were fitted in another space
-│   └── TooFewVectors          too few vectors to fit anything to
+│   ├── TooFewVectors          too few vectors to fit anything to
+│   ├── ProfileNotFound        no target has this id
+│   ├── AdapterNotFitted       the target listens to another space, and nothing leads there yet
+│   ├── UnfitForTarget         a vector or a call is not as the target takes it
+│   └── InputsCancel           the weighted inputs of a condition add up to nothing
 └── MissingDependency          an optional package is needed; the message has the install line
 
 Every message states the rule and the offending value.
@@ -79,6 +83,22 @@ class FittedElsewhere(ConditioningError):
 
 class TooFewVectors(ConditioningError):
     """There are too few vectors to fit anything to."""
+
+
+class ProfileNotFound(ConditioningError):
+    """No target of conditioning has this id."""
+
+
+class AdapterNotFitted(ConditioningError):
+    """A target needs what `kindred profile fit` makes, and nothing is installed for this space."""
+
+
+class UnfitForTarget(ConditioningError):
+    """A vector, a tensor or a call is not of the shape, type or kind that a target takes."""
+
+
+class InputsCancel(ConditioningError):
+    """The weighted inputs of a condition add up to a vector without a direction."""
 
 
 class MissingDependency(EmbedderError):

@@ -10,6 +10,7 @@ ServiceError
 ├── ItemFailed                 one item, and with it a request that asked for all or nothing
 ├── Unauthenticated            no key was shown, or one that is not good
 ├── PermissionDenied           the key may not do this, or a page of another origin may not call
+├── KeysError                  the file of keys can't be read or written
 ├── SnapshotNotFound           no snapshot has this name
 ├── SnapshotExists             the name of a snapshot is taken
 ├── RouteNotFound              no such path
@@ -75,6 +76,10 @@ class Unauthenticated(ServiceError):
 
 class PermissionDenied(ServiceError):
     """The caller may not do this."""
+
+
+class KeysError(ServiceError):
+    """The file of keys can't be read or written, or is none."""
 
 
 class SnapshotNotFound(ServiceError):
@@ -167,6 +172,10 @@ TABLE: Mapping[type[Exception], Status] = {
     media.BridgeNotFitted: Status("BRIDGE_NOT_FITTED", 409, "FAILED_PRECONDITION"),
     media.FittedElsewhere: Status("SPACE_MISMATCH", 409, "FAILED_PRECONDITION"),
     media.TooFewVectors: Status("TOO_FEW_VECTORS", 409, "FAILED_PRECONDITION"),
+    media.ProfileNotFound: Status("PROFILE_NOT_FOUND", 404, "NOT_FOUND"),
+    media.AdapterNotFitted: Status("ADAPTER_NOT_FITTED", 409, "FAILED_PRECONDITION"),
+    media.UnfitForTarget: Status("UNFIT_FOR_TARGET", 422, "INVALID_ARGUMENT"),
+    media.InputsCancel: Status("CANCELLED_OUT", 400, "INVALID_ARGUMENT"),
     media.MissingDependency: INTERNAL,
     stored.IndexesError: INTERNAL,
     stored.CollectionNotFound: Status("COLLECTION_NOT_FOUND", 404, "NOT_FOUND"),
@@ -190,6 +199,7 @@ TABLE: Mapping[type[Exception], Status] = {
     ItemFailed: INTERNAL,
     Unauthenticated: Status("UNAUTHENTICATED", 401, "UNAUTHENTICATED"),
     PermissionDenied: Status("PERMISSION_DENIED", 403, "PERMISSION_DENIED"),
+    KeysError: INTERNAL,
     SnapshotNotFound: Status("SNAPSHOT_NOT_FOUND", 404, "NOT_FOUND"),
     SnapshotExists: Status("SNAPSHOT_EXISTS", 409, "ALREADY_EXISTS"),
     RouteNotFound: Status("NOT_FOUND", 404, "UNIMPLEMENTED"),
