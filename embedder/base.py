@@ -88,6 +88,7 @@ class Embedder(ABC):
         parameters: Weights of all towers together; 0 where the catalogue knows.
         runtime: What runs the forward pass.
         device: What it runs on.
+        precision: What the forward pass computes in, e.g. "bf16"; its vectors are float32 anyhow.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Embedder(ABC):
     parameters: int = 0
     runtime: str = "python"
     device: str = "cpu"
+    precision: str = "fp32"
 
     def embed(self, items: Sequence[Media]) -> Vectors:
         """Returns one unit vector per item, in order, shape (len(items), dim).

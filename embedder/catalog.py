@@ -12,19 +12,19 @@ Importing this module costs nothing; torch and friends are imported by `load`.
 
 import difflib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from embedder.base import Embedder
 from embedder.errors import ModelNotFound
 from embedder.media import Modality
-from embedder.runtime.base import Placement
+from embedder.runtime.base import AUTOMATIC, Placement
 
 log = logging.getLogger(__name__)
 
-NON_COMMERCIAL = "-NC"
-"""What SPDX identifiers of licences hold that forbid commercial use."""
+_NON_COMMERCIAL = ("-NC", "Apple-AMLR")
+"""What names of licences hold that forbid commercial use; Apple's is for research only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,8 @@ class ModelSpec:
         licence: SPDX identifier of the weights' licence, or "unknown".
         weights: Where the weights come from.
         loader: Loads it, given where and how it is to run.
+        is_here: Says, without a network, whether its weights are on this machine.
+        bytes: About how large its weights are; 0 where only their place knows.
     """
 
     name: str
@@ -50,6 +52,13 @@ class ModelSpec:
     licence: str
     weights: str
     loader: Callable[[Placement], Embedder]
+    is_here: Callable[[], bool]
+    bytes: int = 0
+
+    @property
+    def non_commercial(self) -> bool:
+        """Whether the licence forbids commercial use."""
+        return any(mark in self.licence for mark in _NON_COMMERCIAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +69,13 @@ class Family:
         pattern: What their names look like, for people.
         description: One sentence.
         find: Returns what is known of the model of a name.
+        names: Lists the names that need no file of one's own; it may import the family's library.
     """
 
     pattern: str
     description: str
     find: Callable[[str], ModelSpec]
+    names: Callable[[], Iterable[str]] = tuple
 
 
 def _load_mini(how: Placement) -> Embedder:
@@ -83,16 +94,29 @@ def _open_clip(name: str) -> ModelSpec:
 
         return ClipModel.load(name, how)
 
+    def is_here() -> bool:
+        from embedder.models.clip_zoo import is_here
+
+        return is_here(asked)
+
     return ModelSpec(
         name=name,
         description=f"{asked.architecture} of open_clip.",
         modalities=(Modality.TEXT, Modality.IMAGE),
         dim=asked.dim,
-        parameters=0,
+        parameters=asked.parameters,
         licence=asked.licence,
         weights=asked.weights or asked.architecture,
         loader=load,
+        is_here=is_here,
+        bytes=asked.bytes,
     )
+
+
+def _open_clip_names() -> Iterable[str]:
+    from embedder.models.clip_zoo import clip_models
+
+    return clip_models()
 
 
 def _imagebind(name: str) -> ModelSpec:
@@ -112,6 +136,8 @@ def _imagebind(name: str) -> ModelSpec:
         licence="CC-BY-NC-SA-4.0",
         weights=str(path),
         loader=load,
+        is_here=path.is_file,
+        bytes=4_803_000_000,
     )
 
 
@@ -135,6 +161,8 @@ def _bound(name: str) -> ModelSpec:
         licence=base.licence,
         weights=str(file.path),
         loader=load,
+        is_here=base.is_here,
+        bytes=base.bytes,
     )
 
 
@@ -148,6 +176,7 @@ CATALOGUE: tuple[ModelSpec, ...] = (
         licence="Apache-2.0",
         weights="bundled",
         loader=_load_mini,
+        is_here=lambda: True,
     ),
 )
 
@@ -159,6 +188,7 @@ FAMILIES: Mapping[str, Family] = {
         "Any open_clip model of words and pictures: a tag or a checkpoint file, hf-hub:ORG/REPO, "
         "or local-dir:FOLDER.",
         _open_clip,
+        _open_clip_names,
     ),
     "imagebind": Family(
         "imagebind:FILE", "Meta's imagebind_huge.pth; not for commercial use.", _imagebind
@@ -192,32 +222,21 @@ def find(name: str) -> ModelSpec:
     raise ModelNotFound(f"a model must be in the catalogue, got {name!r}; {hint}")
 
 
-def load(
-    name: str = DEFAULT_MODEL,
-    *,
-    device: str = "cpu",
-    threads: int | None = None,
-    runtime: str | None = None,
-    cache: Path | None = None,
-) -> Embedder:
+def load(name: str = DEFAULT_MODEL, how: Placement = AUTOMATIC) -> Embedder:
     """Loads a model.
 
     Args:
         name: A name of the catalogue, or one of a family.
-        device: Where its towers run, e.g. "cpu" or "cuda".
-        threads: Threads of one forward pass on the CPU; None leaves the runtime's own choice.
-        runtime: "torch" or "openvino"; None picks the faster one that is installed.
-        cache: Folder for what is derived from the weights, so that the next load is fast; None
-            keeps nothing.
+        how: Where and how its towers run.
 
     Raises:
         ModelNotFound: If no model has this name.
         WeightsError: If its weights are missing, damaged or of another architecture.
-        MissingDependency: If the stated runtime is not installed or can't use the device.
+        MissingDependency: If the stated runtime is not installed, or can't use the device or
+            compute in the stated precision.
     """
-    how = Placement(device=device, threads=threads, runtime=runtime, cache=cache)
     spec = find(name)
-    if NON_COMMERCIAL in spec.licence:
+    if spec.non_commercial:
         log.warning("the weights of %s are licensed %s: no commercial use", name, spec.licence)
     embedder = spec.loader(how)
     embedder.name = name

@@ -97,15 +97,7 @@ class Engine:
 
     def _load(self) -> list[Embedder]:
         settings = self.settings
-        return [
-            catalog.load(
-                name,
-                threads=settings.forward_threads,
-                runtime=settings.chosen_runtime,
-                cache=settings.cache,
-            )
-            for name in settings.models
-        ]
+        return [catalog.load(name, settings.placement) for name in settings.models]
 
     def models(self) -> tuple[ModelInfo, ...]:
         """Returns the served models, the default one first."""

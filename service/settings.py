@@ -18,6 +18,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from embedder.runtime.base import PRECISIONS, Placement
+
 MIB = 1024 * 1024
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -68,6 +70,17 @@ class Settings(BaseSettings):
         default="auto",
         pattern="^(auto|openvino|torch)$",
         description="What runs forward passes: openvino, torch, or auto for the fastest installed.",
+    )
+    device: str = Field(
+        default="cpu",
+        pattern=r"^(cpu|cuda(:\d+)?|mps)$",
+        description="Where forward passes run: cpu, cuda, cuda:1 or mps.",
+    )
+    precision: str = Field(
+        default="auto",
+        pattern=f"^({'|'.join(PRECISIONS)})$",
+        description="What forward passes compute in: fp32, bf16, fp16, or auto for what suits the "
+        "device. Vectors stay comparable: it is no part of a space.",
     )
     cache: Path = Field(
         default=Path("~/.cache/kindred"),
@@ -181,9 +194,15 @@ class Settings(BaseSettings):
         return self.threads or len(os.sched_getaffinity(0))
 
     @property
-    def chosen_runtime(self) -> str | None:
-        """The runtime by its name; None leaves the choice to the model."""
-        return None if self.runtime == "auto" else self.runtime
+    def placement(self) -> Placement:
+        """Where and how forward passes run."""
+        return Placement(
+            device=self.device,
+            threads=self.forward_threads,
+            runtime=None if self.runtime == "auto" else self.runtime,
+            cache=self.cache,
+            precision=self.precision,
+        )
 
     @classmethod
     def settings_customise_sources(

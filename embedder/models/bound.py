@@ -104,6 +104,7 @@ class BoundModel(Embedder):
         self.runtime, self.device = base.runtime, base.device
         self._base = base
         self._tower: Runtime = place(_tower(file), how)
+        self.precision = ", ".join(dict.fromkeys((base.precision, self._tower.precision)))
 
     def _prepare(self, item: Media) -> Prepared:
         return prepare_sound(item) if isinstance(item, Audio) else self._base.prepare(item)

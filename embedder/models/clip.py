@@ -24,7 +24,7 @@ from embedder.models.clip_names import ClipName, architectures
 from embedder.models.clip_tokens import ClipTokens
 from embedder.models.open_clip_import import import_open_clip
 from embedder.runtime.base import AUTOMATIC, Placement
-from embedder.runtime.torch import placed, use_threads
+from embedder.runtime.torch import entered, placed, torch_precision, use_threads
 
 _FAILURES = (RuntimeError, OSError, ValueError, KeyError, ImportError, pickle.UnpicklingError)
 """What open_clip raises where weights are damaged, unfit, or out of reach."""
@@ -57,7 +57,8 @@ class ClipModel(Embedder):
         how: Where it runs.
 
     Raises:
-        MissingDependency: If the installed torch can't use the device.
+        MissingDependency: If the installed torch can't use the device, or the device can't compute
+            in the stated precision.
     """
 
     modalities = frozenset({Modality.TEXT, Modality.IMAGE})
@@ -65,10 +66,11 @@ class ClipModel(Embedder):
 
     def __init__(self, name: str, parts: Parts, how: Placement = AUTOMATIC) -> None:
         self.name, self.device, self._threads = name, how.device, how.threads
+        self.precision = torch_precision(how.precision, how.device)
         self._transform, self._tokens = parts.transform, ClipTokens(parts.tokenize)
         self.logit_scale = float(parts.network.logit_scale.detach().exp())
         digest = _digest(parts)
-        self._network: Any = placed(parts.network, how.device)
+        self._network: Any = placed(parts.network, how.device, self.precision)
         dim = self._encode(Modality.TEXT, [self._tokens.encode("dim")[0]]).shape[1]
         self.space = EmbeddingSpace(f"open_clip-{digest[:16]}", dim)
         self.limits = {"text_tokens": self._tokens.context}
@@ -82,7 +84,8 @@ class ClipModel(Embedder):
             ModelNotFound: If open_clip knows no such architecture or tag.
             WeightsError: If weights are damaged, of another architecture, or neither here nor to
                 be had.
-            MissingDependency: If the installed torch can't use the device.
+            MissingDependency: If the installed torch can't use the device, or the device can't
+                compute in the stated precision.
         """
         asked = ClipName.parse(name)
         open_clip = import_open_clip()
@@ -93,7 +96,7 @@ class ClipModel(Embedder):
                 network, _, transform = open_clip.create_model_and_transforms(
                     asked.architecture,
                     pretrained=asked.weights,
-                    precision=_precision(how.device),
+                    precision="fp32",  # what the space's id is a digest of, on any device
                     require_pretrained=True,  # a place without weights would give random ones
                 )
             tokenize = open_clip.get_tokenizer(asked.architecture)
@@ -125,23 +128,10 @@ class ClipModel(Embedder):
 
     @torch.inference_mode()
     def _forward(self, modality: Modality, batch: NDArray[np.generic]) -> NDArray[np.float32]:
-        x = torch.from_numpy(batch).to(self.device)
-        if modality is Modality.TEXT:
-            vectors = self._network.encode_text(x)
-        else:
-            vectors = self._network.encode_image(x.to(_dtype(self._network.visual)))
+        x = entered(batch, self.device, self.precision)
+        encode = "encode_text" if modality is Modality.TEXT else "encode_image"
+        vectors = getattr(self._network, encode)(x)
         return np.asarray(vectors.float().cpu().numpy(), dtype=np.float32)
-
-
-def _precision(device: str) -> str:
-    """float32 on CPUs; on GPUs what they have fast units for."""
-    if not device.startswith("cuda"):
-        return "fp32"
-    return "bf16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "fp16"
-
-
-def _dtype(module: torch.nn.Module) -> torch.dtype:
-    return next(module.parameters()).dtype
 
 
 def _digest(parts: Parts) -> str:

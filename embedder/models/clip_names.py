@@ -9,27 +9,42 @@ open_clip:local-dir:FOLDER               a folder that does
 import importlib.util
 import json
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from embedder.errors import ModelNotFound
+from embedder.models.clip_parameters import PARAMETERS
 
 PREFIX = "open_clip:"
 
 _PLACES = ("hf-hub:", "local-dir:")
 
-_LICENCES = {
-    "openai": "MIT",
-    "laion": "MIT",
-    "datacomp": "MIT",
-    "commonpool": "MIT",
-    "mscoco_finetuned_laion": "MIT",
-    "merged2b": "MIT",
-    "webli": "Apache-2.0",
-    "dfn": "Apple-AMLR",
-    "metaclip": "CC-BY-NC-4.0",
-}
-"""Of weights, by how their tags begin, as their publishers state them; `unknown` otherwise."""
+_LICENCES = (
+    ("MobileCLIP*", "Apple-AMLR"),
+    ("nllb-clip*", "CC-BY-NC-4.0"),
+    ("PE-Core*", "Apache-2.0"),
+    ("ViTamin*", "MIT"),
+    ("*-CLIPA*", "Apache-2.0"),
+    ("*/dfn*", "Apple-AMLR"),
+    ("*/metaclip*", "CC-BY-NC-4.0"),
+    ("*/webli", "Apache-2.0"),
+    ("*/openai", "MIT"),
+    ("*/laion*", "MIT"),
+    ("*/frozen_laion*", "MIT"),
+    ("*/mscoco_finetuned_laion*", "MIT"),
+    ("*/datacomp*", "MIT"),
+    ("*/commonpool*", "MIT"),
+    ("*/merged2b*", "MIT"),
+    ("hf-hub:laion/CLIP-*", "MIT"),
+    ("hf-hub:apple/*", "Apple-AMLR"),
+    ("hf-hub:timm/ViT-*-SigLIP*", "Apache-2.0"),
+)
+"""Of weights, by what their names look like, as their publishers state them; the first that fits
+counts, and what fits none is `unknown`."""
+
+_BYTES = 4
+"""Of a published weight: open_clip's checkpoints are float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +80,21 @@ class ClipName:
 
     @property
     def licence(self) -> str:
-        """What is known of the licence of the weights."""
-        tag = (self.weights or "").lower()
-        return next(
-            (terms for start, terms in _LICENCES.items() if tag.startswith(start)), "unknown"
-        )
+        """What is known of the licence of the weights; of a file of one's own, nothing."""
+        if self.weights and ("/" in self.weights or "." in self.weights):
+            return "unknown"
+        name = f"{self.architecture}/{self.weights}" if self.weights else self.architecture
+        return next((terms for kind, terms in _LICENCES if fnmatchcase(name, kind)), "unknown")
+
+    @property
+    def parameters(self) -> int:
+        """Weights of both towers together; 0 where only the weights' place knows."""
+        return PARAMETERS.get(self.architecture, 0)
+
+    @property
+    def bytes(self) -> int:
+        """About how large the published weights are; 0 where only their place knows."""
+        return _BYTES * self.parameters
 
     @property
     def dim(self) -> int:

@@ -75,6 +75,7 @@ class KindredMini(Embedder):
         }
         self.runtime = _told(towers)
         self.device = towers[Modality.IMAGE].device
+        self.precision = ", ".join(dict.fromkeys(tower.precision for tower in towers.values()))
         self._tokenizer = tokenizer
         self._towers = towers
 

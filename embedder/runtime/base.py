@@ -22,17 +22,23 @@ sounds and photographs the worst was up to thirty times as far from torch's as t
 """
 
 
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+"""What a forward pass may be asked to compute in."""
+
+
 class Runtime(Protocol):
     """Runs one tower; may be called from several threads.
 
     Attributes:
         name: As the service reports it, e.g. "torch".
         device: What it runs on, e.g. "cpu".
+        precision: What it computes in: "fp32", "bf16" or "fp16".
         fidelity: Least cosine of its vectors to those of torch in float32, over the tower's probes.
     """
 
     name: str
     device: str
+    precision: str
     fidelity: float
 
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
@@ -48,12 +54,17 @@ class Placement:
         threads: Threads of one forward pass on the CPU; None leaves the runtime's own choice.
         runtime: "torch" or "openvino"; None picks the faster one that is installed.
         cache: Folder for what is derived from weights; None keeps nothing, and derives every time.
+        precision: One of `PRECISIONS`. "auto" is fp32 for torch on a CPU, what the CPU has fast
+            units for under openvino, and on CUDA bf16, or fp16 where that is not supported. It is
+            no part of a space: weights and preprocessing say what vectors mean, this says how
+            closely they are computed.
     """
 
     device: str = "cpu"
     threads: int | None = None
     runtime: str | None = None
     cache: Path | None = None
+    precision: str = "auto"
 
 
 AUTOMATIC = Placement()

@@ -5,6 +5,7 @@ import logging
 
 from embedder.errors import MissingDependency
 from embedder.runtime.base import LEAST_FIDELITY, Placement, Runtime, Tower
+from embedder.runtime.fidelity import least_cosine
 
 RUNTIMES = ("openvino", "torch")
 """The fastest first."""
@@ -19,7 +20,8 @@ def place(tower: Tower, how: Placement) -> Runtime:
     are too unlike; a warning in the log says so.
 
     Raises:
-        MissingDependency: If the stated runtime is not installed or can't use the device.
+        MissingDependency: If the stated runtime is not installed, or can't use the device or
+            compute in the stated precision.
         WeightsError: If the tower can't be built.
     """
     return (_openvino(tower, how) if _takes_openvino(how) else None) or _torch(tower, how)
@@ -42,9 +44,10 @@ def _openvino(tower: Tower, how: Placement) -> Runtime | None:
     """Returns the OpenVINO runtime of a tower; None if there is none that is true to torch."""
     try:
         from embedder.runtime.graphs import graph_of
-        from embedder.runtime.openvino import OpenVinoRuntime
+        from embedder.runtime.openvino import OpenVinoRuntime, graph_precision
 
-        runtime = OpenVinoRuntime(graph_of(tower, how.cache), threads=how.threads)
+        graph = graph_of(tower, how.cache, graph_precision(how.precision))
+        runtime = OpenVinoRuntime(graph, threads=how.threads)
     except (ImportError, RuntimeError) as exc:
         log.warning("torch runs tower %s, since openvino can't: %s", tower.digest, exc)
         return None
@@ -58,6 +61,16 @@ def _openvino(tower: Tower, how: Placement) -> Runtime | None:
 
 
 def _torch(tower: Tower, how: Placement) -> Runtime:
-    from embedder.runtime.torch import TorchRuntime
+    from embedder.runtime.torch import TorchRuntime, torch_precision
 
-    return TorchRuntime(tower.build(), device=how.device, threads=how.threads)
+    precision = torch_precision(how.precision, how.device)
+    exact = TorchRuntime(tower.build(), device=how.device, threads=how.threads)
+    if precision == "fp32":
+        return exact
+    probes = tower.probes()
+    expected = [exact.run(probe) for probe in probes]
+    runtime = TorchRuntime(
+        tower.build(), device=how.device, threads=how.threads, precision=precision
+    )
+    runtime.fidelity = least_cosine(runtime, probes, expected)
+    return runtime

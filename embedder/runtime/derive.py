@@ -1,7 +1,7 @@
 """A tower's graph, derived through torch and judged against it."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from embedder.runtime.base import LEAST_FIDELITY, Runtime, Tower
+from embedder.runtime.base import LEAST_FIDELITY, Tower
+from embedder.runtime.fidelity import least_cosine
 from embedder.runtime.openvino import Graph, OpenVinoRuntime, openvino
 from embedder.runtime.torch import TorchRuntime
 
@@ -39,16 +40,6 @@ def derive(tower: Tower, precision: str) -> Graph:
         if fidelity >= LEAST_FIDELITY:
             break
     return Graph(model, candidate, fidelity)
-
-
-def least_cosine(
-    runtime: Runtime, probes: Sequence[NDArray[Any]], expected: Sequence[NDArray[np.float32]]
-) -> float:
-    """Returns the least cosine of a runtime's vectors to the expected ones."""
-    found = np.concatenate([runtime.run(probe) for probe in probes]).astype(np.float64)
-    wanted = np.concatenate(expected).astype(np.float64)
-    norms = np.linalg.norm(found, axis=1) * np.linalg.norm(wanted, axis=1)
-    return float(((found * wanted).sum(axis=1) / norms).min())
 
 
 def _convert(module: torch.nn.Module, shape: tuple[int | None, ...], probe: NDArray[Any]) -> Any:  # noqa: ANN401 - an openvino.Model, which has no types

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from embedder.runtime.base import Tower
-from embedder.runtime.openvino import Graph, native_precision, openvino
+from embedder.runtime.openvino import Graph, openvino
 from embedder.runtime.openvino_import import core
 
 LAYOUT = 1
@@ -23,14 +23,18 @@ LAYOUT = 1
 log = logging.getLogger(__name__)
 
 
-def graph_of(tower: Tower, cache: Path | None) -> Graph:
+def graph_of(tower: Tower, cache: Path | None, precision: str) -> Graph:
     """Returns the tower's graph from the cache folder, or derives it and keeps it there.
+
+    Args:
+        tower: What to compute.
+        cache: The folder; None keeps nothing.
+        precision: What to compute in, "bf16" or "f32".
 
     Raises:
         RuntimeError: If torch or openvino can't convert the tower.
         WeightsError: If the tower can't be built.
     """
-    precision = native_precision()
     path = cache / "graphs" / _name(tower, precision) if cache else None
     kept = read(path) if path else None
     if kept:

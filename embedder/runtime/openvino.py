@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from embedder.errors import MissingDependency
 from embedder.runtime.openvino_import import core, import_openvino
 
 openvino = import_openvino()
@@ -43,6 +44,7 @@ class OpenVinoRuntime:
 
     def __init__(self, graph: Graph, *, threads: int | None = None) -> None:
         self.name = f"openvino {graph.precision}"
+        self.precision = "bf16" if graph.precision == "bf16" else "fp32"
         self.fidelity = graph.fidelity
         options = {
             "INFERENCE_PRECISION_HINT": graph.precision,
@@ -68,6 +70,21 @@ class OpenVinoRuntime:
             return np.array(request.get_output_tensor().data, dtype=np.float32)
         finally:
             self._idle.append(request)
+
+
+def graph_precision(asked: str) -> str:
+    """Returns what a graph computes in, "bf16" or "f32", see `Placement.precision`.
+
+    Raises:
+        MissingDependency: If the CPU has no instructions for what was asked.
+    """
+    native = native_precision()
+    known = {"auto": native, "fp32": "f32"} | ({"bf16": native} if native == "bf16" else {})
+    if asked not in known:
+        raise MissingDependency(
+            f"the precision must be {', '.join(known)} for openvino on this CPU, got {asked!r}"
+        )
+    return known[asked]
 
 
 def native_precision() -> str:

@@ -59,7 +59,8 @@ def bind_audio(
     """Binds sounds to a frozen model and writes `out`, which `bound:FILE` names; resumable.
 
     Args:
-        base: The model; it must embed texts, and pictures if they are to count.
+        base: The model; it must embed texts, and pictures if they are to count. One that hears gets
+            a second ear: the file's sounds go through the new tower.
         data: Folder of shards, see `embedder.training.shards`.
         out: The file to write; caches and checkpoints go into a folder beside it.
         start: A tower whose stages are taken over; random ones without it.
@@ -69,10 +70,10 @@ def bind_audio(
         How well sounds that were held out find their texts.
 
     Raises:
-        UnsupportedModality: If the base embeds no text, or embeds sounds already.
+        UnsupportedModality: If the base embeds no text.
     """
     recipe = recipe or BindSenseRecipe()
-    _require_deaf(base)
+    _require_words(base)
     work = out.with_suffix(".work")
     work.mkdir(parents=True, exist_ok=True)
     every = [item for item in read_items(data) if item.modality == Modality.AUDIO and item.captions]
@@ -90,12 +91,10 @@ def bind_audio(
     return found
 
 
-def _require_deaf(base: Embedder) -> None:
-    if Modality.TEXT not in base.modalities or Modality.AUDIO in base.modalities:
+def _require_words(base: Embedder) -> None:
+    if Modality.TEXT not in base.modalities:
         known = ", ".join(sorted(base.modalities))
-        raise UnsupportedModality(
-            f"a base must embed text and no audio; {base.name} embeds {known}"
-        )
+        raise UnsupportedModality(f"a base must embed text; {base.name} embeds {known}")
 
 
 def bind_named(

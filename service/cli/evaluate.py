@@ -115,8 +115,7 @@ def _trained(run: Path | None, teachers: Path | None) -> tuple[Path, Path] | Non
 def _load(model: str, threads: int | None) -> "Embedder":
     from embedder.catalog import load
 
-    settings = load_settings()
-    return load(model, threads=threads, runtime=settings.chosen_runtime, cache=settings.cache)
+    return load(model, dataclasses.replace(load_settings().placement, threads=threads))
 
 
 def _judged(embedder: "Embedder", data: Path, names: Sequence[str] | None) -> "Report":

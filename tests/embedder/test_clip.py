@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from embedder.errors import ModelNotFound, UnsupportedModality, WeightsError
+from embedder.errors import MissingDependency, ModelNotFound, UnsupportedModality, WeightsError
 from embedder.media import Image, Modality, Text
 from embedder.models.clip import ClipModel
 from embedder.models.clip_names import ClipName, architectures
 from embedder.models.open_clip_import import import_open_clip
+from embedder.runtime.base import Placement
 from tests.embedder.open_clip_folders import KINDS, write_folder
 from tests.samples import photo, tone
 
@@ -57,6 +58,22 @@ def test_an_architecture_with_a_file_of_ones_own(tmp_path: Path) -> None:
         expected = functional.normalize(network.eval().encode_image(pixels), dim=-1)
     np.testing.assert_allclose(model.embed([picture]), expected.numpy(), atol=1e-6)
     assert model.space.dim == ClipName.parse(f"open_clip:ViT-B-32/{path}").dim == 512
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_half_precision_is_nearly_the_same_in_the_same_space(folders: Path, kind: str) -> None:
+    name = f"open_clip:local-dir:{folders / kind}"
+    exact, half = ClipModel.load(name), ClipModel.load(name, Placement(precision="bf16"))
+    items = [*(Text(text) for text in TEXTS), *PICTURES]
+    cosines = (exact.embed(items) * half.embed(items)).sum(axis=1)
+    assert (exact.precision, half.precision) == ("fp32", "bf16")
+    assert exact.space == half.space
+    assert 0.999 < cosines.min() < 1 - 1e-7
+
+
+def test_a_precision_that_the_device_has_not_is_refused(folders: Path) -> None:
+    with pytest.raises(MissingDependency, match="fp16 needs a GPU"):
+        ClipModel.load(f"open_clip:local-dir:{folders / 'vit'}", Placement(precision="fp16"))
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -17,10 +17,11 @@ from embedder.models.imagebind.model import ImageBind
 from embedder.models.imagebind.shape import HUGE
 from embedder.models.imagebind.tower import Towers
 from embedder.models.imagebind.weights import load_towers
+from embedder.runtime.base import Placement
 from tests.embedder.contract import EmbedderContract
 from tests.embedder.imagebind_oracle import Oracle, Rules
 from tests.embedder.imagebind_weights import TEXT_SCALE, reduced, seeded_state, write_checkpoint
-from tests.samples import photo
+from tests.samples import photo, tone
 
 PARITY = 1e-5
 """Largest difference allowed, as a share of the reference's largest number."""
@@ -101,6 +102,16 @@ def test_clips_are_made_unit_and_scaled_before_their_mean(
     found = model.raw_tensors("audio", x)
     assert distance(found, oracle.raw(x.astype(np.float64))) <= PARITY
     assert np.linalg.norm(found, axis=1).max() < 20
+
+
+def test_half_precision_is_nearly_the_same_in_the_same_space(
+    model: ImageBind, checkpoint: Path
+) -> None:
+    half = ImageBind.load(checkpoint, Placement(precision="bf16"), SHAPE)
+    items = [Text("a dog"), photo(1), tone(440)]
+    cosines = (model.embed(items) * half.embed(items)).sum(axis=1)
+    assert (half.precision, half.space) == ("bf16", model.space)
+    assert 0.998 < cosines.min() < 1 - 1e-7
 
 
 def test_a_film_equals_the_formulas(

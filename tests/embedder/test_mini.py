@@ -44,7 +44,7 @@ class TestRandomWeights(EmbedderContract):
 
 @pytest.fixture(scope="module")
 def bundled() -> Embedder:
-    return catalog.load("kindred-mini", threads=1)
+    return catalog.load("kindred-mini", Placement(threads=1))
 
 
 @pytest.mark.weights

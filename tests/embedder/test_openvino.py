@@ -84,8 +84,8 @@ def test_random_towers_are_true_to_torch(fast: KindredMini, weights: Path) -> No
 
 @pytest.mark.weights
 def test_the_bundled_weights_are_true_to_torch(cache: Path) -> None:
-    fast = catalog.load(threads=1, cache=cache)
-    assert_true_to_torch(fast, catalog.load(threads=1, runtime="torch"))
+    fast = catalog.load(how=Placement(threads=1, cache=cache))
+    assert_true_to_torch(fast, catalog.load(how=TORCH))
 
 
 @pytest.mark.usefixtures("fast")
@@ -224,6 +224,14 @@ def test_a_runtime_that_is_unlike_torch_gives_way(caplog: pytest.LogCaptureFixtu
     assert "openvino's cosine to it is 0.50000, and must be 0.9999" in caplog.text
 
 
+def test_float32_is_had_for_the_asking(monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = place(tower(), Placement(runtime="openvino", precision="fp32"))
+    assert (runtime.name, runtime.precision) == ("openvino f32", "fp32")
+    monkeypatch.setattr("embedder.runtime.openvino.native_precision", lambda: "f32")
+    with pytest.raises(MissingDependency, match="must be auto, fp32 for openvino .* got 'bf16'"):
+        place(tower(), Placement(precision="bf16"))
+
+
 def test_a_tower_that_cannot_be_converted_runs_on_torch(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -246,6 +254,7 @@ def test_deriving_leaves_torch_s_settings_alone() -> None:
     [
         (Placement(runtime="abacus"), "runtime must be openvino or torch, got 'abacus'"),
         (Placement(runtime="openvino", device="cuda"), "device must be cpu .* got 'cuda'"),
+        (Placement(runtime="openvino", precision="fp16"), "auto, fp32.* this CPU, got 'fp16'"),
     ],
 )
 def test_a_runtime_that_cannot_be_had_is_named(how: Placement, words: str) -> None:

@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from embedder.errors import MissingDependency
-from embedder.runtime.torch import TorchRuntime
+from embedder.runtime.base import Placement, Tower
+from embedder.runtime.choice import place
+from embedder.runtime.torch import TorchRuntime, torch_precision
 
 
 def test_a_tower_runs_without_gradients_in_eval_mode() -> None:
@@ -44,3 +46,53 @@ def test_the_stated_threads_are_used_in_every_thread() -> None:
     for worker in workers:
         worker.join()
     assert seen == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "found"),
+    [
+        ("auto", "cpu", "fp32"),
+        ("bf16", "cpu", "bf16"),
+        ("auto", "mps", "fp32"),
+        ("fp16", "cuda", "fp16"),
+        ("fp32", "cuda:1", "fp32"),
+    ],
+)
+def test_the_precision_suits_the_device(asked: str, device: str, found: str) -> None:
+    assert torch_precision(asked, device) == found
+
+
+@pytest.mark.parametrize(("able", "found"), [(True, "bf16"), (False, "fp16")])
+def test_a_gpu_computes_in_bf16_where_it_can(
+    able: bool, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: able)
+    assert torch_precision("auto", "cuda") == found
+    if not able:
+        with pytest.raises(MissingDependency, match="bf16 needs a newer GPU than cuda: take fp16"):
+            torch_precision("bf16", "cuda")
+
+
+def test_a_precision_that_a_device_has_not_is_refused() -> None:
+    with pytest.raises(MissingDependency, match="fp16 needs a GPU; on a cpu it must be fp32 or"):
+        torch_precision("fp16", "cpu")
+    with pytest.raises(MissingDependency, match="must be one of auto, fp32, .* got 'int8'"):
+        torch_precision("int8", "cpu")
+
+
+def test_half_precision_tells_how_true_it_is() -> None:
+    def linear() -> torch.nn.Module:
+        torch.manual_seed(3)
+        return torch.nn.Linear(64, 32)
+
+    batch = np.random.default_rng(1).normal(size=(5, 64)).astype(np.float32)
+    tower = Tower(digest="linear", shape=(None, 64), build=linear, probes=lambda: [batch])
+    exact = place(tower, Placement(runtime="torch"))
+    half = place(tower, Placement(runtime="torch", precision="bf16"))
+    expected, found = exact.run(batch), half.run(batch)
+    norms = np.linalg.norm(expected, axis=1) * np.linalg.norm(found, axis=1)
+    assert (exact.precision, exact.fidelity) == ("fp32", 1.0)
+    assert half.precision == "bf16"
+    assert half.fidelity == pytest.approx(((expected * found).sum(1) / norms).min(), abs=1e-6)
+    assert 0.999 < half.fidelity < 1

@@ -8,6 +8,7 @@ from embedder.catalog import load
 from embedder.decode import Limits, decode_audio, decode_image
 from embedder.features.audio import log_mel, looped, patches
 from embedder.media import Modality
+from embedder.runtime.base import Placement
 from embedder.training.sound_targets import heard
 from embedder.training.views import whole_view
 from service.intake import load_of
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.weights
 
 @pytest.fixture(scope="module")
 def mini() -> Embedder:
-    return load("kindred-mini", runtime="torch")
+    return load("kindred-mini", Placement(runtime="torch"))
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])

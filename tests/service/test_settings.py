@@ -92,8 +92,17 @@ def test_threads_of_a_forward_pass_fit_the_machine() -> None:
 
 
 def test_the_runtime_is_chosen_unless_it_is_named() -> None:
-    assert load_settings().chosen_runtime is None
-    assert load_settings(runtime="torch").chosen_runtime == "torch"
+    assert load_settings().placement.runtime is None
+    assert load_settings(runtime="torch").placement.runtime == "torch"
+
+
+def test_a_precision_and_a_device_are_what_they_can_be() -> None:
+    placement = load_settings(device="cuda:1", precision="bf16").placement
+    assert (placement.device, placement.precision) == ("cuda:1", "bf16")
+    with pytest.raises(SettingsError, match="precision: .*fp16.* got 'int8'"):
+        load_settings(precision="int8")
+    with pytest.raises(SettingsError, match="device: .* got 'abacus'"):
+        load_settings(device="abacus")
 
 
 def test_the_cache_is_at_home_unless_it_is_named(

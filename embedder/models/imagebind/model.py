@@ -17,7 +17,7 @@ from embedder.models.imagebind.shape import HUGE, ImageBindShape
 from embedder.models.imagebind.tower import Towers
 from embedder.models.imagebind.weights import load_towers
 from embedder.runtime.base import AUTOMATIC, Placement
-from embedder.runtime.torch import placed, use_threads
+from embedder.runtime.torch import entered, placed, torch_precision, use_threads
 
 NAME = "imagebind_huge"
 PREPROCESSING = 1
@@ -46,30 +46,28 @@ class ImageBind(Embedder):
     Args:
         towers: The networks.
         digest: Of the weights.
-        device: A torch device.
-        threads: Threads of a forward pass on the CPU; None leaves torch's own choice.
+        how: Where it runs.
 
     Raises:
-        MissingDependency: If the installed torch can't use the device.
+        MissingDependency: If the installed torch can't use the device, or the device can't compute
+            in the stated precision.
     """
 
     name = NAME
     modalities = frozenset(_SENSES)
     runtime = "torch"
 
-    def __init__(
-        self, towers: Towers, digest: str, *, device: str = "cpu", threads: int | None = None
-    ) -> None:
+    def __init__(self, towers: Towers, digest: str, how: Placement = AUTOMATIC) -> None:
         self.space = EmbeddingSpace(f"{NAME}-{digest[:16]}-p{PREPROCESSING}", towers.shape.dim)
         self.limits = {
             "text_tokens": CONTEXT,
             "image_side": SIDE,
             "audio_seconds_heard": CLIPS * CLIP_SAMPLES / 16_000,
         }
-        self.device = device
-        self._threads = threads
+        self.device, self._threads = how.device, how.threads
+        self.precision = torch_precision(how.precision, how.device)
         self._tokenizer = ClipTokenizer()
-        placed(towers, device)
+        placed(towers, self.device, self.precision)
         self._towers = towers
 
     @classmethod
@@ -83,7 +81,7 @@ class ImageBind(Embedder):
             MissingDependency: If the installed torch can't use the device.
         """
         towers = load_towers(path, shape)
-        return cls(towers, _digest(path), device=how.device, threads=how.threads)
+        return cls(towers, _digest(path), how)
 
     def raw(self, items: Sequence[Media]) -> NDArray[np.float32]:
         """Returns the original's output for each item, shape (n, dim), of any norm.
@@ -138,11 +136,8 @@ class ImageBind(Embedder):
 
     def _run(self, sense: str, batch: Array) -> NDArray[np.float32]:
         use_threads(self._threads)
-        x = torch.from_numpy(batch).to(self.device)
-        if x.is_floating_point():
-            x = x.to(next(self._towers.parameters()).dtype)
         with torch.inference_mode():
-            vectors = self._towers(sense, x)
+            vectors = self._towers(sense, entered(batch, self.device, self.precision))
         if not vectors.isfinite().all():
             raise EncodingFailed(f"the {sense} vectors must be finite, and are not")
         return np.asarray(vectors.float().cpu().numpy(), dtype=np.float32)
