@@ -12,6 +12,7 @@
 are equal bit for bit, and errors (see `KindredError`) have the same reasons.
 """
 
+from kindred._access import Tls
 from kindred._answers import (
     Collection,
     Embedding,
@@ -105,6 +106,7 @@ __all__ = [
     "StoredItem",
     "Text",
     "TimingMs",
+    "Tls",
     "TooLarge",
     "Treatment",
     "Unauthenticated",

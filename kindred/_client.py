@@ -13,9 +13,9 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from kindred import _calls as calls
 from kindred import _snapshots as snapshots
+from kindred._access import Access, Tls
 from kindred._answers import StoredItem
 from kindred._calls import Call
-from kindred._errors import InvalidArgument
 from kindred._rest.wire import AsyncRest, Rest
 from kindred._rpc.wire import AsyncRpc, Rpc
 
@@ -69,15 +69,26 @@ class Client:
     """Asks a Kindred server and waits for the answer. May be shared by threads.
 
     Args:
-        address: "host:port" or "grpc://host:port" for gRPC, "http://..." or "https://..." for REST.
+        address: "host:port", "grpc://host:port" or, with TLS, "grpcs://host:port" for gRPC;
+            "http://..." or "https://..." for REST.
+        api_key: A key of `kindred keys create`, for a server that asks for one.
+        tls: For a server whose certificate the system does not know, or that asks for ours.
         timeout: Seconds to wait for an answer; None means forever. Over REST these are seconds
             without any progress; over gRPC the file of a snapshot takes as long as it takes.
 
     Every failure is a `KindredError`. Nothing is tried twice.
     """
 
-    def __init__(self, address: str, *, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        self._wire: Rpc | Rest = Rpc(target) if (target := _rpc_target(address)) else Rest(address)
+    def __init__(
+        self,
+        address: str,
+        *,
+        api_key: str | None = None,
+        tls: Tls | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT,
+    ) -> None:
+        access = Access.of(address, api_key, tls)
+        self._wire: Rpc | Rest = Rest(access) if access.is_rest else Rpc(access)
         self._timeout = timeout
 
     def __enter__(self) -> Self:
@@ -167,10 +178,16 @@ class AsyncClient:
     Belongs to the event loop in which it is first used.
     """
 
-    def __init__(self, address: str, *, timeout: float | None = DEFAULT_TIMEOUT) -> None:
-        self._wire: AsyncRpc | AsyncRest = (
-            AsyncRpc(target) if (target := _rpc_target(address)) else AsyncRest(address)
-        )
+    def __init__(
+        self,
+        address: str,
+        *,
+        api_key: str | None = None,
+        tls: Tls | None = None,
+        timeout: float | None = DEFAULT_TIMEOUT,
+    ) -> None:
+        access = Access.of(address, api_key, tls)
+        self._wire: AsyncRpc | AsyncRest = AsyncRest(access) if access.is_rest else AsyncRpc(access)
         self._timeout = timeout
 
     async def __aenter__(self) -> Self:
@@ -242,19 +259,3 @@ class AsyncClient:
             if not page.next_page_token:
                 return
             call = replace(call, page_token=page.next_page_token)
-
-
-def _rpc_target(address: str) -> str | None:
-    """Returns "host:port" of a gRPC address, or None for an address of REST.
-
-    Raises:
-        InvalidArgument: If it is neither.
-    """
-    scheme, separator, target = address.rpartition("://")
-    if separator and scheme in ("http", "https"):
-        return None
-    if scheme in ("", "grpc") and target.rpartition(":")[2].isdecimal():
-        return target
-    raise InvalidArgument(
-        f"address must be host:port, grpc://host:port, http://... or https://..., got {address!r}"
-    )

@@ -12,6 +12,8 @@ from indexes.filters.language import EVERYTHING, parse_filter
 from indexes.item import Item
 from indexes.store import Store
 from service import answers
+from service.access.caller import Scope, caller
+from service.access.needs import needs
 from service.answers import Made, Outcome
 from service.errors import TooManyItems
 from service.intake import check_count
@@ -54,6 +56,7 @@ class Collections:
         self._settings = settings
         self._telemetry = telemetry
 
+    @needs(Scope.WRITE, of="new")
     async def create(self, new: NewCollection) -> CollectionInfo:
         """Creates a collection in a model's space.
 
@@ -70,18 +73,22 @@ class Collections:
 
         return await asyncio.to_thread(made)
 
+    @needs(Scope.READ)
     async def list(self) -> tuple[CollectionInfo, ...]:
         """Returns every collection that can be opened, by name; the log has the others."""
         return await asyncio.to_thread(lambda: tuple(self._readable()))
 
+    @needs(Scope.READ, of="name")
     async def get(self, name: str, *, with_stats: bool = False) -> CollectionInfo:
         """Returns one collection; unknown ones are CollectionNotFound, as in every method."""
         return await self._on(name, lambda opened: collection_info(opened, with_stats=with_stats))
 
+    @needs(Scope.ADMIN, of="name")
     async def delete(self, name: str) -> None:
         """Deletes a collection and everything in it."""
         await asyncio.to_thread(self._store.delete, name)
 
+    @needs(Scope.WRITE, of="collection")
     async def upsert(self, collection: str, items: Sequence[ItemInput]) -> tuple[ItemResult, ...]:
         """Stores items, each on its own: a bad one costs itself alone.
 
@@ -101,6 +108,7 @@ class Collections:
             for index, parts in enumerate(zip(items, outcomes, made, strict=True))
         )
 
+    @needs(Scope.WRITE, of="collection")
     async def delete_items(self, collection: str, ids: Sequence[str]) -> tuple[ItemResult, ...]:
         """Deletes items by id; an unknown id has ITEM_NOT_FOUND in its result."""
         check_count(len(ids), self._settings.max_items)
@@ -109,6 +117,7 @@ class Collections:
             answers.deleted(index, item_id, collection, known) for index, item_id in enumerate(ids)
         )
 
+    @needs(Scope.READ, of="collection")
     async def items(
         self,
         collection: str,
@@ -128,6 +137,7 @@ class Collections:
         items = tuple(stored_item(item, with_vector=with_vectors) for item in page.items)
         return ItemPage(items, page.next_page_token)
 
+    @needs(Scope.READ, of="collection")
     async def item(self, collection: str, item_id: str, *, with_vector: bool = False) -> StoredItem:
         """Returns one item.
 
@@ -137,6 +147,7 @@ class Collections:
         found = await self._on(collection, lambda opened: opened.get(item_id))
         return stored_item(found, with_vector=with_vector)
 
+    @needs(Scope.READ, of="collection")
     async def content(self, collection: str, item_id: str) -> tuple[bytes, str]:
         """Returns an item's stored media and its MIME type.
 
@@ -146,6 +157,7 @@ class Collections:
         kept = await self._on(collection, lambda opened: opened.get_content(item_id))
         return kept.data, kept.mime
 
+    @needs(Scope.READ, of="collection")
     async def search(self, collection: str, query: SearchQuery) -> SearchAnswer:
         """Finds the nearest items to a weighted mix of contents.
 
@@ -173,7 +185,7 @@ class Collections:
         )
 
     def _readable(self) -> Iterator[CollectionInfo]:
-        for name in self._store.list():
+        for name in filter(caller.get().sees, self._store.list()):
             try:
                 yield collection_info(self._store.open(name))
             except CollectionNotFound:

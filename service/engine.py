@@ -18,6 +18,9 @@ from indexes.local.tuning import Tuning
 from indexes.opening import open_store
 from indexes.store import Store
 from service import answers
+from service.access.caller import Scope
+from service.access.guard import Guard
+from service.access.needs import needs
 from service.batching import Encoded
 from service.collections import Collections
 from service.intake import check_count
@@ -56,6 +59,7 @@ class Engine:
         collections: What is done with collections and their items.
         snapshots: What is done with files that hold a collection.
         tables: What is done with Parquet files.
+        guard: Knows who may call.
     """
 
     collections: Collections
@@ -65,6 +69,7 @@ class Engine:
     def __init__(self, settings: Settings, embedders: Sequence[Embedder] = ()) -> None:
         self.settings = settings
         self.telemetry = Telemetry()
+        self.guard = Guard(settings)
         self._embedders = embedders
         self._models: Models
         self._running = AsyncExitStack()
@@ -107,6 +112,7 @@ class Engine:
         """Returns one served model; others are ModelNotFound, as in every method that names one."""
         return self._models.named(name).info
 
+    @needs(Scope.READ)
     async def embed(
         self,
         contents: Sequence[Content],
@@ -141,6 +147,7 @@ class Engine:
             timing_ms=answers.timing(outcomes, began),
         )
 
+    @needs(Scope.READ)
     async def rank(
         self, query: Content, candidates: Sequence[Content], *, model: str | None = None
     ) -> RankAnswer:

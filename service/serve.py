@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -48,9 +49,10 @@ async def listening(engine: Engine) -> AsyncIterator[Addresses]:
     """Listens with both transports where the engine's settings say; leaving drains both.
 
     Raises:
-        OSError: If a port is taken.
+        OSError: If a port is taken, or the files of TLS can't be used.
     """
     settings = engine.settings
+    config = _config(engine)
     try:
         rpc = create_server(engine, settings)
     except RuntimeError as error:
@@ -58,26 +60,45 @@ async def listening(engine: Engine) -> AsyncIterator[Addresses]:
     with socket.create_server((settings.host, settings.port), family=_family(settings)) as bound:
         # asyncio sets this only on sockets that it made; without it answers wait 40 ms for an ACK.
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        http = _Server(
-            uvicorn.Config(
-                create_app(engine),
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                lifespan="off",
-                timeout_graceful_shutdown=int(GRACE_SECONDS),
-            )
-        )
+        http = _Server(config)
         await rpc.server.start()
         serving = asyncio.create_task(http.serve(sockets=[bound]))
         try:
             yield Addresses(
-                f"http://{_shown(settings.host)}:{bound.getsockname()[1]}",
+                f"{'https' if settings.tls_certificate else 'http'}://{_shown(settings.host)}:{bound.getsockname()[1]}",
                 f"{_shown(settings.host)}:{rpc.port}",
             )
         finally:
             http.should_exit = True
             await asyncio.gather(serving, rpc.server.stop(GRACE_SECONDS))
+
+
+def _config(engine: Engine) -> uvicorn.Config:
+    """Returns how REST is served.
+
+    Raises:
+        OSError: If the files of TLS can't be used.
+    """
+    settings = engine.settings
+    config = uvicorn.Config(
+        create_app(engine),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=int(GRACE_SECONDS),
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+        ssl_ca_certs=str(settings.tls_client_ca) if settings.tls_client_ca else None,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if settings.tls_client_ca else ssl.CERT_NONE,
+    )
+    try:
+        config.load()
+    except ssl.SSLError as error:
+        raise OSError(
+            f"tls_certificate, tls_key and tls_client_ca must be PEM files that fit: {error}"
+        ) from error
+    return config
 
 
 async def serve(
@@ -93,14 +114,17 @@ async def serve(
         make_engine: Makes the engine; tests hand in one of a small model.
 
     Raises:
+        SettingsError: If strangers could reach it, and nobody has to show a key.
         ModelNotFound: If a model is not in the catalogue.
         StorageError: If the data folder cannot be used.
-        OSError: If a port is taken.
+        OSError: If a port is taken, or the files of TLS can't be used.
     """
     configure_logging(settings.log_level)
     sys.setswitchinterval(SWITCH_SECONDS)
     with _stop_signal() as stop:
-        async with make_engine(settings) as engine, listening(engine) as addresses:
+        made = make_engine(settings)
+        made.guard.require_safe()
+        async with made as engine, listening(engine) as addresses:
             log.info("listening on %s and gRPC %s", *addresses)
             announce(addresses)
             await stop.wait()

@@ -46,6 +46,23 @@ class Settings(BaseSettings):
     allow_anonymous: bool = Field(
         default=False, description="Listen beyond loopback although nobody has to show a key."
     )
+    keys: Path = Field(
+        default=Path(".keys.json"),
+        description="File of the keys; a relative one lies in the data folder. Once it has one, "
+        "every caller has to show one.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins whose pages may call, such as https://example.org; by default none.",
+    )
+    tls_certificate: Path | None = Field(
+        default=None, description="Certificate chain (PEM) of both transports; with tls_key."
+    )
+    tls_key: Path | None = Field(default=None, description="Private key (PEM) of the certificate.")
+    tls_client_ca: Path | None = Field(
+        default=None,
+        description="Authorities (PEM) of clients' certificates: a client without one is refused.",
+    )
     data: Path = Field(default=Path("kindred-data"), description="Folder of the collections.")
     store: str = Field(
         default="",
@@ -130,6 +147,12 @@ class Settings(BaseSettings):
     decode_threads: int = Field(
         default=2, ge=1, description="Threads that decode and preprocess beside the forward pass."
     )
+    vector_cache_bytes: int = Field(
+        default=64 * MIB,
+        ge=0,
+        description="Bytes of vectors remembered by what they were made of, so that it is not "
+        "embedded again; 0 remembers none.",
+    )
     request_seconds: float = Field(
         default=60.0,
         gt=0,
@@ -142,7 +165,7 @@ class Settings(BaseSettings):
         default="info", pattern="^(debug|info|warning|error)$", description="Least level logged."
     )
 
-    @field_validator("models", mode="before")
+    @field_validator("models", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         """Takes "a,b" for ("a", "b"), as the environment has no lists."""
@@ -166,16 +189,22 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check(self) -> "Settings":
-        if self.host not in LOOPBACK and not self.allow_anonymous:
-            raise ValueError(
-                f"host {self.host} is not loopback, and nobody has to show a key: "
-                "set allow_anonymous to listen there all the same"
-            )
         if self.queue_size < self.max_items:
             raise ValueError(
                 f"queue_size {self.queue_size} must not be less than max_items {self.max_items}: "
                 "a full request would never be admitted"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> "Settings":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together: give both or neither")
+        if self.tls_client_ca and not self.tls_certificate:
+            raise ValueError("tls_client_ca takes a tls_certificate: without TLS nobody shows one")
+        for path in (self.tls_certificate, self.tls_key, self.tls_client_ca):
+            if path and not path.is_file():
+                raise ValueError(f"a file of TLS must exist, there is no {path}")
         return self
 
     @property
@@ -187,6 +216,11 @@ class Settings(BaseSettings):
     def snapshot_folder(self) -> Path:
         """The folder of the server's own snapshots."""
         return self.data / self.snapshots
+
+    @property
+    def key_file(self) -> Path:
+        """The file of the keys."""
+        return self.data / self.keys
 
     @property
     def forward_threads(self) -> int:

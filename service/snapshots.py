@@ -19,6 +19,8 @@ from typing import BinaryIO
 from indexes.errors import StorageError
 from indexes.progress import Progress, silent
 from indexes.store import Store
+from service.access.caller import Scope
+from service.access.needs import needs
 from service.errors import InvalidRequest, PayloadTooLarge, SnapshotExists, SnapshotNotFound
 from service.messages import CollectionInfo, SnapshotInfo
 from service.served import Models
@@ -53,6 +55,7 @@ class Snapshots:
             if part.stat().st_mtime < oldest:
                 part.unlink(missing_ok=True)
 
+    @needs(Scope.ADMIN, of="collection")
     async def take(self, collection: str) -> SnapshotInfo:
         """Copies one moment of a collection, which may be used meanwhile, to a new file.
 
@@ -80,6 +83,7 @@ class Snapshots:
 
         return await asyncio.to_thread(written)
 
+    @needs(Scope.ADMIN, of="collection")
     async def restore(self, name: str, collection: str | None = None) -> CollectionInfo:
         """Creates a collection from a snapshot, all of which is checked first.
 
@@ -93,7 +97,7 @@ class Snapshots:
             SpaceMismatch: If no served model makes vectors of the snapshot's space.
             InvalidSnapshot: If the file is damaged, no snapshot, or from a newer version.
         """
-        return await self.read(self.path(name), collection)
+        return await self.read(self._path(name), collection)
 
     async def read(
         self, path: Path, collection: str | None = None, progress: Progress = silent
@@ -109,18 +113,21 @@ class Snapshots:
 
         return await asyncio.to_thread(restored)
 
+    @needs(Scope.ADMIN, everywhere=True)
     async def list(self) -> tuple[SnapshotInfo, ...]:
         """Returns every snapshot, by name; files that are none are passed by."""
         return await asyncio.to_thread(lambda: tuple(self._found()))
 
+    @needs(Scope.ADMIN, everywhere=True)
     async def delete(self, name: str) -> None:
         """Deletes a snapshot.
 
         Raises:
             SnapshotNotFound: If there is none of this name.
         """
-        await asyncio.to_thread(self.path(name).unlink)
+        await asyncio.to_thread(self._path(name).unlink)
 
+    @needs(Scope.ADMIN, everywhere=True)
     async def keep(self, name: str, pieces: AsyncIterable[bytes]) -> SnapshotInfo:
         """Keeps a file that is sent, to be restored.
 
@@ -138,12 +145,16 @@ class Snapshots:
             part.rename(self._folder / name)
         return replace(info, name=name)
 
-    def path(self, name: str) -> Path:
+    @needs(Scope.ADMIN, everywhere=True)
+    async def file(self, name: str) -> Path:
         """Returns where the file of a snapshot is.
 
         Raises:
             SnapshotNotFound: If there is none of this name.
         """
+        return self._path(name)
+
+    def _path(self, name: str) -> Path:
         path = self._named(name)
         if not path.is_file():
             raise SnapshotNotFound(f"there is no snapshot named {name!r}")

@@ -61,6 +61,20 @@ class Telemetry:
             ("model",),
             registry=self.registry,
         )
+        self.cache_hits = self._count("cache_hits", "Items whose vector was remembered.")
+        self.cache_misses = self._count("cache_misses", "Items whose vector was not remembered.")
+        self.cache_coalesced = self._count(
+            "cache_coalesced", "Items that waited for the same item of another request."
+        )
+        self.cache_bytes = Gauge(
+            "kindred_cache_bytes",
+            "Bytes of the vectors that are remembered.",
+            ("model",),
+            registry=self.registry,
+        )
+
+    def _count(self, name: str, meaning: str) -> Counter:
+        return Counter(f"kindred_{name}", meaning, ("model",), registry=self.registry)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -90,6 +104,7 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
             "request_id": request_id.get(),
         }
+        line.update(vars(record).get("facts", {}))
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return orjson.dumps(line).decode()

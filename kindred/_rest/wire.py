@@ -7,6 +7,7 @@ from typing import Any, TypeVar, cast
 
 import httpx
 
+from kindred._access import Access
 from kindred._calls import Call
 from kindred._content import json_text
 from kindred._errors import DeadlineExceeded, KindredError, Unavailable, error_type
@@ -19,11 +20,11 @@ class Rest:
     """A pool of connections to a server.
 
     Args:
-        url: "http://host:port" or "https://...".
+        access: Of an address of REST.
     """
 
-    def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=url)
+    def __init__(self, access: Access) -> None:
+        self._http = httpx.Client(**_options(access))
 
     def send(self, call: Call[T], timeout: float | None) -> T:
         """Makes a call and returns its answer."""
@@ -51,11 +52,11 @@ class AsyncRest:
     """A pool of connections to a server, in the event loop of its first call.
 
     Args:
-        url: "http://host:port" or "https://...".
+        access: Of an address of REST.
     """
 
-    def __init__(self, url: str) -> None:
-        self._http = httpx.AsyncClient(base_url=url)
+    def __init__(self, access: Access) -> None:
+        self._http = httpx.AsyncClient(**_options(access))
 
     async def send(self, call: Call[T], timeout: float | None) -> T:
         """Makes a call and returns its answer."""
@@ -80,6 +81,12 @@ class AsyncRest:
     async def close(self) -> None:
         """Closes the connections."""
         await self._http.aclose()
+
+
+def _options(access: Access) -> dict[str, Any]:
+    """Returns what both of httpx's clients take."""
+    verify = {"verify": access.ssl_context} if access.secure else {}
+    return {"base_url": access.target, "headers": access.headers, **verify}
 
 
 def _request(

@@ -9,6 +9,7 @@ import grpc
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
+from kindred._access import Access
 from kindred._calls import Call
 from kindred._errors import (
     DeadlineExceeded,
@@ -26,15 +27,23 @@ _OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_len
 """The server sets the limits; gRPC's own 4 MiB would refuse its larger answers."""
 
 
+def _channel(kind: Any, access: Access) -> Any:  # noqa: ANN401 - grpc has no types
+    """Returns a channel of `grpc` or of `grpc.aio`."""
+    if access.secure:
+        return kind.secure_channel(access.target, access.credentials, _OPTIONS)
+    return kind.insecure_channel(access.target, _OPTIONS)
+
+
 class Rpc:
     """A channel to a server.
 
     Args:
-        target: "host:port".
+        access: Of an address of gRPC.
     """
 
-    def __init__(self, target: str) -> None:
-        self._channel = grpc.insecure_channel(target, _OPTIONS)
+    def __init__(self, access: Access) -> None:
+        self._channel = _channel(grpc, access)
+        self._metadata = tuple(access.headers.items())
         self._methods = methods_on(self._channel)
 
     def send(self, call: Call[T], timeout: float | None) -> T:
@@ -42,7 +51,9 @@ class Rpc:
         route = ROUTES[type(call)]
         seconds = timeout if route.timed else None
         try:
-            answer = self._methods[type(call)](route.ask(call), timeout=seconds)
+            answer = self._methods[type(call)](
+                route.ask(call), timeout=seconds, metadata=self._metadata
+            )
         except grpc.RpcError as error:
             raise _kindred_error(error) from error
         return cast(T, route.read(answer))
@@ -51,7 +62,7 @@ class Rpc:
         """Makes a call and yields its answer, piece by piece; a file has no deadline."""
         route = ROUTES[type(call)]
         try:
-            for message in self._methods[type(call)](route.ask(call)):
+            for message in self._methods[type(call)](route.ask(call), metadata=self._metadata):
                 yield route.read(message)
         except grpc.RpcError as error:
             raise _kindred_error(error) from error
@@ -65,15 +76,16 @@ class AsyncRpc:
     """A channel to a server, in the event loop of its first call.
 
     Args:
-        target: "host:port".
+        access: Of an address of gRPC.
     """
 
-    def __init__(self, target: str) -> None:
-        self._target = target
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._metadata = tuple(access.headers.items())
 
     @cached_property
     def _channel(self) -> Any:  # noqa: ANN401 - grpc has no types
-        return grpc.aio.insecure_channel(self._target, _OPTIONS)
+        return _channel(grpc.aio, self._access)
 
     @cached_property
     def _methods(self) -> Methods:
@@ -84,7 +96,9 @@ class AsyncRpc:
         route = ROUTES[type(call)]
         seconds = timeout if route.timed else None
         try:
-            answer = await self._methods[type(call)](route.ask(call), timeout=seconds)
+            answer = await self._methods[type(call)](
+                route.ask(call), timeout=seconds, metadata=self._metadata
+            )
         except grpc.RpcError as error:
             raise _kindred_error(error) from error
         return cast(T, route.read(answer))
@@ -93,7 +107,9 @@ class AsyncRpc:
         """Makes a call and yields its answer, piece by piece; a file has no deadline."""
         route = ROUTES[type(call)]
         try:
-            async for message in self._methods[type(call)](route.ask(call)):
+            async for message in self._methods[type(call)](
+                route.ask(call), metadata=self._metadata
+            ):
                 yield route.read(message)
         except grpc.RpcError as error:
             raise _kindred_error(error) from error

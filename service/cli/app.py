@@ -2,12 +2,14 @@
 
 import typer
 
+from service.cli import options
 from service.cli.bind import bind
 from service.cli.demo import demo
 from service.cli.doctor import doctor
 from service.cli.embed import embed
 from service.cli.evaluate import evaluate
 from service.cli.index import index
+from service.cli.keys import commands as key_commands
 from service.cli.models import commands as model_commands
 from service.cli.refusal import RefusingGroup
 from service.cli.rescue import rescue
@@ -58,3 +60,9 @@ COMMANDS = (
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)  # `import` is a word of Python's own
 app.add_typer(model_commands, name="models")
+app.add_typer(key_commands, name="keys")
+
+
+@app.callback()
+def _(api_key: options.ApiKey = None, ca: options.Authorities = None) -> None:
+    """Takes what every command that asks a server needs; `Where.of` reads it."""

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
@@ -25,6 +25,7 @@ from service.messages import (
 from service.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    import kindred
     from service.engine import Engine
 
 MakeEngine = Callable[[Settings], "Engine"]
@@ -67,17 +68,58 @@ class Backend(Items, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """A server that a command asks.
+
+    Attributes:
+        address: As `kindred.Client` takes it.
+        api_key: Shown to it; None where none must be.
+        ca: Authorities that its certificate may be of; None means the system's.
+    """
+
+    address: str
+    api_key: str | None
+    ca: Path | None
+
+    @classmethod
+    def of(cls, ctx: typer.Context, address: str) -> "Server":
+        """Returns the server of an address, with what was said before the command's name."""
+        said = ctx.find_root().params
+        return cls(address, said.get("api_key"), said.get("ca"))
+
+    @property
+    def client(self) -> "kindred.Client":
+        """Asks and waits."""
+        import kindred
+
+        return kindred.Client(self.address, **self._access())
+
+    @property
+    def async_client(self) -> "kindred.AsyncClient":
+        """Asks and awaits."""
+        import kindred
+
+        return kindred.AsyncClient(self.address, **self._access())
+
+    def _access(self) -> dict[str, Any]:
+        import kindred
+
+        tls = kindred.Tls(self.ca) if self.ca else None
+        return {"api_key": self.api_key, "tls": tls, "timeout": PATIENCE_SECONDS}
+
+
+@dataclass(frozen=True, slots=True)
 class Where:
     """Where a command works.
 
     Attributes:
         settings: Of the engine in this process, and of what is read before it is sent.
-        server: The address of a server, or None to work in this process.
+        server: A server, or None to work in this process.
         make_engine: Makes the engine of this process.
     """
 
     settings: Settings
-    server: str | None
+    server: Server | None
     make_engine: MakeEngine
 
     @classmethod
@@ -91,7 +133,8 @@ class Where:
             raise typer.BadParameter("give --data or --server, not both")
         store = "" if data else None  # a folder that is named goes before a store that is set
         settings = load_settings(data=data, store=store, request_seconds=PATIENCE_SECONDS)
-        return cls(settings, server, engine_maker(ctx))
+        asked = Server.of(ctx, server) if server else None
+        return cls(settings, asked, engine_maker(ctx))
 
     @contextmanager
     def without_data(self) -> Iterator["Where"]:
@@ -104,10 +147,9 @@ class Where:
     async def open(self) -> AsyncIterator[Backend]:
         """Connects to the server, or opens the folder."""
         if self.server:
-            import kindred
             from service.cli.remote import RemoteBackend
 
-            async with kindred.AsyncClient(self.server, timeout=PATIENCE_SECONDS) as client:
+            async with self.server.async_client as client:
                 yield RemoteBackend(client)
         else:
             from service.cli.local import LocalBackend

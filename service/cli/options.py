@@ -21,7 +21,25 @@ Server = Annotated[
         "--server",
         metavar="URL",
         envvar="KINDRED_SERVER",
-        help="Ask a running server instead: http://localhost:8000 or grpc://localhost:50051.",
+        help="Ask a running server instead: http://localhost:8000 or grpc://localhost:50051; with "
+        "TLS https://... or grpcs://...",
+    ),
+]
+ApiKey = Annotated[
+    str | None,
+    typer.Option(
+        "--api-key", metavar="KEY", envvar="KINDRED_API_KEY", help="Shown to the server asked."
+    ),
+]
+Authorities = Annotated[
+    Path | None,
+    typer.Option(
+        "--ca",
+        metavar="FILE",
+        envvar="KINDRED_CA",
+        exists=True,
+        dir_okay=False,
+        help="Authorities (PEM) that the server's certificate may be of. Default: the system's.",
     ),
 ]
 Collection = Annotated[

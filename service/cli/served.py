@@ -9,7 +9,7 @@ from indexes.collection import Page
 from indexes.errors import InvalidItem, SpaceMismatch
 from indexes.item import Item
 from indexes.progress import Progress
-from service.cli.backend import PATIENCE_SECONDS
+from service.cli.backend import Server
 
 AT_ONCE = 100
 """Items in one request: below every default limit."""
@@ -74,21 +74,21 @@ def _item(item: kindred.StoredItem) -> Item:
     return Item(item.id, str(item.modality), item.vector, item.metadata, item.created)
 
 
-def export(address: str, collection: str, path: Path, progress: Progress) -> int:
+def export(server: Server, collection: str, path: Path, progress: Progress) -> int:
     """Writes every item of a server's collection to a file, and returns how many there are."""
-    with kindred.Client(address, timeout=PATIENCE_SECONDS) as client:
+    with server.client as client:
         return parquet.export(ServedCollection(client, collection), path, progress)
 
 
 def import_(
-    address: str, path: Path, collection: str, model: str | None, progress: Progress
+    server: Server, path: Path, collection: str, model: str | None, progress: Progress
 ) -> parquet.Imported:
     """Stores the rows of a file in a server's collection, which is created if there is none.
 
     Raises:
         SpaceMismatch: If no served model makes such vectors, or the collection is of another.
     """
-    with kindred.Client(address, timeout=PATIENCE_SECONDS) as client:
+    with server.client as client:
         said = client.get_model(model).space if model else None
         into = _into(client, collection, parquet.space_of(path) or said)
         kinds = frozenset(map(str, kindred.Modality))

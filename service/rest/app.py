@@ -3,6 +3,7 @@
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from service.engine import Engine
 from service.rest import (
@@ -38,5 +39,14 @@ def create_app(engine: Engine) -> FastAPI:
     for module in (*resources, operations, pages):
         app.include_router(module.router)
     handle_failures(app)
-    app.add_middleware(Edge, settings=engine.settings, telemetry=engine.telemetry)
+    settings = engine.settings
+    app.add_middleware(Edge, settings=settings, guard=engine.guard, telemetry=engine.telemetry)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["x-request-id", "retry-after"],
+        )
     return app

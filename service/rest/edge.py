@@ -1,4 +1,4 @@
-"""What all requests share: a request id, bounds, the origin, metrics and a log line."""
+"""What all requests share: a request id, bounds, the origin, who asks, metrics and a log line."""
 
 import logging
 import re
@@ -9,6 +9,8 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.access.caller import caller
+from service.access.guard import Guard
 from service.errors import PayloadTooLarge, PermissionDenied, ServiceError
 from service.rest.failures import failure
 from service.settings import LOOPBACK, Settings
@@ -19,6 +21,9 @@ log = logging.getLogger(__name__)
 SNAPSHOTS = "/v1/snapshots/"
 """Files are sent to paths that begin so."""
 
+GUARDED = ("/v1/", "/metrics")
+"""Paths that begin so take a key, where keys are; health and the pages hold no data."""
+
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -28,11 +33,15 @@ class Edge:
     Args:
         app: What answers.
         settings: Bounds, and where it listens.
+        guard: Knows who may call.
         telemetry: Where requests are counted.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, telemetry: Telemetry) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, guard: Guard, telemetry: Telemetry
+    ) -> None:
         self._app = app
+        self._guard = guard
         self._settings = settings
         self._telemetry = telemetry
 
@@ -59,6 +68,8 @@ class Edge:
 
         try:
             self._check(headers, limit)
+            if scope["path"].startswith(GUARDED):
+                caller.set(self._guard.admit(headers.get("authorization")))
             await self._app(scope, _bounded(receive, limit), send_named)
         except ServiceError as error:
             await failure(error)(scope, receive, send_named)
@@ -73,11 +84,12 @@ class Edge:
     def _check(self, headers: Headers, limit: int) -> None:
         """Refuses what a browser sends for a foreign page, and a body that says it is too large.
 
-        A page elsewhere may not read our answers (there is no CORS), but could have a browser send
+        A page elsewhere may not read our answers (CORS is closed), but could have a browser send
         an upload here; and a name that it makes point to this machine would be its own origin.
         """
         host, origin = headers.get("host", ""), headers.get("origin")
-        if origin is not None and origin.partition("://")[2] != host:
+        known = origin is None or origin in self._settings.cors_origins
+        if origin is not None and not known and origin.partition("://")[2] != host:
             raise PermissionDenied(f"a page of {origin} may not call {host}")
         local = self._settings.host in LOOPBACK and not self._settings.allow_anonymous
         if local and _name_of(host) not in LOOPBACK:

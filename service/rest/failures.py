@@ -50,6 +50,8 @@ def failure(error: BaseException) -> Response:
     response = json_response(found.as_json(), found.status.http)
     if found.retry_after is not None:
         response.headers["retry-after"] = f"{found.retry_after:.0f}"
+    if found.status.http == HTTPStatus.UNAUTHORIZED:
+        response.headers["www-authenticate"] = "Bearer"  # RFC 9110 demands it
     return response
 
 

@@ -66,7 +66,8 @@ async def list_snapshots(engine: TheEngine) -> Response:
 )
 async def download_snapshot(name: PathText, engine: TheEngine) -> Response:
     """Gets the file of a snapshot."""
-    return FileResponse(engine.snapshots.path(name), media_type=BYTES, filename=name)
+    path = await engine.snapshots.file(name)
+    return FileResponse(path, media_type=BYTES, filename=name)
 
 
 @router.put(

@@ -1,4 +1,4 @@
-"""What all calls share at their edge: a request id, the client's deadline, errors and metrics."""
+"""What all calls share at their edge: a request id, who asks, the deadline, errors and metrics."""
 
 import asyncio
 import json
@@ -14,6 +14,8 @@ from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
+from service.access.caller import caller
+from service.access.guard import Guard
 from service.errors import DeadlineExceeded, Problem, problem
 from service.telemetry import Telemetry, new_request_id, request_id
 
@@ -25,9 +27,15 @@ Behaviour = Callable[[Any, Any], Awaitable[Any]]
 
 
 class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
-    """Stands around every call of `kindred.v1`."""
+    """Stands around every call of `kindred.v1`.
 
-    def __init__(self, telemetry: Telemetry) -> None:
+    Args:
+        guard: Knows who may call.
+        telemetry: Where calls are counted.
+    """
+
+    def __init__(self, guard: Guard, telemetry: Telemetry) -> None:
+        self._guard = guard
         self._telemetry = telemetry
 
     async def intercept_service(
@@ -49,6 +57,8 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no typ
             context.set_trailing_metadata(_named())
             start, status = time.perf_counter(), "CANCELLED"
             try:
+                sent = dict(context.invocation_metadata() or ())
+                caller.set(self._guard.admit(sent.get("authorization")))
                 answer = await _in_time(behaviour(request, context), context.time_remaining())
                 status = "OK"
                 return answer

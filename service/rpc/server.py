@@ -51,13 +51,30 @@ def create_server(engine: Engine, settings: Settings) -> RpcServer:
     Raises:
         RuntimeError: If the port is taken.
     """
-    server = grpc.aio.server(interceptors=(Edge(engine.telemetry),), options=_options(settings))
+    server = grpc.aio.server(
+        interceptors=(Edge(engine.guard, engine.telemetry),), options=_options(settings)
+    )
     for register, servicer in _servicers(engine):
         register(servicer, server)
     names = (*sorted(_SERVICES), health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return RpcServer(server, server.add_insecure_port(f"{host}:{settings.grpc_port}"))
+    address, credentials = f"{host}:{settings.grpc_port}", _credentials(settings)
+    if credentials is None:
+        return RpcServer(server, server.add_insecure_port(address))
+    return RpcServer(server, server.add_secure_port(address, credentials))
+
+
+def _credentials(settings: Settings) -> grpc.ServerCredentials | None:
+    """Returns what TLS takes, or None without it."""
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    authorities = settings.tls_client_ca.read_bytes() if settings.tls_client_ca else None
+    return grpc.ssl_server_credentials(
+        [(settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())],
+        root_certificates=authorities,
+        require_client_auth=authorities is not None,
+    )
 
 
 def _servicers(engine: Engine) -> tuple[tuple[Callable[[Any, Any], None], object], ...]:

@@ -259,7 +259,8 @@ class Snapshots(snapshots_grpc.SnapshotServiceServicer):
         self, request: snapshots_pb.DownloadSnapshotRequest, context: Context
     ) -> None:
         """Sends the file of a snapshot."""
-        with self._engine.snapshots.path(request.name).open("rb") as file:
+        path = await self._engine.snapshots.file(request.name)
+        with path.open("rb") as file:
             while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
                 await context.write(snapshots_pb.DownloadSnapshotResponse(data=piece))
 

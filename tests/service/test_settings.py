@@ -49,7 +49,12 @@ def test_every_setting_says_what_it_is_for(name: str) -> None:
         ({"search_threads": 0}, "search_threads: "),
         ({"exact_rows": -1}, "exact_rows: "),
         ({"max_snapshot_bytes": 0}, "max_snapshot_bytes: "),
-        ({"host": "0.0.0.0"}, "host 0.0.0.0 is not loopback.* allow_anonymous"),
+        ({"tls_key": "key.pem"}, "tls_certificate and tls_key belong together"),
+        ({"tls_client_ca": "ca.pem"}, "tls_client_ca takes a tls_certificate"),
+        (
+            {"tls_certificate": "none.pem", "tls_key": "none.pem"},
+            "a file of TLS must exist, there is no none.pem",
+        ),
         ({"max_items": 2000}, "queue_size 1024 must not be less than max_items 2000"),
     ],
 )
@@ -67,11 +72,6 @@ def test_a_wrong_file_is_refused(elsewhere: Path) -> None:
     (elsewhere / "kindred.toml").write_text("prot = 1\n")
     with pytest.raises(SettingsError, match="prot"):
         load_settings()
-
-
-def test_another_address_may_be_listened_on_when_told_so() -> None:
-    assert load_settings(host="0.0.0.0", allow_anonymous=True).host == "0.0.0.0"
-    assert load_settings(host="::1").host == "::1"
 
 
 def test_collections_are_in_the_data_folder_unless_a_store_is_named() -> None:

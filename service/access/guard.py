@@ -1,0 +1,92 @@
+"""Lets callers in: one at the door of both transports."""
+
+import math
+import time
+from dataclasses import dataclass
+
+from service.access.caller import ANONYMOUS, Caller
+from service.access.keys import Key, KeyFile, parts_of
+from service.errors import RateLimited, Unauthenticated
+from service.settings import LOOPBACK, Settings, SettingsError
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """Tokens of one key: a request takes one; a minute fills it."""
+
+    tokens: float
+    filled: float
+
+
+class Guard:
+    """Knows the keys of a server. Belongs to one event loop.
+
+    Without keys everybody is let in, and a server without keys listens on loopback only. Once there
+    is a key everybody has to show one, unless `allow_anonymous` says otherwise.
+
+    Args:
+        settings: Where the keys are, and whether one must be shown.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.file = KeyFile(settings.key_file)
+        self._settings = settings
+        self._buckets: dict[str, _Bucket] = {}
+
+    def require_safe(self) -> None:
+        """Makes sure that strangers can't reach a server that asks for no key.
+
+        Raises:
+            SettingsError: If it is to listen beyond loopback, and nobody has to show a key.
+        """
+        settings = self._settings
+        if settings.host in LOOPBACK or settings.allow_anonymous or self.file.list():
+            return
+        raise SettingsError(
+            f"host {settings.host} is not loopback, and nobody has to show a key: create one with "
+            "`kindred keys create`, or set allow_anonymous to listen there all the same"
+        )
+
+    def admit(self, authorization: str | None) -> Caller:
+        """Returns who asks.
+
+        Args:
+            authorization: "Bearer KEY", as the header or metadata of that name says; None without.
+
+        Raises:
+            Unauthenticated: If a key must be shown, or one is shown that is not good.
+            RateLimited: If the key has made as many requests as it may.
+        """
+        if authorization is None:
+            if self.is_open:
+                return ANONYMOUS
+            raise Unauthenticated("show a key: Authorization: Bearer kindred_...")
+        scheme, _, shown = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthenticated(f"authorization must be 'Bearer KEY', got scheme {scheme[:20]!r}")
+        key_id, secret = parts_of(shown.strip())
+        key = self.file.find(key_id)
+        if key is None or not key.opens(secret):
+            raise Unauthenticated("this key is unknown, or was revoked")
+        self._spend(key)
+        return Caller(key.id, frozenset(key.scopes), frozenset(key.collections) or None)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a caller without a key is let in."""
+        return self._settings.allow_anonymous or not self.file.list()
+
+    def _spend(self, key: Key) -> None:
+        """Takes a token: `per_minute` at once at most, and as many again within each minute."""
+        if not key.per_minute:
+            return
+        now = time.monotonic()
+        bucket = self._buckets.setdefault(key.id, _Bucket(key.per_minute, now))
+        filled = bucket.tokens + (now - bucket.filled) * key.per_minute / 60
+        bucket.tokens, bucket.filled = min(key.per_minute, filled), now
+        if bucket.tokens < 1:
+            wait = math.ceil((1 - bucket.tokens) * 60 / key.per_minute)
+            raise RateLimited(
+                f"key {key.id} may make {key.per_minute} requests a minute", retry_after=wait
+            )
+        bucket.tokens -= 1

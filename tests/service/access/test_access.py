@@ -1,0 +1,246 @@
+"""Keys, scopes, the audit log and TLS, over both transports of a real server."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+import trustme
+
+import kindred
+from kindred import AsyncClient, ItemInput, PermissionDenied, Tls, Unauthenticated
+from service.access.caller import Scope
+from service.collections import Collections
+from service.engine import Engine
+from service.serve import Addresses, listening
+from service.settings import Settings
+from service.snapshots import Snapshots
+from tests.fakes import FakeEmbedder
+
+pytestmark = pytest.mark.anyio
+WIRES = pytest.mark.parametrize("wire", ["http", "grpc"])
+
+
+class Server:
+    """A running server, and clients that show its keys."""
+
+    def __init__(self, engine: Engine, addresses: Addresses) -> None:
+        self.engine = engine
+        self.addresses = addresses
+
+    def key(self, *scopes: Scope, only: tuple[str, ...] = (), per_minute: int = 0) -> str:
+        return self.engine.guard.file.create("test", scopes, only, per_minute)[1]
+
+    def client(self, wire: str, key: str | None = None) -> AsyncClient:
+        return AsyncClient(getattr(self.addresses, wire), api_key=key)
+
+
+@asynccontextmanager
+async def running(folder: Path, **options: object) -> AsyncIterator[Server]:
+    settings = Settings.model_validate({"data": folder, "port": 0, "grpc_port": 0, **options})
+    async with Engine(settings, [FakeEmbedder()]) as engine, listening(engine) as found:
+        yield Server(engine, found)
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    async with running(tmp_path) as found:
+        yield found
+
+
+@WIRES
+async def test_a_key_is_asked_for_once_there_is_one(server: Server, wire: str) -> None:
+    async with server.client(wire) as nobody:
+        await nobody.models()
+        key = server.key(Scope.READ)
+        with pytest.raises(Unauthenticated, match="show a key"):
+            await nobody.models()
+        assert await nobody.health()
+    async with server.client(wire, key) as reader:
+        await reader.models()
+        server.engine.guard.file.revoke(server.engine.guard.file.list()[0].id)
+        with pytest.raises(Unauthenticated, match="revoked"):
+            await reader.models()
+
+
+@WIRES
+async def test_a_scope_bounds_what_a_key_may_do(server: Server, wire: str) -> None:
+    async with server.client(wire, server.key(Scope.READ)) as reader:
+        await reader.embed(["a"])
+        with pytest.raises(PermissionDenied, match="takes the scope write"):
+            await reader.create_collection("photos")
+    async with server.client(wire, server.key(Scope.WRITE)) as writer:
+        await writer.create_collection("photos")
+        with pytest.raises(PermissionDenied, match="takes the scope read"):
+            await writer.search("photos", "a")
+        with pytest.raises(PermissionDenied, match="takes the scope admin"):
+            await writer.delete_collection("photos")
+    async with server.client(wire, server.key(Scope.ADMIN)) as admin:
+        await admin.search("photos", "a")
+        await admin.delete_collection("photos")
+
+
+@WIRES
+async def test_a_key_of_one_collection_touches_no_other(server: Server, wire: str) -> None:
+    async with server.client(wire, server.key(Scope.ADMIN)) as admin:
+        for name in ("photos", "secrets"):
+            await admin.create_collection(name)
+        taken = await admin.take_snapshot("secrets")
+    async with server.client(wire, server.key(Scope.ADMIN, only=("photos",))) as limited:
+        assert [found.name for found in await limited.list_collections()] == ["photos"]
+        await limited.search("photos", "a")
+        for refused in (
+            limited.search("secrets", "a"),
+            limited.create_collection("more"),
+            limited.restore_snapshot(taken.name),
+            limited.restore_snapshot(taken.name, collection="more"),
+            limited.list_snapshots(),
+            limited.delete_snapshot(taken.name),
+        ):
+            with pytest.raises(PermissionDenied, match="only the collections photos"):
+                await refused
+        with pytest.raises(PermissionDenied):
+            [piece async for piece in limited.snapshot_pieces(taken.name)]
+
+
+@WIRES
+async def test_a_key_that_asks_too_often_is_told_when_to_come_back(
+    server: Server, wire: str
+) -> None:
+    async with server.client(wire, server.key(Scope.READ, per_minute=2)) as client:
+        await client.models()
+        await client.models()
+        with pytest.raises(kindred.Overloaded, match="2 requests a minute") as refused:
+            await client.models()
+    assert refused.value.reason == "RATE_LIMITED"
+    assert refused.value.retry_after
+    assert 25 <= refused.value.retry_after <= 30
+
+
+async def test_rest_says_how_to_show_a_key_and_leaves_health_and_pages_open(
+    server: Server,
+) -> None:
+    server.key(Scope.READ)
+    async with httpx.AsyncClient(base_url=server.addresses.http) as http:
+        for path in ("/v1/models", "/metrics", "/v1/collections/a/items/b/content"):
+            refused = await http.get(path)
+            assert refused.status_code == 401
+            assert refused.headers["www-authenticate"] == "Bearer"
+            assert refused.json()["error"]["reason"] == "UNAUTHENTICATED"
+        for path in ("/", "/docs", "/healthz", "/readyz"):
+            assert (await http.get(path)).status_code == 200
+
+
+async def test_only_pages_of_origins_that_are_named_may_call(tmp_path: Path) -> None:
+    friend, stranger = {"origin": "https://friend.org"}, {"origin": "https://stranger.org"}
+    async with (
+        running(tmp_path, cors_origins=["https://friend.org"]) as server,
+        httpx.AsyncClient(base_url=server.addresses.http) as http,
+    ):
+        answer = await http.get("/v1/models", headers=friend)
+        assert answer.headers["access-control-allow-origin"] == friend["origin"]
+        refused = await http.get("/v1/models", headers=stranger)
+        assert refused.status_code == 403
+        assert "access-control-allow-origin" not in refused.headers
+
+
+async def test_every_change_has_a_line_in_the_audit_log(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="kindred.audit")
+    async with server.client("grpc", server.key(Scope.WRITE)) as writer:
+        await writer.create_collection("photos")
+        await writer.upsert("photos", [ItemInput("a")])
+        with pytest.raises(PermissionDenied):
+            await writer.delete_collection("photos")
+    async with server.client("http", server.key(Scope.READ)) as reader:
+        await reader.search("photos", "a")
+    writer_id = server.engine.guard.file.list()[0].id
+    facts = [vars(record)["facts"] for record in caplog.records if record.name == "kindred.audit"]
+    assert [
+        (each["caller"], each["method"], each["collection"], each["outcome"]) for each in facts
+    ] == [
+        (writer_id, "Collections.create", "photos", "OK"),
+        (writer_id, "Collections.upsert", "photos", "OK"),
+        (writer_id, "Collections.delete", "photos", "PERMISSION_DENIED"),
+    ]
+
+
+@pytest.mark.parametrize("room", [Engine, Collections, Snapshots])
+def test_every_use_case_says_what_it_takes(room: type) -> None:
+    inside = {"readiness", "write", "read"}  # nobody asks for them over a wire, or anybody may
+    for name, method in vars(room).items():
+        if asyncio.iscoroutinefunction(method) and not name.startswith("_"):
+            assert hasattr(method, "scope") or name in inside, name
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def pems(authority: trustme.CA, tmp_path: Path) -> dict[str, Path]:
+    """Files of a certificate for localhost, its key, and the authority of both."""
+    made = authority.issue_cert("localhost", "127.0.0.1")
+    paths = {name: tmp_path / f"{name}.pem" for name in ("certificate", "key", "ca")}
+    made.private_key_pem.write_to_path(str(paths["key"]))
+    for pem in made.cert_chain_pems:
+        pem.write_to_path(str(paths["certificate"]), append=True)
+    authority.cert_pem.write_to_path(str(paths["ca"]))
+    return paths
+
+
+def secured(addresses: Addresses, wire: str) -> str:
+    return addresses.http if wire == "http" else f"grpcs://{addresses.grpc}"
+
+
+@WIRES
+async def test_a_connection_is_encrypted_and_the_server_known_by_its_certificate(
+    tmp_path: Path, pems: dict[str, Path], wire: str
+) -> None:
+    tls = {"tls_certificate": pems["certificate"], "tls_key": pems["key"]}
+    async with running(tmp_path, **tls) as server:
+        address = secured(server.addresses, wire)
+        async with AsyncClient(address, tls=Tls(pems["ca"])) as client:
+            assert (await client.models())[0].name == "fake"
+        async with AsyncClient(address) as stranger:
+            with pytest.raises(kindred.Unavailable):
+                await stranger.models()
+
+
+@WIRES
+async def test_with_mutual_tls_a_client_without_a_certificate_is_refused(
+    tmp_path: Path, pems: dict[str, Path], wire: str
+) -> None:
+    tls = {
+        "tls_certificate": pems["certificate"],
+        "tls_key": pems["key"],
+        "tls_client_ca": pems["ca"],
+    }
+    async with running(tmp_path, **tls) as server:
+        address = secured(server.addresses, wire)
+        ours = Tls(pems["ca"], pems["certificate"], pems["key"])
+        async with AsyncClient(address, tls=ours) as client:
+            assert (await client.models())[0].name == "fake"
+        async with AsyncClient(address, tls=Tls(pems["ca"])) as stranger:
+            with pytest.raises(kindred.Unavailable):
+                await stranger.models()
+
+
+async def test_files_that_are_no_certificates_are_refused_by_name(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.pem"
+    wrong.write_text("no certificate")
+    with pytest.raises(OSError, match="tls_certificate, tls_key and tls_client_ca must be PEM"):
+        async with running(tmp_path, tls_certificate=wrong, tls_key=wrong):
+            pass
+
+
+def test_a_client_refuses_tls_where_there_is_none() -> None:
+    with pytest.raises(kindred.InvalidArgument, match="tls takes an address of https"):
+        AsyncClient("http://localhost:8000", tls=Tls())
+    with pytest.raises(kindred.InvalidArgument, match="belong together"):
+        Tls(certificate="a.pem")
