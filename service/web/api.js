@@ -1,5 +1,7 @@
 // The server's REST interface, as far as the page needs it.
 
+import { call, shows } from "./door.js";
+
 /** A failure in words for people: the server's own, with the place of the item it is about. */
 export class Failure extends Error {
   constructor(message, index) {
@@ -25,23 +27,28 @@ async function answered(request) {
 const json = async (request) => (await answered(request)).json();
 const path = (collection) => `/v1/collections/${encodeURIComponent(collection)}`;
 
-export const listCollections = async () => (await json(fetch("/v1/collections"))).collections;
+export const listCollections = async () => (await json(call("/v1/collections"))).collections;
 
 export async function listItems(collection, size, modalities, signal) {
   const query = new URLSearchParams({ page_size: size });
   if (modalities.length) query.set("filter", JSON.stringify({ modality: { $in: modalities } }));
-  return (await json(fetch(`${path(collection)}/items?${query}`, { signal }))).items;
+  return (await json(call(`${path(collection)}/items?${query}`, { signal }))).items;
 }
 
 export const search = (collection, question, signal) =>
-  json(fetch(`${path(collection)}/items:search`, {
+  json(call(`${path(collection)}/items:search`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(question),
     signal,
   }));
 
-export const contentUrl = (collection, id) =>
-  `${path(collection)}/items/${encodeURIComponent(id)}/content`;
+const contentUrl = (collection, id) => `${path(collection)}/items/${encodeURIComponent(id)}/content`;
 
-export const content = (collection, id) => answered(fetch(contentUrl(collection, id)));
+export const content = (collection, id) => answered(call(contentUrl(collection, id)));
+
+/** What an element can have as its `src`; where a key has to be shown, a copy in the page. */
+export async function mediaUrl(collection, id) {
+  if (!shows()) return contentUrl(collection, id);
+  return URL.createObjectURL(await (await content(collection, id)).blob());
+}

@@ -1,6 +1,6 @@
 // Items as cards: a picture, a sound with its waveform and a player, or words.
 
-import { content, contentUrl } from "./api.js";
+import { content, mediaUrl } from "./api.js";
 
 const BARS = 56;
 const SVG = "http://www.w3.org/2000/svg";
@@ -29,8 +29,8 @@ export const nameOf = ({ id, metadata }) =>
 
 /** Lets go of what a card holds that is removed from the page. */
 export function discard(card) {
-  const player = card.querySelector("audio");
-  if (player?.src.startsWith("blob:")) URL.revokeObjectURL(player.src);
+  const media = card.querySelector("audio, img");
+  if (media?.src.startsWith("blob:")) URL.revokeObjectURL(media.src);
 }
 
 function showMatch(card, { score, calibrated, probability }) {
@@ -47,7 +47,9 @@ function showMatch(card, { score, calibrated, probability }) {
 function mediaOf(collection, item) {
   if (!item.has_content) return made("p", { className: "none", textContent: "not kept" });
   if (item.modality === "image") {
-    return made("img", { src: contentUrl(collection, item.id), alt: nameOf(item), loading: "lazy", decoding: "async" });
+    const picture = made("img", { alt: nameOf(item), loading: "lazy", decoding: "async" });
+    mediaUrl(collection, item.id).then((url) => { picture.src = url; }, () => {});
+    return picture;
   }
   return item.modality === "audio" ? soundOf(collection, item) : wordsOf(collection, item);
 }
@@ -63,7 +65,7 @@ function wordsOf(collection, item) {
 
 function soundOf(collection, item) {
   const sound = made("div", { className: "sound" });
-  const player = made("audio", { controls: true, preload: "none", src: contentUrl(collection, item.id) });
+  const player = made("audio", { controls: true, preload: "none" });
   player.setAttribute("aria-label", nameOf(item));
   player.setAttribute("controlslist", "nodownload noplaybackrate"); // what remains has room for the time line
   player.addEventListener("play", () => pauseOthers(player));

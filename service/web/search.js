@@ -1,7 +1,7 @@
 // The search page: what is asked, and its answer. The address bar holds words, collection and
 // modalities, so that a search can be bookmarked; files dropped on the page stay in the page.
 
-import { contentUrl, listCollections, listItems, search } from "./api.js";
+import { listCollections, listItems, mediaUrl, search } from "./api.js";
 import { discard, made, makeCard, nameOf } from "./cards.js";
 
 const HITS = 24;
@@ -74,9 +74,10 @@ function fill(items) {
   list.replaceChildren(...items.map((item) => makeCard(collection, item, () => moreLike(item))));
 }
 
-function moreLike(item) {
+async function moreLike(item) {
   words.value = "";
-  const picture = item.modality === "image" && item.has_content ? contentUrl(chooser.value, item.id) : null;
+  const shown = item.modality === "image" && item.has_content;
+  const picture = shown ? await mediaUrl(chooser.value, item.id).catch(() => null) : null;
   parts = [{ part: { type: "item", id: item.id }, label: nameOf(item), modality: item.modality, picture, weight: 1 }];
   showParts();
   scrollTo({ top: 0, behavior: "smooth" });

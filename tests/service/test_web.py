@@ -11,6 +11,8 @@ import httpx
 import pytest
 from playwright.async_api import Browser, FilePayload, Locator, Page, async_playwright, expect
 
+from service.access.caller import Scope
+from service.access.keys import KeyFile
 from service.serve import Addresses
 from tests.samples import audio_bytes, image_bytes, picture, tone
 
@@ -247,3 +249,22 @@ def test_the_pages_name_no_outside_address() -> None:
     for file in WEB.iterdir():
         text = file.read_text().replace("http://www.w3.org/2000/svg", "")
         assert "://" not in text, file.name
+
+
+async def test_a_server_that_asks_for_a_key_is_opened_with_one(
+    base: str, browser: Browser, tmp_path: Path
+) -> None:
+    _, key = KeyFile(tmp_path / ".keys.json").create("page", (Scope.READ,))
+    page = await browser.new_page()
+    await page.goto(base)
+    await page.fill("#door input", key[:-1])
+    await page.press("#door input", "Enter")
+    await expect(page.locator("#door")).to_be_visible()  # no key of this server: asked again
+    await page.fill("#door input", key)
+    await page.press("#door input", "Enter")
+    await expect(cards(page)).to_have_count(5)
+    await ask(page, "red")
+    picture = cards(page).first.locator("img")
+    await expect(picture).to_have_attribute("src", re.compile("^blob:"))
+    assert await picture.evaluate("i => i.decode().then(() => i.naturalWidth)") == 32
+    await page.close()
