@@ -38,11 +38,12 @@ $(MILVUS)/.installed:
 	$(MILVUS)/bin/python -m pip install --quiet milvus==2.3.5
 	touch $@
 
-check: $(STAMP)  ## Format, lint, types, import contracts, generated code
+check: $(STAMP)  ## Format, lint, types, import contracts, the wire's contract, generated code
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
+	$(BIN)/buf lint proto
 	$(BIN)/python -m tests.generated
 
 format: $(STAMP)  ## Format and fix what can be fixed
