@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedder.errors import EncodingFailed, UnsupportedModality
-from embedder.media import Media, Modality
+from embedder.frames import evenly
+from embedder.media import Image, Media, Modality, Single, Video
+from embedder.windows import DEFAULT_WINDOWING, Windowing, WindowVectors, cuts
 
 Vectors = NDArray[np.float32]
 """float32, shape (n, dim), C-contiguous, rows of unit L2 norm."""
@@ -35,7 +37,10 @@ class EmbeddingSpace:
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """What preprocessing did to an item, told to whoever sent it."""
+    """What preprocessing did to an item, told to whoever sent it.
+
+    `windows` counts the stretches of a long sound, or the frames of a film, that were averaged.
+    """
 
     truncated: bool = False
     resampled: bool = False
@@ -52,12 +57,20 @@ class Prepared:
         array: The tower's input for this item alone, without a batch axis.
         treatment: What preprocessing did.
         cost: Work of its forward pass in the tower's own unit (tokens, images, audio patches).
+        many: Whether the array holds several inputs, along its first axis, whose unit vectors are
+            averaged: the frames of a film.
     """
 
     modality: Modality
     array: NDArray[np.generic]
     treatment: Treatment = Treatment()
     cost: int = 1
+    many: bool = False
+
+    @property
+    def inputs(self) -> Sequence[NDArray[np.generic]]:
+        """What the tower takes, one by one."""
+        return list(self.array) if self.many else [self.array]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +134,7 @@ class Embedder(ABC):
         if item.modality not in self.modalities:
             known = ", ".join(sorted(self.modalities))
             raise UnsupportedModality(f"model {self.name} embeds {known}; got {item.modality}")
-        return self._prepare(item)
+        return self._prepare_film(item) if isinstance(item, Video) else self._prepare(item)
 
     def encode(self, batch: Sequence[Prepared]) -> Vectors:
         """Runs one forward pass per modality present and returns unit vectors in the batch's order.
@@ -132,11 +145,40 @@ class Embedder(ABC):
         vectors = np.empty((len(batch), self.space.dim), dtype=np.float32)
         for modality in {item.modality for item in batch}:
             rows = [i for i, item in enumerate(batch) if item.modality == modality]
-            vectors[rows] = self._encode(modality, [batch[i].array for i in rows])
+            inputs = [batch[i].inputs for i in rows]
+            found = self._encode(modality, [one for some in inputs for one in some])
+            vectors[rows] = averaged(found, [len(some) for some in inputs])
         return unit(vectors)
 
+    def embed_windows(self, item: Media, windowing: Windowing = DEFAULT_WINDOWING) -> WindowVectors:
+        """Returns the vectors of an item's windows: each is that of the part cut out, embedded.
+
+        Words, pictures, and what is no longer than a window have one window, the whole.
+
+        Raises:
+            MediaError: If the item cannot be embedded by this model.
+            EncodingFailed: If a vector came out zero or not finite.
+        """
+        windows, parts = zip(*cuts(item, windowing), strict=True)
+        return WindowVectors(windows, np.concatenate([self.embed([part]) for part in parts]))
+
+    def frames(self, rate: float, count: int) -> Sequence[int]:
+        """Returns which frames of a film this model looks at, as an `embedder.frames.Pick`."""
+        return evenly(rate, count)
+
+    def _prepare_film(self, film: Video) -> Prepared:
+        """Prepares each frame as a picture."""
+        frames = [self._prepare(Image(frame)) for frame in film.frames]
+        return Prepared(
+            film.modality,
+            np.stack([frame.array for frame in frames]),
+            Treatment(windows=len(frames)),
+            sum(frame.cost for frame in frames),
+            many=True,
+        )
+
     @abstractmethod
-    def _prepare(self, item: Media) -> Prepared:
+    def _prepare(self, item: Single) -> Prepared:
         """See `prepare`; the modality is already known to be supported."""
 
     @abstractmethod
@@ -144,6 +186,18 @@ class Embedder(ABC):
         self, modality: Modality, arrays: Sequence[NDArray[np.generic]]
     ) -> NDArray[np.float32]:
         """Returns one vector of any norm per array, shape (len(arrays), dim)."""
+
+
+def averaged(vectors: NDArray[np.float32], counts: Sequence[int]) -> NDArray[np.float32]:
+    """Returns the sum of the unit vectors of so many rows at a time, shape (len(counts), dim).
+
+    Raises:
+        EncodingFailed: If one of several rows is zero or not finite.
+    """
+    if len(counts) == len(vectors):  # each row stands alone, and stays as it is
+        return vectors
+    starts = np.cumsum([0, *counts[:-1]])
+    return np.asarray(np.add.reduceat(unit(vectors), starts, axis=0), dtype=np.float32)
 
 
 def unit(vectors: NDArray[np.float32]) -> Vectors:

@@ -7,7 +7,8 @@ EmbedderError
 │   ├── UnsupportedModality    the model has no tower for this modality
 │   ├── MediaTooLarge          more bytes than the limit
 │   ├── TooManyPixels          more pixels than the limit
-│   └── AudioTooLong           more seconds than the limit
+│   ├── AudioTooLong           more seconds than the limit
+│   └── VideoTooLong           more seconds, frames or pixels of all frames than the limit
 ├── ModelNotFound              no such name in the catalogue
 ├── WeightsError               weights missing, damaged or of another architecture
 ├── EncodingFailed             the model gave a zero or non-finite vector
@@ -55,6 +56,10 @@ class TooManyPixels(MediaError):
 
 class AudioTooLong(MediaError):
     """The sound lasts longer than the limit."""
+
+
+class VideoTooLong(MediaError):
+    """The film lasts longer, or has more to decode, than the limit; it was not decoded."""
 
 
 class ModelNotFound(EmbedderError):

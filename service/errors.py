@@ -165,6 +165,7 @@ TABLE: Mapping[type[Exception], Status] = {
     media.MediaTooLarge: Status("PAYLOAD_TOO_LARGE", 413, "INVALID_ARGUMENT"),
     media.TooManyPixels: Status("TOO_MANY_PIXELS", 413, "INVALID_ARGUMENT"),
     media.AudioTooLong: Status("AUDIO_TOO_LONG", 413, "INVALID_ARGUMENT"),
+    media.VideoTooLong: Status("VIDEO_TOO_LONG", 413, "INVALID_ARGUMENT"),
     media.ModelNotFound: Status("MODEL_NOT_FOUND", 404, "NOT_FOUND"),
     media.WeightsError: INTERNAL,
     media.EncodingFailed: INTERNAL,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedder.base import Embedder, EmbeddingSpace, Prepared, Treatment
-from embedder.media import Audio, Image, Media, Modality, Text
+from embedder.media import Audio, Image, Modality, Single, Text
 
 AXES = ("red", "green", "blue", "bright", "dark", "busy", "loud", "quiet", "high", "low")
 """What the first axes mean, and the words that point along them."""
@@ -49,7 +49,7 @@ class FakeEmbedder(Embedder):
         self.modalities = modalities
         self._gap = gap
 
-    def _prepare(self, item: Media) -> Prepared:
+    def _prepare(self, item: Single) -> Prepared:
         match item:
             case Text():
                 words = item.text.lower().split()

@@ -17,13 +17,15 @@ class Format:
 
     Attributes:
         name: As people call it.
-        modality: What it holds. Of a film, the sound track.
+        modality: What it holds. Of what may be a film, the sound track.
         matches: Tells from the first 32 bytes whether a file is of this format.
+        demuxer: FFmpeg's name of a container that may hold a film.
     """
 
     name: str
     modality: Modality
     matches: Callable[[bytes], bool]
+    demuxer: str = ""
 
 
 def _starts(*prefixes: bytes) -> Callable[[bytes], bool]:
@@ -74,10 +76,13 @@ FORMATS: tuple[Format, ...] = (
     Format("Ogg", Modality.AUDIO, _starts(b"OggS")),
     Format("MP3", Modality.AUDIO, _is_mp3),
     Format("AAC", Modality.AUDIO, _is_adts),
-    Format("MP4", Modality.AUDIO, _is_mp4),
-    Format("WebM", Modality.AUDIO, _starts(b"\x1a\x45\xdf\xa3")),
+    Format("MP4", Modality.AUDIO, _is_mp4, demuxer="mp4"),
+    Format("WebM", Modality.AUDIO, _starts(b"\x1a\x45\xdf\xa3"), demuxer="matroska"),
 )
-"""Every format that can be decoded. MP4 is also M4A and MOV; Ogg is Vorbis or Opus."""
+"""Every format that can be decoded.
+
+MP4 is also M4A and MOV, WebM is also Matroska; Ogg is Vorbis or Opus.
+"""
 
 
 def recognise(data: bytes) -> Format | None:
@@ -89,7 +94,8 @@ def recognise(data: bytes) -> Format | None:
 def sniff(data: bytes) -> Modality | None:
     """Returns what a file holds from its first bytes (32 are enough), or None if it is unknown.
 
-    Text has no mark of its own, so it is None too.
+    Text has no mark of its own, so it is None too. A film is a sound as far as these bytes tell:
+    `embedder.decode.sense` looks further.
     """
     format = recognise(data)
     return format.modality if format else None
@@ -109,3 +115,19 @@ def expect(data: bytes, modality: Modality, limits: Limits) -> Format:
     known = ", ".join(format.name for format in FORMATS if format.modality is modality)
     what = f"a {found.name} file" if found else f"{len(data)} bytes that begin with {data[:8]!r}"
     raise UndecodableMedia(f"{modality} must be one of {known}; got {what}")
+
+
+def expect_film(data: bytes, limits: Limits) -> Format:
+    """Returns the format of a file that must be a container of films.
+
+    Raises:
+        MediaTooLarge: If it has too many bytes.
+        UndecodableMedia: If it is of no such format.
+    """
+    limits.check_bytes(len(data))
+    found = recognise(data)
+    if found is not None and found.demuxer:
+        return found
+    known = ", ".join(format.name for format in FORMATS if format.demuxer)
+    what = f"a {found.name} file" if found else f"{len(data)} bytes that begin with {data[:8]!r}"
+    raise UndecodableMedia(f"a film must be one of {known}; got {what}")

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from embedder.base import Embedder, EmbeddingSpace, Prepared
 from embedder.errors import WeightsError
 from embedder.features.audio import SAMPLE_RATE, WINDOW_SAMPLES
-from embedder.media import Audio, Media, Modality
+from embedder.media import Audio, Modality, Single, Video
 from embedder.models.hearing import SOUND_SHAPE, hear, prepare_sound
 from embedder.models.mini_probes import probes
 from embedder.runtime.base import AUTOMATIC, Placement, Runtime, Tower
@@ -106,8 +106,15 @@ class BoundModel(Embedder):
         self._tower: Runtime = place(_tower(file), how)
         self.precision = ", ".join(dict.fromkeys((base.precision, self._tower.precision)))
 
-    def _prepare(self, item: Media) -> Prepared:
+    def _prepare(self, item: Single) -> Prepared:
         return prepare_sound(item) if isinstance(item, Audio) else self._base.prepare(item)
+
+    def frames(self, rate: float, count: int) -> Sequence[int]:
+        """Returns what the base looks at."""
+        return self._base.frames(rate, count)
+
+    def _prepare_film(self, film: Video) -> Prepared:
+        return self._base.prepare(film)
 
     def _encode(
         self, modality: Modality, arrays: Sequence[NDArray[np.generic]]

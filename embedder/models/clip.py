@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from embedder.base import Embedder, EmbeddingSpace, Prepared, Treatment
 from embedder.errors import ModelNotFound, WeightsError
-from embedder.media import Image, Media, Modality, Text
+from embedder.media import Image, Modality, Single, Text
 from embedder.models.clip_names import ClipName, architectures
 from embedder.models.clip_tokens import ClipTokens
 from embedder.models.open_clip_import import import_open_clip
@@ -107,7 +107,7 @@ class ClipModel(Embedder):
             ) from exc
         return cls(name, Parts(network, transform, tokenize), how)
 
-    def _prepare(self, item: Media) -> Prepared:
+    def _prepare(self, item: Single) -> Prepared:
         match item:
             case Text():
                 ids, cut = self._tokens.encode(item.text)

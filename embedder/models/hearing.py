@@ -1,6 +1,6 @@
 """How a sound goes through an audio tower: in windows, whose vectors are averaged."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -18,6 +18,8 @@ _MOST_WINDOWS = 2
 """Of one forward pass; more leave the cache and are slower."""
 
 Array = NDArray[np.generic]
+Run = Callable[[Array], NDArray[np.float32]]
+"""From inputs of one shape, stacked, to one vector each."""
 
 
 def prepare_sound(sound: Audio) -> Prepared:
@@ -35,16 +37,16 @@ def prepare_sound(sound: Audio) -> Prepared:
 def hear(tower: Runtime, sounds: Sequence[Array]) -> NDArray[np.float32]:
     """Returns one vector of any norm per sound, (sounds, dim); its windows weigh the same."""
     windows = [window for sound in sounds for window in sound]
-    vectors = unit(run_rows(tower, windows, _MOST_WINDOWS))
+    vectors = unit(run_rows(tower.run, windows, _MOST_WINDOWS))
     starts = np.cumsum([0, *(len(sound) for sound in sounds[:-1])])
     return np.asarray(np.add.reduceat(vectors, starts, axis=0), dtype=np.float32)
 
 
-def run_rows(tower: Runtime, rows: Sequence[Array], most: int) -> NDArray[np.float32]:
+def run_rows(run: Run, rows: Sequence[Array], most: int) -> NDArray[np.float32]:
     """Returns a tower's vectors, (rows, dim), of inputs of several shapes, `most` at a time."""
     found: dict[int, NDArray[np.float32]] = {}
     for indices in _same_shape(rows, most):
-        vectors = tower.run(np.stack([rows[i] for i in indices]))
+        vectors = run(np.stack([rows[i] for i in indices]))
         found.update(zip(indices, vectors, strict=True))
     return np.stack([found[i] for i in range(len(rows))])
 

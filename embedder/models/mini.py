@@ -14,7 +14,7 @@ from embedder.errors import WeightsError
 from embedder.features.audio import SAMPLE_RATE, WINDOW_SAMPLES
 from embedder.features.image import SIZE, image_input
 from embedder.features.text import TextTokenizer
-from embedder.media import Audio, Image, Media, Modality, Text
+from embedder.media import Audio, Image, Modality, Single, Text
 from embedder.models.hearing import SOUND_SHAPE, hear, prepare_sound, run_rows
 from embedder.models.mini_probes import probes
 from embedder.models.mini_weights import PREPROCESSING, MiniWeights, read_weights
@@ -92,7 +92,7 @@ class KindredMini(Embedder):
         towers = {m: place(_tower(m, weights, tokenizer), how) for m in Modality}
         return cls(weights, tokenizer, towers)
 
-    def _prepare(self, item: Media) -> Prepared:
+    def _prepare(self, item: Single) -> Prepared:
         return _prepared(item, self._tokenizer)
 
     def _encode(self, modality: Modality, arrays: Sequence[Array]) -> NDArray[np.float32]:
@@ -102,14 +102,14 @@ class KindredMini(Embedder):
                 # The text tower only looks back: what follows a text's end mark changes nothing.
                 longest = max(ids.size for ids in arrays)
                 rows = [np.pad(ids, (0, longest - ids.size)) for ids in arrays]
-                return run_rows(tower, rows, _MAX_ROWS[modality])
+                return run_rows(tower.run, rows, _MAX_ROWS[modality])
             case Modality.IMAGE:
-                return run_rows(tower, arrays, _MAX_ROWS[modality])
+                return run_rows(tower.run, arrays, _MAX_ROWS[modality])
             case Modality.AUDIO:
                 return hear(tower, arrays)
 
 
-def _prepared(item: Media, tokenizer: TextTokenizer) -> Prepared:
+def _prepared(item: Single, tokenizer: TextTokenizer) -> Prepared:
     """Returns what a tower takes of one item, and what was done to it."""
     match item:
         case Text():

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from embedder.features.audio import SAMPLE_RATE
-from embedder.media import Audio, Image, Media, Modality, Text
+from embedder.media import Audio, Image, Modality, Single, Text
 
 TEXTS = (
     "dog",
@@ -17,7 +17,7 @@ TEXTS = (
 )
 
 
-def probes() -> Mapping[Modality, Sequence[Media]]:
+def probes() -> Mapping[Modality, Sequence[Single]]:
     """Returns the same few items of each modality every time."""
     rng = np.random.default_rng(0)
     return {

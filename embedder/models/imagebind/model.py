@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,14 @@ from numpy.typing import NDArray
 
 from embedder.base import Embedder, EmbeddingSpace, Prepared, Treatment, Vectors, unit
 from embedder.errors import EncodingFailed
-from embedder.media import Audio, Image, Media, Modality, Text
+from embedder.media import Audio, Image, Media, Modality, Single, Text, Video
 from embedder.models.clip_tokenizer import CONTEXT, ClipTokenizer
+from embedder.models.hearing import run_rows
 from embedder.models.imagebind.senses import CLIP_SAMPLES, CLIPS, SIDE, clips, picture
 from embedder.models.imagebind.shape import HUGE, ImageBindShape
 from embedder.models.imagebind.tower import Towers
+from embedder.models.imagebind.video import CLIPS as FILM_CLIPS
+from embedder.models.imagebind.video import CROPS, clip_frames, film
 from embedder.models.imagebind.weights import load_towers
 from embedder.runtime.base import AUTOMATIC, Placement
 from embedder.runtime.torch import entered, placed, torch_precision, use_threads
@@ -112,7 +116,7 @@ class ImageBind(Embedder):
         """Returns `raw_tensors` made unit."""
         return unit(self.raw_tensors(sense, batch))
 
-    def _prepare(self, item: Media) -> Prepared:
+    def _prepare(self, item: Single) -> Prepared:
         match item:
             case Text():
                 ids, cut = self._tokenizer.encode(item.text)
@@ -124,15 +128,19 @@ class ImageBind(Embedder):
                 treatment = Treatment(heard.truncated, heard.resampled, heard.padded, CLIPS)
                 return Prepared(item.modality, heard.clips, treatment, CLIPS)
 
+    def frames(self, rate: float, count: int) -> Sequence[int]:
+        """Returns both ends of each of five clips."""
+        return clip_frames(rate, count)
+
+    def _prepare_film(self, video: Video) -> Prepared:
+        views = film(video)
+        return Prepared(video.modality, views, Treatment(windows=FILM_CLIPS), FILM_CLIPS * CROPS)
+
     def _encode(self, modality: Modality, arrays: Sequence[Array]) -> NDArray[np.float32]:
-        longest = max(array.shape[0] for array in arrays)
-        vectors = []
-        for start in range(0, len(arrays), _MOST_ROWS):
-            some = arrays[start : start + _MOST_ROWS]
-            if modality is Modality.TEXT:  # what follows the end mark changes nothing
-                some = [np.pad(ids, (0, longest - ids.size)) for ids in some]
-            vectors.append(self._run(_SENSES[modality], np.stack(some)))
-        return np.concatenate(vectors)
+        if modality is Modality.TEXT:  # what follows the end mark changes nothing
+            longest = max(ids.size for ids in arrays)
+            arrays = [np.pad(ids, (0, longest - ids.size)) for ids in arrays]
+        return run_rows(partial(self._run, _SENSES[modality]), arrays, _MOST_ROWS)
 
     def _run(self, sense: str, batch: Array) -> NDArray[np.float32]:
         use_threads(self._threads)
