@@ -66,7 +66,6 @@ class Card:
         cosine: Mean cosine of a held-out target and what its source became.
         recall_at_1: Share of held-out pairs whose own target is the nearest of all held-out ones.
         norms: Mean norm of a target, by head.
-        negative: Whether it brings what guidance is measured against.
         made: When, in UTC.
     """
 
@@ -79,8 +78,12 @@ class Card:
     cosine: float
     recall_at_1: float
     norms: Mapping[str, float]
-    negative: bool
     made: str
+
+    @property
+    def id(self) -> str:
+        """Names the adapter: the target, the space, and when it was made."""
+        return f"{self.profile}@{self.space}@{self.made}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

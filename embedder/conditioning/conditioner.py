@@ -1,135 +1,32 @@
-"""From embedded inputs to what a target takes: bridge each, mix, lead to the target, place.
+"""From embedded inputs to what a target takes.
 
-inputs --bridge--> image cone --mix--> (B, N, dim) --adapter or norm--> target --place--> tensors
+inputs --bridge--> among pictures --mix--> (B, N, dim) --lead--> the target's space --place--> call
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import secrets
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from embedder.base import EmbeddingSpace, Vectors
-from embedder.conditioning.bridge import Bridges, Choice, Known
-from embedder.conditioning.call import Call
+from embedder.conditioning.blending import blend
+from embedder.conditioning.bridge import Bridges, Known
+from embedder.conditioning.call import Options, call_of
+from embedder.conditioning.condition import Conditioned, Diagnostics, Request
+from embedder.conditioning.contract import check_shape
+from embedder.conditioning.demands import check_request
 from embedder.conditioning.density import Density
 from embedder.conditioning.installed import Adapters
-from embedder.conditioning.mix import Mix
-from embedder.conditioning.profile import Profile
+from embedder.conditioning.leading import Way
+from embedder.conditioning.placing import Sides, place
+from embedder.conditioning.profile import Profile, Unconditional
+from embedder.conditioning.profiles import find_profile
 from embedder.conditioning.tensors import DType, Tensor
+from embedder.errors import AdapterNotFitted
 from embedder.media import Modality
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Input:
-    """One thing that a generator is to listen to, embedded.
-
-    Attributes:
-        vector: (dim,), of any norm but 0: only its direction counts.
-        modality: Which cone it lies in.
-        weight: Its share of the mix; negative leads away from it.
-    """
-
-    vector: NDArray[np.float32]
-    modality: Modality
-    weight: float = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Request:
-    """What is asked.
-
-    Attributes:
-        inputs: At least one.
-        negative_inputs: What to lead away from: in the place of the unconditional vector where the
-            target takes one, otherwise subtracted from the mix.
-        profile: Id of the target.
-        bridge: How other modalities are brought to where pictures lie. Its seed is not read:
-            `seed` is.
-        mix: How several inputs are put together.
-        num_vectors: Conditions to make, each with samples of its own where the bridge samples.
-        seed: The same one, inputs and machine give the same tensors, bit by bit; None draws one.
-        cfg: Whether what guidance is measured against is given too.
-        noise_level: How far the target is to blur the vector; None takes the profile's proposal.
-        dtype: What numbers are sent as.
-    """
-
-    inputs: tuple[Input, ...]
-    negative_inputs: tuple[Input, ...] = ()
-    profile: str = "kindred-raw"
-    bridge: Choice = field(default_factory=Choice)
-    mix: Mix = Mix.MEAN
-    num_vectors: int = 1
-    seed: int | None = None
-    cfg: bool = True
-    noise_level: int | None = None
-    dtype: DType = DType.F32
-
-
-@dataclass(frozen=True, slots=True)
-class InputReport:
-    """What became of one input.
-
-    Attributes:
-        modality: Its modality.
-        weight: Its weight; of a negative input that was subtracted, less than 0.
-        norm: L2 norm of the vector as it came.
-        bridge: The bridge that it crossed.
-        cos_to_result: Cosine of its bridged vector and the result, the mean over conditions.
-    """
-
-    modality: Modality
-    weight: float
-    norm: float
-    bridge: str
-    cos_to_result: float
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnostics:
-    """How usual the result is among pictures; each the mean over conditions, None where not known.
-
-    Attributes:
-        cos_to_image_mean: Cosine to the mean vector of pictures.
-        log_density_percentile: Share of held-out pictures, 0..100, of a lower log density.
-        residual_percentile: Share of held-out pictures, 0..100, further off their main directions.
-    """
-
-    cos_to_image_mean: float | None = None
-    log_density_percentile: float | None = None
-    residual_percentile: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Conditioned:
-    """What a generator takes, and what to know of it.
-
-    Attributes:
-        tensors: By the names that `call` uses; C-contiguous.
-        call: How the pipeline is called.
-        profile: The target.
-        norm: Norm that the vectors were brought to; 0 where a projector's are left as they are.
-        adapter: Id of the adapter's source space where one was used, otherwise empty.
-        vectors: The results in our space before they were led to the target, unit, (B * N, dim):
-            what a service looks up the nearest items of.
-        per_input: One an input, those subtracted last.
-        diagnostics: How usual the result is.
-        bridge_used: Names of the bridges that were crossed, by commas.
-        seed: What makes the same tensors again.
-        warnings: What whoever asked should know, in sentences.
-    """
-
-    tensors: Mapping[str, Tensor]
-    call: Call
-    profile: Profile
-    norm: float
-    adapter: str
-    vectors: Vectors
-    per_input: tuple[InputReport, ...]
-    diagnostics: Diagnostics
-    bridge_used: str
-    seed: int
-    warnings: tuple[str, ...]
+SEEDS = 2**31
+"""Seeds that are drawn lie below this, which every generator takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,19 +55,19 @@ class Conditioner:
     """
 
     def __init__(
-        self,
-        served: Served,
-        bridges: Bridges,
-        adapters: Adapters,
-        *,
-        max_vectors: int = 64,
+        self, served: Served, bridges: Bridges, adapters: Adapters, *, max_vectors: int = 64
     ) -> None:
         self.served, self.bridges, self.adapters = served, bridges, adapters
         self.max_vectors = max_vectors
 
     def ready(self, profile: Profile) -> bool:
-        """Returns whether a target can be asked for: served as it is, or by an adapter."""
-        raise NotImplementedError
+        """Returns whether a target can be asked for: served as it is, or by an adapter.
+
+        Raises:
+            WeightsError: If an adapter's file is damaged.
+        """
+        adapter = self.adapters.find(profile.id, self.served.space)
+        return adapter is not None or profile.serves(self.served.encoder)
 
     def condition(
         self, request: Request, known: Known | None = None, density: Density | None = None
@@ -191,5 +88,81 @@ class Conditioner:
                 what is asked: several vectors, a noise level, a negative.
             ConditioningError: If a number is out of its range, or there are no inputs.
             EncodingFailed: If a vector is zero or not finite.
+            WeightsError: If an adapter's file is damaged.
         """
-        raise NotImplementedError
+        profile = find_profile(request.profile)
+        check_request(request, profile, self.served.space.dim, self.max_vectors)
+        way = self._way(profile)
+        seed = secrets.randbelow(SEEDS) if request.seed is None else request.seed
+        mixed = blend(replace(request, seed=seed), profile, self.bridges, known)
+        sides = way.sides(mixed.vectors, mixed.negatives, guided=request.cfg)
+        tensors = _tensors(profile, sides, request.cfg, request.dtype)
+        vectors = mixed.vectors.reshape(-1, self.served.space.dim)
+        said = (*_notes(request, profile), *way.warnings, *mixed.warnings)
+        return Conditioned(
+            tensors=tensors,
+            call=call_of(profile, tuple(tensors), _options(request, profile), request.num_vectors),
+            profile=profile,
+            norm=way.norm,
+            adapter="" if way.adapter is None else way.adapter.card.id,
+            vectors=vectors,
+            per_input=mixed.reports(),
+            diagnostics=self._diagnosed(vectors, known or Known(), density),
+            bridge_used=", ".join(mixed.bridges),
+            seed=seed,
+            warnings=tuple(dict.fromkeys(said)),
+        )
+
+    def _way(self, profile: Profile) -> Way:
+        """Returns how the served space leads to a target."""
+        adapter = self.adapters.find(profile.id, self.served.space)
+        if adapter is None and not profile.serves(self.served.encoder):
+            raise AdapterNotFitted(
+                f"{profile.id} listens to {profile.encoder}, and vectors are of "
+                f"{self.served.encoder}, space {self.served.space.id}: an adapter must be fitted "
+                f"with `kindred profile fit --profile {profile.id}`"
+            )
+        return Way(profile, adapter)
+
+    def _diagnosed(self, vectors: Vectors, known: Known, density: Density | None) -> Diagnostics:
+        fitted = self.bridges.fitted.means.get(Modality.IMAGE)
+        mean = known.means.get(Modality.IMAGE, fitted)
+        scores = None if density is None else density.score(vectors)
+        return Diagnostics(
+            None if mean is None else float((vectors @ mean).mean() / np.linalg.norm(mean)),
+            None if scores is None else float(scores.density_percentile.mean()),
+            None if scores is None else float(scores.residual_percentile.mean()),
+        )
+
+
+def _tensors(profile: Profile, sides: Sides, guided: bool, dtype: DType) -> dict[str, Tensor]:
+    """Returns the tensors of the call, held against the target's contract."""
+    placed = place(profile, sides)
+    for argument in profile.arguments:
+        if argument.name in placed:
+            check_shape(argument, placed[argument.name].shape, guided)
+    return {name: Tensor.of(values, dtype) for name, values in placed.items()}
+
+
+def _options(request: Request, profile: Profile) -> Options:
+    """Returns the keywords of the call that are no tensors."""
+    options: dict[str, int | float] = {}
+    if levels := profile.noise_levels:
+        pictures = all(one.modality is Modality.IMAGE for one in request.inputs)
+        proposed = levels.pictures if pictures else levels.others
+        asked = request.noise_level
+        options["noise_level"] = proposed if asked is None else asked
+    if not request.cfg and profile.library == "diffusers":
+        options[profile.guidance] = 1.0
+    return options
+
+
+def _notes(request: Request, profile: Profile) -> tuple[str, ...]:
+    """Returns what was done otherwise than one might think."""
+    notes = []
+    if request.negative_inputs and profile.unconditional is Unconditional.INSIDE:
+        notes.append(f"{profile.id} takes no negative vector: negatives were subtracted")
+    weights = {one.weight for one in request.inputs}
+    if request.mix is request.mix.STACK and weights != {1.0}:
+        notes.append("vectors that are kept apart have no weights: theirs were left aside")
+    return tuple(notes)

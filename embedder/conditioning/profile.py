@@ -114,6 +114,8 @@ class Profile:
         checkpoint: Published weights that the class is made of, by their name on the Hub.
         prepare: Lines of Python between making the pipeline and calling it.
         components: Parts of the pipeline that must be there even though vectors are given.
+        prompted: Whether the call wants a prompt, or prompt_embeds, beside the vector.
+        guidance: Keyword of how strongly to guide; at 1 nothing is measured against anything.
         needs: What else the call wants, each a phrase.
         version: Changes when the same question would give other tensors.
     """
@@ -134,6 +136,8 @@ class Profile:
     checkpoint: str = ""
     prepare: tuple[str, ...] = ()
     components: tuple[str, ...] = ()
+    prompted: bool = False
+    guidance: str = "guidance_scale"
     needs: tuple[str, ...] = ()
     version: int = 1
 

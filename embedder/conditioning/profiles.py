@@ -20,8 +20,8 @@ from embedder.errors import ProfileNotFound
 NOMINAL_NORM = 20.0
 """Norm of an un-normalised CLIP vector of a picture, where no adapter has measured the target's.
 
-20.8 was told of one under OpenAI's ViT-L/14 at 336 pixels (clip-retrieval, issue 290). A unit vector
-would be buried by unCLIP's noise: at level 250, cosine 0.05 is left of it, and of norm 20, 0.81.
+20.8 was told of one under OpenAI's ViT-L/14 at 336 pixels (clip-retrieval, issue 290). UnCLIP's
+noise would bury a unit vector: at level 250, cosine 0.05 is left of it, and 0.81 of one of norm 20.
 """
 
 VIT_H = (
@@ -71,7 +71,7 @@ PROFILES: tuple[Profile, ...] = (
         arguments=(Argument("vectors", (Axis.BATCH, Axis.DIM)),),
         scale=Scale.UNIT,
         native=("kindred-mini",),
-        needs=("kindred with its extra generate, whose weights are bundled",),
+        needs=("kindred, which brings the weights",),
     ),
     Profile(
         id="sd21-unclip-h",
@@ -85,6 +85,7 @@ PROFILES: tuple[Profile, ...] = (
         native=VIT_H,
         noise_levels=NoiseLevels(),
         components=("image_encoder",),
+        prompted=True,
         needs=(_STUB, _WORDS),
     ),
     Profile(
@@ -100,6 +101,7 @@ PROFILES: tuple[Profile, ...] = (
         native=VIT_L,
         noise_levels=NoiseLevels(),
         components=("image_encoder",),
+        prompted=True,
         needs=(_STUB, _WORDS),
     ),
     Profile(
@@ -108,6 +110,7 @@ PROFILES: tuple[Profile, ...] = (
         encoder=OPENAI_L,
         dim=768,
         class_name="UnCLIPImageVariationPipeline",
+        guidance="decoder_guidance_scale",
         checkpoint="kakaobrain/karlo-v1-alpha-image-variations",
         arguments=(Argument("image_embeddings", (Axis.BATCH, 768)),),
         norm=NOMINAL_NORM,
@@ -148,6 +151,7 @@ PROFILES: tuple[Profile, ...] = (
             'pipe.load_ip_adapter("h94/IP-Adapter", subfolder="models", '
             'weight_name="ip-adapter_sd15.safetensors", image_encoder_folder=None)',
         ),
+        prompted=True,
         needs=("a base IP-Adapter, loaded; Plus listens to patches and is not served", _WORDS),
     ),
     Profile(
@@ -168,6 +172,7 @@ PROFILES: tuple[Profile, ...] = (
             'pipe.load_ip_adapter("h94/IP-Adapter", subfolder="sdxl_models", '
             'weight_name="ip-adapter_sdxl.safetensors", image_encoder_folder=None)',
         ),
+        prompted=True,
         needs=("a base IP-Adapter, loaded; Plus listens to patches and is not served", _WORDS),
     ),
     Profile(
@@ -182,6 +187,7 @@ PROFILES: tuple[Profile, ...] = (
         native=VIT_L,
         most_vectors=16,
         components=("text_encoder",),
+        prompted=True,
         needs=(
             "a text_encoder, even where prompt_embeds are given",
             "a prompt, which may be empty",
