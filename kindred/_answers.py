@@ -26,6 +26,8 @@ class Model:
         licence: Of its weights.
         runtime: What runs it, such as "torch".
         limits: What it can take in at most, by name.
+        non_commercial: Whether the licence forbids commercial use.
+        precision: What its forward pass computes in, such as "bf16"; spaces don't depend on it.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Model:
     runtime: str
     device: str
     limits: Mapping[str, float]
+    non_commercial: bool
+    precision: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,8 @@ class ModelInfo:
     runtime: str
     device: str
     limits: Mapping[str, float]
+    non_commercial: bool = False
+    precision: str = "fp32"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -257,6 +257,8 @@ def describe(embedder: Embedder) -> ModelInfo:
         runtime=embedder.runtime,
         device=embedder.device,
         limits=embedder.limits,
+        non_commercial=spec is not None and spec.non_commercial,
+        precision=embedder.precision,
     )
 
 

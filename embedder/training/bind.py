@@ -5,7 +5,7 @@ of what each sound is paired with, texts and, where there are any, pictures, in 
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +98,7 @@ def _require_words(base: Embedder) -> None:
 
 
 def bind_named(
-    base: str, data: Path, out: Path, *, heard: bool = True, steps: int | None = None
+    base: str, data: Path, out: Path, *, heard: bool = True, recipe: BindSenseRecipe | None = None
 ) -> Found:
     """Binds sounds to a model of the catalogue, see `bind_audio`.
 
@@ -107,11 +107,8 @@ def bind_named(
         data: Folder of shards.
         out: The file to write.
         heard: Whether the tower starts from kindred-mini's, which hears, instead of at random.
-        steps: Other than the recipe's.
+        recipe: Other numbers than the usual ones.
     """
-    recipe = BindSenseRecipe()
-    if steps is not None:
-        recipe = replace(recipe, loop=replace(recipe.loop, steps=steps))
     start = _bundled() if heard else None
     return bind_audio(catalog.load(base), data, out, start=start, recipe=recipe)
 

@@ -5,7 +5,7 @@ The model is run once over every text and picture, and what it says is kept.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +55,13 @@ class BindSenseRecipe:
     temperature: float = 0.07
     picture_weight: float = 0.5
     pictures: int = 8
+
+
+def recipe_of(steps: int | None = None, batch: int | None = None) -> BindSenseRecipe:
+    """Returns the usual recipe, with other numbers where they are given."""
+    usual = BindSenseRecipe()
+    loop = replace(usual.loop, steps=steps or usual.loop.steps)
+    return replace(usual, loop=loop, batch=batch or usual.batch)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -76,6 +76,8 @@ def model(message: models_pb.Model) -> answers.Model:
         runtime=message.runtime,
         device=message.device,
         limits=dict(message.limits),
+        non_commercial=message.non_commercial,
+        precision=message.precision,
     )
 
 

@@ -25,6 +25,9 @@ def bind(  # noqa: PLR0913 - one parameter per option
         typer.Option(help="Where the new tower starts: kindred-mini, which hears, or random."),
     ] = "kindred-mini",
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=2, help="Sounds a step; fewer need less memory.")
+    ] = None,
 ) -> None:
     """Binds sounds to the space of a frozen model of words and pictures.
 
@@ -38,8 +41,11 @@ def bind(  # noqa: PLR0913 - one parameter per option
     _require("start", start, ("kindred-mini", "random"))
     with needs("train"):
         from embedder.training.bind import bind_named
+        from embedder.training.bind_pairs import recipe_of
 
-    found = bind_named(base, data, out, heard=start == "kindred-mini", steps=steps)
+    found = bind_named(
+        base, data, out, heard=start == "kindred-mini", recipe=recipe_of(steps, batch)
+    )
     typer.echo(
         f"{out}: held-out sounds find their text first in {found.first:.1%} "
         f"(chance {found.chance:.1%}), among ten in {found.first_ten:.1%}. "

@@ -11,10 +11,13 @@ import numpy as np
 import typer
 from rich.table import Table
 
+from embedder import catalog
+from embedder.catalog import ModelSpec
 from service.cli import options
 from service.cli.backend import Where
-from service.cli.show import answers, families_table, models_table
+from service.cli.show import answers, families_table, models_table, specs_table
 from service.messages import ModelInfo
+from service.settings import load_settings
 
 if TYPE_CHECKING:
     from embedder.base import Embedder
@@ -24,76 +27,126 @@ commands = typer.Typer(invoke_without_command=True)
 _BATCH, _ROUNDS = 8, 3
 """Probes of one forward pass, and how often each is run; the fastest counts."""
 
+Precision = Annotated[
+    str | None, typer.Option(help="fp32, bf16, fp16 or auto. Default: as in the settings.")
+]
+
 
 @commands.callback()
 def models(
-    ctx: typer.Context, as_json: options.AsJson = False, server: options.Server = None
+    ctx: typer.Context,
+    family: Annotated[
+        str | None, typer.Option(metavar="NAME", help="List a family, e.g. open_clip.")
+    ] = None,
+    search: Annotated[
+        str, typer.Option(metavar="WORD", help="Only names that hold this, e.g. laion2b.")
+    ] = "",
+    as_json: options.AsJson = False,
+    server: options.Server = None,
 ) -> None:
-    """Lists the models: what each embeds, its dimension, its licence, and the id of its space.
+    """Lists models: what each embeds, dimension, parameters, licence, where its weights are.
 
-    Here the bundled one is shown, and how others are named; with --server, what a server serves.
+    Nothing is loaded and no network asked. With --server, what a server serves.
+
+        kindred models --family open_clip --search laion2b
     """
     if ctx.invoked_subcommand is not None:
         return
-    found = asyncio.run(_ask(Where.of(ctx, None, server)))
-    if as_json:
-        typer.echo(json.dumps([_json(model) for model in found], indent=2))
+    if server is not None:
+        _show_served(asyncio.run(_ask(Where.of(ctx, None, server))), as_json=as_json)
         return
-    answers().print(models_table(found))
-    if server is None:
+    found = [catalog.find(name) for name in _names(family) if search in name]
+    if as_json:
+        typer.echo(json.dumps([_described(spec) for spec in found], indent=2))
+        return
+    answers().print(specs_table(found))
+    if family is None:
         answers().print(families_table())
 
 
 @commands.command()
 def check(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="E.g. open_clip:ViT-B-32/openai.")],
+    precision: Precision = None,
 ) -> None:
     """Loads a model and embeds a probe of each modality: norms, speed and the id of its space.
 
-    For example:
+    The cosine is that to the same model in torch and float32: how closely this runtime and this
+    precision compute. For example:
 
         kindred models check kindred-mini
-        kindred models check open_clip:ViT-B-32/own-weights.pt
+        kindred models check open_clip:ViT-B-32/own-weights.pt --precision bf16
     """
-    from embedder import catalog
-    from service.settings import load_settings
-
+    settings = load_settings(precision=precision)
     began = time.perf_counter()
-    embedder = catalog.load(name, cache=load_settings().cache)
+    embedder = catalog.load(name, settings.placement)
     loaded = time.perf_counter() - began
-    spec = catalog.find(name)
-    table = Table("modality", "norm", "items/s", header_style="bold")
-    for modality, norm, speed in _probed(embedder):
-        table.add_row(modality, f"{norm:.6f}", f"{speed:.1f}")
+    exact = dataclasses.replace(settings.placement, runtime="torch", precision="fp32")
+    is_exact = (embedder.runtime, embedder.precision) == ("torch", "fp32")
+    reference = embedder if is_exact else catalog.load(name, exact)
+    table = Table("modality", "norm", "items/s", "cosine to float32", header_style="bold")
+    for row in _probed(embedder, reference):
+        table.add_row(*row)
     answers().print(table)
     answers().print(
-        f"{name}: {embedder.space.dim} dimensions, licence {spec.licence}, {embedder.runtime} on "
-        f"{embedder.device}, loaded in {loaded:.1f} s\nspace {embedder.space.id}",
+        f"{name}: {embedder.space.dim} dimensions, licence {catalog.find(name).licence}, "
+        f"{embedder.runtime} on {embedder.device}, {embedder.precision}, "
+        f"loaded in {loaded:.1f} s\nspace {embedder.space.id}",
         highlight=False,
         soft_wrap=True,
     )
 
 
-def _probed(embedder: "Embedder") -> list[tuple[str, float, float]]:
-    """Returns (modality, norm of a probe's vector, items a second) of each modality."""
+def _probed(embedder: "Embedder", reference: "Embedder") -> list[tuple[str, str, str, str]]:
+    """Returns modality, norm of a probe's vector, items a second, and cosine to the reference."""
     from service.served import PROBES
 
     rows = []
     for modality in sorted(embedder.modalities):
-        batch = [embedder.prepare(PROBES[modality])] * _BATCH
+        probe = PROBES[modality]
+        batch = [embedder.prepare(probe)] * _BATCH
         seconds = []
         for _ in range(_ROUNDS):
             began = time.perf_counter()
-            vectors = embedder.encode(batch)
+            vector = embedder.encode(batch)[0].astype(np.float64)
             seconds.append(time.perf_counter() - began)
-        rows.append((str(modality), float(np.linalg.norm(vectors[0])), _BATCH / min(seconds)))
+        cosine = float(vector @ reference.embed([probe])[0])
+        norm, speed = np.linalg.norm(vector), _BATCH / min(seconds)
+        rows.append((str(modality), f"{norm:.6f}", f"{speed:.1f}", f"{min(cosine, 1):.6f}"))
     return rows
+
+
+def _names(family: str | None) -> Sequence[str]:
+    """Returns the names of a family; without one, the catalogue's and those in the settings."""
+    if family is None:
+        return tuple(dict.fromkeys((*catalog.names(), *load_settings().models)))
+    if family not in catalog.FAMILIES:
+        known = ", ".join(catalog.FAMILIES)
+        raise typer.BadParameter(f"a family must be one of {known}, got {family!r}")
+    return tuple(catalog.FAMILIES[family].names())
 
 
 async def _ask(where: Where) -> Sequence[ModelInfo]:
     with where.without_data() as scratch:
         async with scratch.open() as backend:
             return await backend.models()
+
+
+def _show_served(found: Sequence[ModelInfo], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([_json(model) for model in found], indent=2))
+    else:
+        answers().print(models_table(found))
+
+
+def _described(spec: ModelSpec) -> dict[str, Any]:
+    told = ("name", "description", "modalities", "dim", "parameters", "licence", "non_commercial")
+    here = spec.is_here()
+    return {
+        **{name: getattr(spec, name) for name in told},
+        "here": here,
+        "download_bytes": 0 if here else spec.bytes,
+    }
 
 
 def _json(model: ModelInfo) -> dict[str, Any]:

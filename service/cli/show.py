@@ -15,7 +15,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from embedder.catalog import FAMILIES
+from embedder.catalog import FAMILIES, ModelSpec
 from embedder.media import Modality
 from service.messages import ModelInfo, SearchHit
 
@@ -94,6 +94,30 @@ def models_table(models: Sequence[ModelInfo]) -> Table:
     return table
 
 
+def specs_table(specs: Sequence[ModelSpec]) -> Table:
+    """Returns models that may be loaded, one a row, without loading any."""
+    table = Table(header_style="bold")
+    table.add_column("name", no_wrap=True)
+    for column in ("modalities", "dim", "parameters", "licence", "weights"):
+        table.add_column(column)
+    for spec in specs:
+        table.add_row(
+            Text(spec.name),
+            ", ".join(spec.modalities),
+            str(spec.dim or "?"),
+            f"{spec.parameters / 1e6:.1f} M" if spec.parameters else "?",
+            _terms(spec.licence, non_commercial=spec.non_commercial),
+            _whereabouts(spec),
+        )
+    return table
+
+
+def _whereabouts(spec: ModelSpec) -> str:
+    if spec.is_here():
+        return "bundled" if spec.weights == "bundled" else "here"
+    return f"to be downloaded ({spec.bytes / 1e6:,.0f} MB)" if spec.bytes else "to be downloaded"
+
+
 def families_table() -> Table:
     """Returns how models are named that are not bundled."""
     table = Table("more models", "", header_style="bold")
@@ -102,11 +126,15 @@ def families_table() -> Table:
     return table
 
 
+def _terms(licence: str, *, non_commercial: bool) -> str:
+    return f"{licence} (no commercial use)" if non_commercial else licence
+
+
 _MODEL_ROWS: Mapping[str, Callable[[ModelInfo], str]] = {
     "modalities": lambda model: ", ".join(model.modalities),
     "dim": lambda model: str(model.dim),
     "parameters": lambda model: f"{model.parameters / 1e6:.1f} M",
-    "licence": lambda model: model.licence,
-    "runtime": lambda model: f"{model.runtime} on {model.device}",
+    "licence": lambda model: _terms(model.licence, non_commercial=model.non_commercial),
+    "runtime": lambda model: f"{model.runtime} on {model.device}, {model.precision}",
     "space": lambda model: model.space,
 }

@@ -24,9 +24,11 @@ class Model(Answer):
     space: str
     parameters: int
     licence: str
+    non_commercial: bool
     description: str
     runtime: str
     device: str
+    precision: str
     limits: dict[str, float]
 
 

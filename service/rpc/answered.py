@@ -44,6 +44,8 @@ def model(info: messages.ModelInfo) -> models_pb.Model:
         runtime=info.runtime,
         device=info.device,
         limits=dict(info.limits),
+        non_commercial=info.non_commercial,
+        precision=info.precision,
     )
 
 

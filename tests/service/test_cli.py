@@ -20,8 +20,6 @@ from service.cli.evaluate import figures_table
 from service.cli.refusal import needs
 from service.engine import Engine
 from service.settings import Settings
-from tests.embedder.open_clip_folders import write_folder
-from tests.embedder.training.sound_shards import write_sounds
 from tests.fakes import FakeEmbedder
 from tests.samples import audio_bytes, image_bytes, picture, tone
 
@@ -211,44 +209,6 @@ class TestEmbed:
         monkeypatch.chdir(tmp_path)
         assert kindred("embed", "red").exit_code == 0
         assert list(tmp_path.iterdir()) == []
-
-
-def test_models_are_listed() -> None:
-    result = kindred("models", "--json")
-    (model,) = json.loads(result.stdout)
-    assert model["name"] == "fake"
-    assert model["space"] == FakeEmbedder().space.id
-    assert "fake" in kindred("models").stdout
-    assert "open_clip:ARCHITECTURE/WEIGHTS" in kindred("models").stdout
-
-
-def test_a_model_is_checked(tmp_path: Path) -> None:
-    place = f"open_clip:local-dir:{write_folder(tmp_path / 'vit', 'vit')}"
-    result = kindred("models", "check", place)
-    assert result.exit_code == 0
-    assert "48 dimensions, licence unknown, torch on cpu" in result.stdout
-    assert "space open_clip-" in result.stdout
-    assert result.stdout.count("1.000000") == 2
-
-
-def test_a_model_that_is_not_there_is_refused() -> None:
-    result = kindred("models", "check", "open_clip:ViT-B-32/none.pt")
-    assert result.exit_code == 2
-    assert "neither a file nor weights" in result.stderr
-
-
-def test_binding_from_the_command_line(tmp_path: Path) -> None:
-    base = f"open_clip:local-dir:{write_folder(tmp_path / 'vit', 'vit')}"
-    shards, out = write_sounds(tmp_path / "shards", clips=3), tmp_path / "hears.safetensors"
-    result = kindred("bind", "--base", base, "--data", str(shards), "-o", str(out), "--steps", "2")
-    assert result.exit_code == 0, result.stderr
-    assert f"--model bound:{out}" in result.stdout.replace("\n", "")
-    checked = kindred("models", "check", f"bound:{out}")
-    assert checked.stdout.count("1.000000") == 3
-    refused = kindred(
-        "bind", "--base", base, "--data", str(shards), "-o", str(out), "--modality", "smell"
-    )
-    assert refused.exit_code == 2
 
 
 def test_figures_stand_beside_what_chance_reaches() -> None:

@@ -92,8 +92,10 @@ def test_vectors_are_the_same_to_the_last_bit(server: str, tmp_path: Path, galle
 
 
 def test_models_are_the_server_s(server: str) -> None:
-    there, here = ask(server, "models", "--json"), kindred("models", "--json")
-    assert json.loads(there.stdout) == json.loads(here.stdout)
+    (model,) = json.loads(ask(server, "models", "--json").stdout)
+    assert (model["name"], model["space"]) == ("fake", FakeEmbedder().space.id)
+    assert (model["precision"], model["non_commercial"]) == ("fp32", False)
+    assert "python on cpu, fp32" in ask(server, "models").stdout
 
 
 def test_a_busy_server_is_waited_for(server: str, tmp_path: Path) -> None:
