@@ -121,6 +121,12 @@ def digest(content: Content) -> str:
     return hashlib.sha256(named).hexdigest()[:32]
 
 
+def key_of(content: TextContent | MediaContent) -> bytes:
+    """Returns what contents that are embedded alike have in common."""
+    kind = Modality.TEXT if isinstance(content, TextContent) else content.modality
+    return f"{kind}:".encode() + hashlib.sha256(raw(content) or b"").digest()
+
+
 def mime_type(data: bytes, modality: Modality) -> str:
     """Returns the MIME type of stored content, told by its bytes and never by its sender."""
     if modality is Modality.TEXT:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,10 +15,11 @@ from embedder.media import Audio, Image, Media, Modality, Text
 from indexes.collection import Collection
 from indexes.errors import IndexesError, InvalidVector, SpaceMismatch
 from indexes.store import Options, Store
+from service.access.caller import caller
 from service.answers import Outcome
-from service.batching import Batcher, Encoded
+from service.batching import Batcher, Encoded, Work
 from service.errors import InvalidRequest, item_error
-from service.intake import limits_of, load_of
+from service.intake import key_of, limits_of, load_of
 from service.messages import (
     BrokenContent,
     Content,
@@ -30,6 +32,7 @@ from service.messages import (
 )
 from service.settings import Settings
 from service.telemetry import Telemetry
+from service.terms import Priority, Terms, terms
 
 PROBES: Mapping[Modality, Media] = {
     Modality.TEXT: Text("ready"),
@@ -37,6 +40,9 @@ PROBES: Mapping[Modality, Media] = {
     Modality.AUDIO: Audio((np.sin(np.arange(16_000)) / 2).astype(np.float32)[None], 16_000),
 }
 """One small item of each modality, for readiness."""
+
+DIGEST_BYTES = 1024 * 1024
+"""So much is digested in about a millisecond, for which the event loop can be kept."""
 
 Sent = TextContent | MediaContent
 """Content that needs a forward pass."""
@@ -71,24 +77,37 @@ class ServedModel:
         await self._batcher.__aexit__()
 
     async def embed(
-        self, contents: Sequence[Content], collection: Collection | None = None
+        self,
+        contents: Sequence[Content],
+        collection: Collection | None = None,
+        priority: Priority = Priority.INTERACTIVE,
     ) -> list[Outcome]:
         """Returns the unit vector of each content, or what is wrong with it, in order.
 
         Args:
             contents: What to embed.
             collection: Where its stored items are looked up.
+            priority: That of the method, where the request names none.
 
         Raises:
             Overloaded: If the queue has no room for all of them.
             DeadlineExceeded: If they are not done in time.
         """
-        loads = [load_of(it, self._limits) for it in contents if isinstance(it, Sent)]
-        embedded = iter(await self._batcher.embed(loads) if loads else ())
+        work = await self._work([it for it in contents if isinstance(it, Sent)])
+        embedded = iter(await self._batcher.embed(work, _agreed(priority)) if work else ())
         return [
             next(embedded) if isinstance(it, Sent) else await self._known(it, collection)
             for it in contents
         ]
+
+    async def _work(self, contents: Sequence[Sent]) -> list[Work]:
+        """Returns what is to be embedded, known by digests, which of much take a thread."""
+
+        def made() -> list[Work]:
+            return [Work(load_of(it, self._limits), key_of(it)) for it in contents]
+
+        size = sum(len(it.data) for it in contents if isinstance(it, MediaContent))
+        return await asyncio.to_thread(made) if size > DIGEST_BYTES else made()
 
     async def _known(
         self, content: ItemContent | VectorContent | BrokenContent, collection: Collection | None
@@ -233,6 +252,12 @@ class Models:
         """Returns what fails its probe, as model/modality, with the reason."""
         found = await asyncio.gather(*(model.failures() for model in self.served))
         return {name: reason for each in found for name, reason in each.items()}
+
+
+def _agreed(priority: Priority) -> Terms:
+    """Returns the terms of the request that is being answered, by a method of this priority."""
+    asked = terms.get()
+    return replace(asked, caller=caller.get().id, priority=asked.priority or priority)
 
 
 def _vector_of(collection: Collection, item_id: str) -> Outcome:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from embedder.base import Prepared, Vectors
 from embedder.errors import EncodingFailed, InvalidMedia, UndecodableMedia
 from embedder.media import Media, Modality, Text
-from service import batching
-from service.batching import BATCH_COST, Batcher, Encoded, Load
+from service.batching import BATCH_COST, Batcher, Encoded, Load, Work, pipeline
 from service.errors import DeadlineExceeded, Overloaded
 from service.settings import Settings
 from service.telemetry import Telemetry
+from service.terms import Priority
 from tests.fakes import FakeEmbedder
 from tests.samples import picture
 
@@ -46,11 +46,11 @@ class Watched(FakeEmbedder):
         return self._poison is not None and np.array_equal(array, self._poison)
 
 
-def load(media: Media) -> Load:
-    return lambda: media
+def load(media: Media) -> Work:
+    return Work(lambda: media)
 
 
-def words(*texts: str) -> list[Load]:
+def words(*texts: str) -> list[Work]:
     return [load(Text(text)) for text in texts]
 
 
@@ -147,7 +147,7 @@ async def test_an_item_that_cannot_be_prepared_costs_itself_alone(
     bad: Load, kind: type[Exception]
 ) -> None:
     async with batcher(Watched()) as batches:
-        good, failed, also_good = await batches.embed([*words("a"), bad, *words("b")])
+        good, failed, also_good = await batches.embed([*words("a"), Work(bad), *words("b")])
         again = await batches.embed(words("still here"))
     assert isinstance(failed, kind)
     assert isinstance(good, Encoded)
@@ -172,7 +172,8 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_return() -> None:
 async def test_decoding_waits_while_much_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
     model = Watched()
     model.gate.clear()
-    monkeypatch.setattr(batching, "READY_BYTES", 6 * model.prepare(Text("a")).array.nbytes)
+    limit = 6 * model.prepare(Text("a")).array.nbytes
+    monkeypatch.setattr(pipeline, "READY_BYTES", dict.fromkeys(Priority, limit))
     decoded: list[int] = []
 
     def decode(i: int) -> Media:
@@ -180,9 +181,9 @@ async def test_decoding_waits_while_much_is_prepared(monkeypatch: pytest.MonkeyP
         return Text(f"word{i}")
 
     async with batcher(model, decode_threads=1) as batches:
-        request = asyncio.create_task(batches.embed([partial(decode, i) for i in range(100)]))
+        request = asyncio.create_task(batches.embed([Work(partial(decode, i)) for i in range(100)]))
         await until(lambda: batches.ready_items >= 6)
-        assert len(decoded) <= 10
+        assert len(decoded) <= 6 + 6 + 1  # in the forward pass, ready, in hand
         model.gate.set()
         outcomes = await request
     assert decoded == list(range(100))

@@ -1,0 +1,247 @@
+"""The threads between a request and its vectors.
+
+    push --> decode + prepare --> ready --> forward pass --> settle
+               a few threads                 one thread
+
+While one forward pass runs, the next batch is decoded and gathers; a batch is never waited for when
+the model is idle. Threads take their work themselves: the event loop hears of whole batches only.
+A failure is a value here, never the end of a thread.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from embedder.base import Embedder, Prepared, Vectors
+from embedder.errors import EncodingFailed
+from embedder.media import Modality
+from service.batching.fair import Bound, FairQueue
+from service.batching.job import Job, Outcome
+from service.errors import DeadlineExceeded
+from service.telemetry import Telemetry
+from service.terms import Priority
+
+READY_BYTES: Mapping[Priority, int] = {
+    Priority.INTERACTIVE: 256 * 1024 * 1024,
+    Priority.BULK: 128 * 1024 * 1024,
+}
+"""Once so much is prepared, decoding waits for forward passes: small files make large arrays."""
+
+BULK_SECONDS = 0.25
+"""About how long a forward pass of bulk may keep interactive work waiting ..."""
+
+SHORT_BULK_SECONDS = 0.04
+"""... and how long after interactive work that came lately: more of it is likely."""
+
+LATELY_SECONDS = 5.0
+
+Settled = Sequence[tuple[Job, Outcome]]
+
+T = TypeVar("T")
+
+
+class Pipeline:
+    """Decodes and encodes what is pushed.
+
+    Args:
+        embedder: The model.
+        decode_threads: How many threads decode and prepare.
+        telemetry: Where stages and batch sizes are counted.
+        settle: Hears what became of jobs; called from threads.
+    """
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        decode_threads: int,
+        telemetry: Telemetry,
+        settle: Callable[[Settled], None],
+    ) -> None:
+        self._embedder = embedder
+        self._telemetry = telemetry
+        self._settle = settle
+        self._raw, self._ready = FairQueue(), FairQueue()
+        self._ready_bytes = 0
+        self._stopped = False
+        lock = threading.Lock()
+        self._decodable, self._encodable = threading.Condition(lock), threading.Condition(lock)
+        self._pace = _Pace()
+        steps = [self._decode_next] * decode_threads + [self._encode_next]
+        self._threads = [
+            threading.Thread(target=_repeat, args=(step,), name=step.__name__, daemon=True)
+            for step in steps
+        ]
+
+    @property
+    def ready_items(self) -> int:
+        """Items that are prepared and wait for a forward pass."""
+        return len(self._ready)
+
+    @property
+    def seconds_per_item(self) -> float:
+        """What an item of late took of the forward passes."""
+        return self._pace.seconds_per_item
+
+    def start(self) -> None:
+        """Starts the threads."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Ends the threads once they have done what they do."""
+        with self._decodable:
+            self._stopped = True
+            self._decodable.notify_all()
+            self._encodable.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def push(self, jobs: Sequence[Job]) -> None:
+        """Adds jobs that are to be decoded."""
+        with self._decodable:
+            for job in jobs:
+                self._raw.push(job)
+            self._decodable.notify(len(jobs))
+
+    def discard(self) -> None:
+        """Forgets what nobody waits for any more."""
+        with self._decodable:
+            self._raw.discard()
+            self._count(-_bytes(self._ready.discard()))
+
+    def _count(self, size: int) -> None:
+        self._ready_bytes += size
+        if size < 0:
+            self._decodable.notify_all()
+
+    def _taken(self, awake: threading.Condition, queue: FairQueue, bound: Bound) -> list[Job]:
+        """Waits for jobs of a queue and takes them; none means that it is over."""
+        with awake:
+            while not self._stopped:
+                if jobs := queue.take(bound):
+                    self._count(-_bytes(jobs))
+                    return jobs
+                awake.wait()
+        return []
+
+    def _decode_next(self) -> bool:
+        """Prepares one item; returns whether to go on."""
+        jobs = self._taken(self._decodable, self._raw, self._decode_bound)
+        for job in jobs:
+            if job.is_wanted:
+                self._decode(job)
+        return bool(jobs)
+
+    def _decode_bound(self, lane: Priority, _: Modality | None) -> float | None:
+        return 0.0 if self._ready_bytes < READY_BYTES[lane] else None
+
+    def _decode(self, job: Job) -> None:
+        began = time.perf_counter()
+        prepared = settled(lambda: self._embedder.prepare(job.load()))
+        if isinstance(prepared, BaseException):
+            self._settle([(job, prepared)])
+            return
+        job.make_ready(prepared, time.perf_counter() - began)
+        self._telemetry.stage_seconds.labels("decode").observe(job.decode)
+        with self._encodable:
+            self._ready.push(job)
+            self._count(job.nbytes)
+            self._encodable.notify()
+
+    def _encode_next(self) -> bool:
+        """Runs one forward pass; returns whether to go on."""
+        jobs = self._taken(self._encodable, self._ready, self._encode_bound)
+        self._run([job for job in jobs if self._is_in_time(job)])
+        return bool(jobs)
+
+    def _encode_bound(self, lane: Priority, kind: Modality | None) -> float:
+        """Returns what a forward pass may cost: bulk is cut, so that nobody waits long for it."""
+        if lane is Priority.INTERACTIVE:
+            return 1.0
+        lately = time.monotonic() - self._ready.interactive_at < LATELY_SECONDS
+        return self._pace.cost_within(SHORT_BULK_SECONDS if lately else BULK_SECONDS, kind)
+
+    def _is_in_time(self, job: Job) -> bool:
+        """Tells whether a job is wanted and can be; one that can't be is settled."""
+        if not job.is_wanted:
+            return False
+        needed, left = self._pace.least_seconds(job.kind), job.remaining
+        if left < needed:
+            late = f"a forward pass takes {needed:.3f} s and only {max(left, 0):.3f} s are left"
+            self._settle([(job, DeadlineExceeded(late))])
+        return left >= needed
+
+    def _run(self, jobs: Sequence[Job]) -> None:
+        """Encodes the jobs together; if that fails, each half on its own, down to the culprit."""
+        if not jobs:
+            return
+        began = time.perf_counter()
+        vectors = settled(lambda: self._encode([job.prepared for job in jobs]))
+        seconds = time.perf_counter() - began
+        if not isinstance(vectors, BaseException):
+            self._observe(jobs, began, seconds)
+            rows = zip(jobs, vectors, strict=True)
+            self._settle([(job, job.encoded(row, began, seconds)) for job, row in rows])
+        elif len(jobs) == 1:
+            self._settle([(jobs[0], vectors)])
+        else:
+            middle = len(jobs) // 2
+            self._run(jobs[:middle])
+            self._run(jobs[middle:])
+
+    def _encode(self, batch: Sequence[Prepared]) -> Vectors:
+        vectors = self._embedder.encode(batch)
+        expected = (len(batch), self._embedder.space.dim)
+        if vectors.shape != expected:
+            raise EncodingFailed(f"encode must answer shape {expected}, got {vectors.shape}")
+        return vectors
+
+    def _observe(self, jobs: Sequence[Job], began: float, seconds: float) -> None:
+        kind, cost = jobs[0].kind, sum(job.cost for job in jobs)
+        self._pace.observe(kind, cost, len(jobs), seconds)
+        self._telemetry.batch_items.labels(self._embedder.name, kind).observe(len(jobs))
+        self._telemetry.stage_seconds.labels("embed").observe(seconds)
+        for job in jobs:
+            self._telemetry.stage_seconds.labels("queue").observe(max(0.0, began - job.since))
+
+
+class _Pace:
+    """How fast forward passes have been."""
+
+    def __init__(self) -> None:
+        self.seconds_per_item = 0.01  # a first guess; every forward pass corrects it
+        self._per_cost: dict[Modality | None, float] = {}
+        self._least: dict[Modality | None, float] = {}
+
+    def observe(self, kind: Modality | None, cost: float, items: int, seconds: float) -> None:
+        per_cost = seconds / max(cost, 1e-9)
+        known = self._per_cost.setdefault(kind, per_cost)
+        self._per_cost[kind] += 0.2 * (per_cost - known)
+        self._least[kind] = min(seconds, self._least.get(kind, seconds))
+        self.seconds_per_item += 0.2 * (seconds / items - self.seconds_per_item)
+
+    def cost_within(self, seconds: float, kind: Modality | None) -> float:
+        """Returns the cost that takes so long; before the first pass, a single item's."""
+        return min(1.0, seconds / self._per_cost[kind]) if kind in self._per_cost else 0.0
+
+    def least_seconds(self, kind: Modality | None) -> float:
+        """Returns what the shortest pass so far took: an average would let no hurried one by."""
+        return self._least.get(kind, 0.0)
+
+
+def _bytes(jobs: Sequence[Job]) -> int:
+    return sum(job.nbytes for job in jobs)
+
+
+def _repeat(step: Callable[[], bool]) -> None:
+    while step():
+        pass
+
+
+def settled(function: Callable[[], T]) -> T | BaseException:
+    """Returns the function's result or its exception, whichever it is."""
+    try:
+        return function()
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is the item's own answer
+        return error
