@@ -68,7 +68,7 @@ class Engine:
 
     def __init__(self, settings: Settings, embedders: Sequence[Embedder] = ()) -> None:
         self.settings = settings
-        self.telemetry = Telemetry()
+        self.telemetry = Telemetry(settings.traces)
         self.guard = Guard(settings)
         self._embedders = embedders
         self._models: Models
@@ -84,6 +84,7 @@ class Engine:
         """
         settings = self.settings
         async with AsyncExitStack() as starting:
+            starting.push_async_callback(asyncio.to_thread, self.telemetry.traces.close)
             store = await asyncio.to_thread(opened_store, settings)
             starting.push_async_callback(asyncio.to_thread, store.close)
             embedders = self._embedders or await asyncio.to_thread(self._load)

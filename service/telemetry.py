@@ -1,4 +1,4 @@
-"""What the service tells its operator, and nobody else: JSON logs and Prometheus metrics."""
+"""What the service tells its operator, and nobody else: JSON logs, Prometheus metrics, traces."""
 
 import logging
 import secrets
@@ -10,6 +10,8 @@ from contextvars import ContextVar
 
 import orjson
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from service.tracing import Traces
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 """The id of the request that is being answered; also in the header `x-request-id` of its answer."""
@@ -24,9 +26,17 @@ def new_request_id() -> str:
 
 
 class Telemetry:
-    """The metrics of one engine, in a registry of its own, so that two engines don't add up."""
+    """The metrics of one engine, in a registry of its own, so that two engines don't add up.
 
-    def __init__(self) -> None:
+    Args:
+        collector: Gets traces, see `service.tracing`.
+
+    Attributes:
+        traces: Of the same engine.
+    """
+
+    def __init__(self, collector: str = "") -> None:
+        self.traces = Traces(collector)
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "kindred_requests",
@@ -79,7 +89,7 @@ class Telemetry:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Measures a stage of a request."""
-        with self.stage_seconds.labels(name).time():
+        with self.traces.stage(name), self.stage_seconds.labels(name).time():
             yield
 
     def answered(self, transport: str, method: str, status: str, seconds: float) -> None:

@@ -66,15 +66,20 @@ class Edge:
                 answered["x-content-type-options"] = "nosniff"
             await send(message)
 
-        try:
-            self._check(headers, limit)
-            if scope["path"].startswith(GUARDED):
-                caller.set(self._guard.admit(headers.get("authorization")))
-            await self._app(scope, _bounded(receive, limit), send_named)
-        except ServiceError as error:
-            await failure(error)(scope, receive, send_named)
-        finally:
-            self._observe(scope, status, time.perf_counter() - began)
+        with self._telemetry.traces.request(scope["method"], headers) as span:
+            try:
+                self._check(headers, limit)
+                if scope["path"].startswith(GUARDED):
+                    caller.set(self._guard.admit(headers.get("authorization")))
+                await self._app(scope, _bounded(receive, limit), send_named)
+            except ServiceError as error:
+                await failure(error)(scope, receive, send_named)
+            finally:
+                method = self._observe(scope, status, time.perf_counter() - began)
+                span.update_name(method)
+                span.set_attributes(
+                    {"http.response.status_code": status, "kindred.request_id": name}
+                )
 
     def _limit(self, scope: Scope) -> int:
         """Returns how many bytes a body may have: a snapshot goes to disk, the rest to memory."""
@@ -98,12 +103,14 @@ class Edge:
         if length.isdigit():
             _check_size(int(length), limit)
 
-    def _observe(self, scope: Scope, status: int, seconds: float) -> None:
+    def _observe(self, scope: Scope, status: int, seconds: float) -> str:
+        """Counts and logs a request, and returns what it asked for."""
         route = scope.get("route")
         # Of what has no route, path and method are the client's own: too many to count apart.
         method = f"{scope['method']} {route.path}" if route else "unknown"
         self._telemetry.answered("rest", method, str(status), seconds)
         log.info("%s %s %d %.1f ms", scope["method"], scope["path"], status, 1000 * seconds)
+        return method
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:

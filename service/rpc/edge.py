@@ -56,19 +56,22 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no typ
             request_id.set(new_request_id())
             context.set_trailing_metadata(_named())
             start, status = time.perf_counter(), "CANCELLED"
-            try:
-                sent = dict(context.invocation_metadata() or ())
-                caller.set(self._guard.admit(sent.get("authorization")))
-                answer = await _in_time(behaviour(request, context), context.time_remaining())
-                status = "OK"
-                return answer
-            except Exception as error:  # noqa: BLE001 - the table knows all; the rest is INTERNAL
-                found = problem(error)
-                status = found.status.grpc
-                await _abort(context, found)
-            finally:
-                seconds = time.perf_counter() - start
-                self._telemetry.answered("grpc", method, status, seconds)
+            sent = dict(context.invocation_metadata() or ())
+            with self._telemetry.traces.request(method.lstrip("/"), sent) as span:
+                try:
+                    caller.set(self._guard.admit(sent.get("authorization")))
+                    answer = await _in_time(behaviour(request, context), context.time_remaining())
+                    status = "OK"
+                    return answer
+                except Exception as error:  # noqa: BLE001 - the table knows all; the rest is INTERNAL
+                    found = problem(error)
+                    status = found.status.grpc
+                    await _abort(context, found)
+                finally:
+                    self._telemetry.answered("grpc", method, status, time.perf_counter() - start)
+                    span.set_attributes(
+                        {"rpc.grpc.status": status, "kindred.request_id": request_id.get()}
+                    )
 
         return guarded
 

@@ -20,7 +20,7 @@ from kindred.v1 import embedding_service_pb2_grpc as embeddings_grpc
 from kindred.v1 import model_service_pb2 as models_pb
 from kindred.v1 import model_service_pb2_grpc as models_grpc
 from service.engine import Engine
-from service.errors import TABLE, ItemFailed, Overloaded, status_of
+from service.errors import TABLE, ItemFailed, Overloaded, RateLimited, status_of
 from service.messages import Content, EmbedAnswer, ModelInfo, Readiness
 from service.rpc.server import create_server
 from tests.fakes import FakeEmbedder
@@ -65,6 +65,8 @@ def made(kind: type[Exception]) -> Exception:
     match kind.__name__:
         case "Overloaded":
             return Overloaded("the rule", retry_after=1.5)
+        case "RateLimited":
+            return RateLimited("the rule", retry_after=1.5)
         case "ItemFailed":
             return ItemFailed(3, UndecodableMedia("the rule"))
         case _:
