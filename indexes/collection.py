@@ -21,6 +21,7 @@ from indexes.filters.language import EVERYTHING, Filter
 from indexes.item import Content, Item, Metadata
 from indexes.ranking import Ranking
 from indexes.stats import Stats
+from indexes.windows import Window
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +77,7 @@ class Hit:
             has.
         probability: That the best of all items of its modality would score less by chance.
         mime: Type of its kept media, if any.
+        at: Which of its windows is nearest to the question, if it is kept with any.
     """
 
     id: str
@@ -86,6 +88,7 @@ class Hit:
     metadata: Metadata
     mime: str | None = None
     vector: NDArray[np.float32] | None = None
+    at: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)

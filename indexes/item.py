@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexes.base import Vectors, half, unit_vector
-from indexes.errors import InvalidItem
+from indexes.errors import InvalidItem, InvalidVector
+from indexes.windows import Windows
 
 Metadata = Mapping[str, Any]
 """A JSON object."""
@@ -57,6 +58,8 @@ class Item:
         created: When it was first stored, in UTC; given, it is taken as it is.
         content: The media to keep with it. Not filled in when an item is read.
         mime: Type of the kept media, of an item that is read.
+        windows: Its stretches, of the same length of vectors, by which a hit tells where it
+            matches. Not filled in when an item is read.
         encoded: The metadata as JSON text: what was checked is what will be stored.
     """
 
@@ -67,6 +70,7 @@ class Item:
     created: datetime | None = None
     content: Content | None = None
     mime: str | None = None
+    windows: Windows | None = None
     encoded: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -74,7 +78,8 @@ class Item:
 
         Raises:
             InvalidItem: If id, modality, metadata or time break a rule.
-            InvalidVector: If the vector is not finite or not of unit norm.
+            InvalidVector: If the vector is not finite or not of unit norm, or its windows have
+                vectors of another length.
         """
         _check_id(self.id)
         if not _MODALITY.fullmatch(self.modality):
@@ -86,6 +91,11 @@ class Item:
             object.__setattr__(self, "created", _in_utc(self.created))
         object.__setattr__(self, "encoded", encode_metadata(self.metadata))
         object.__setattr__(self, "vector", _kept(self.vector))
+        if self.windows is not None and self.windows.vectors.shape[1] != len(self.vector):
+            raise InvalidVector(
+                f"windows must have vectors of {len(self.vector)} numbers as their item has, "
+                f"got {self.windows.vectors.shape[1]}"
+            )
 
 
 def encode_metadata(metadata: Metadata) -> str:

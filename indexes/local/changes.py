@@ -12,7 +12,7 @@ from indexes.base import Keys, Vectors, half
 from indexes.derived.partition import Partition
 from indexes.filters.language import microseconds
 from indexes.item import Item
-from indexes.truth import dead, records
+from indexes.truth import dead, records, windows
 from indexes.truth.ledger import write_sequence
 
 
@@ -147,6 +147,7 @@ class _Transition:
         self.sequence += 1
         for modality, numbers in by_modality.items():
             records.remove(self._connection, numbers)
+            windows.remove(self._connection, numbers)
             keys, partition = np.sort(np.array(numbers)), self._partition(modality)
             dead.insert(self._connection, modality, keys[_in_files(partition, keys)])
             self.partitions[modality] = partition.remove(keys)
@@ -159,6 +160,9 @@ class _Transition:
         ]
         self.sequence += len(numbered)
         records.insert(self._connection, numbered)
+        windows.insert(
+            self._connection, ((n, item.windows) for n, _, item in numbered if item.windows)
+        )
         by_modality: defaultdict[str, list[tuple[int, Vectors]]] = defaultdict(list)
         for number, _, item in numbered:
             by_modality[str(item.modality)].append((number, item.vector))

@@ -28,10 +28,11 @@ from indexes.progress import Progress, silent
 from indexes.queries import RecentQueries
 from indexes.ranking import Calibration, Ranked
 from indexes.stats import Stats
-from indexes.truth import asked, records
+from indexes.truth import asked, records, windows
 from indexes.truth.inspection import inspect
 from indexes.truth.ledger import Ledger, write_moments
 from indexes.truth.snapshot import write
+from indexes.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +224,13 @@ class LocalCollection(Collection):
                 (best.key for best in outcome.ranked),
                 with_vectors=request.include_vectors,
             )
+            at = windows.best(connection, found, request.vector)
         lost = [best.key for best in outcome.ranked if best.key not in found]
-        hits = tuple(_hit(best, found[best.key]) for best in outcome.ranked if best.key in found)
+        hits = tuple(
+            _hit(best, found[best.key], at.get(best.key))
+            for best in outcome.ranked
+            if best.key in found
+        )
         return Answer(hits, outcome.ranking, outcome.exact, _kind(exact=outcome.exact)), lost
 
     def _remember(self, new_queries: int) -> None:
@@ -250,7 +256,7 @@ def _kind(*, exact: bool) -> str:
     return "flat" if exact else "ivf"
 
 
-def _hit(ranked: Ranked, item: records.Shown) -> Hit:
+def _hit(ranked: Ranked, item: records.Shown, at: Window | None) -> Hit:
     return Hit(
         id=item.id,
         modality=item.modality,
@@ -260,6 +266,7 @@ def _hit(ranked: Ranked, item: records.Shown) -> Hit:
         metadata=item.metadata,
         mime=item.mime,
         vector=item.vector,
+        at=at,
     )
 
 

@@ -84,7 +84,7 @@ class MilvusCollection(Collection):
         """See `Collection.get_content`."""
         for _ in range(_ATTEMPTS):
             kept = self._row(item_id).kept
-            if kept is None:
+            if kept is None or not kept.mime:
                 raise ItemNotFound(f"no content was stored with item {item_id!r}")
             table = self._tables.media(make=False)
             content = table.read(kept, item_id) if table else None

@@ -27,6 +27,7 @@ from indexes.ranking import (
     rank,
     usual_ranking,
 )
+from indexes.windows import Window
 
 _NOTHING = Nearest([], np.empty(0, np.float32), exact=True)
 
@@ -73,9 +74,11 @@ class Finder:
         keys = {id(row): key for key, row in enumerate(rows)}
         groups = [_candidates(one, keys, width, request.min_score) for one in found]
         ranking = request.ranking or usual_ranking(groups)
+        ranked = rank(groups, ranking, request.k)
+        at = self._moments([rows[hit.key] for hit in ranked], request)
         hits = tuple(
-            _hit(hit, rows[hit.key].item, request.include_vectors)
-            for hit in rank(groups, ranking, request.k)
+            _hit(hit, rows[hit.key].item, request.include_vectors, at.get(rows[hit.key].item.id))
+            for hit in ranked
         )
         return Answer(hits, ranking, all(one.nearest.exact for one in found), index)
 
@@ -89,6 +92,15 @@ class Finder:
             for table in self._tables.present()
             if not chosen or table.modality in chosen
         ]
+
+    def _moments(self, rows: Iterable[Row], request: SearchRequest) -> dict[str, Window]:
+        """Returns which window is nearest, by id, of each item that is kept with any."""
+        kept = {row.item.id: row.kept for row in rows if row.kept and row.kept.windows}
+        media = self._tables.media(make=False) if kept else None
+        if media is None:
+            return {}
+        found = zip(kept, self._cluster.each(media.windows, list(kept.values())), strict=True)
+        return {one: windows.best(request.vector) for one, windows in found if windows}
 
     def _found(self, request: SearchRequest, width: int) -> list[_Found]:
         def search(searched: tuple[Table, Expression]) -> _Found | None:
@@ -152,7 +164,7 @@ def _candidates(
     )
 
 
-def _hit(ranked: Ranked, item: Item, include_vectors: bool) -> Hit:
+def _hit(ranked: Ranked, item: Item, include_vectors: bool, at: Window | None) -> Hit:
     return Hit(
         id=item.id,
         modality=item.modality,
@@ -162,4 +174,5 @@ def _hit(ranked: Ranked, item: Item, include_vectors: bool) -> Hit:
         metadata=item.metadata,
         mime=item.mime,
         vector=item.vector if include_vectors else None,
+        at=at,
     )

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from indexes.errors import StorageError
-from indexes.item import Content
+from indexes.item import Content, Item
 from indexes.milvus.cluster import Cluster, Column
 from indexes.milvus.expressions import quoted
 from indexes.milvus.rows import Kept
+from indexes.windows import Windows
 
 _PIECE = 48_000
 """Bytes of one piece: as base64 they fit the 65,535 that a text may have."""
@@ -36,13 +37,17 @@ class Media:
         self._table = table
         self._waits = waits
 
-    def write(self, contents: Mapping[str, Content]) -> dict[str, Kept]:
-        """Stores media under new keys, before the items that point to them."""
-        kept = {}
-        for item_id, content in contents.items():
-            pieces = max(1, -(-len(content.data) // _PIECE))
-            kept[item_id] = Kept(content.mime, uuid.uuid4().hex, pieces, zlib.crc32(content.data))
-        rows = (row for one in contents for row in _pieces(kept[one].key, contents[one].data))
+    def write(self, items: Mapping[str, Item]) -> dict[str, Kept]:
+        """Stores media and windows under new keys, before the items that point to them."""
+        kept, whole = {}, {}
+        for item_id, item in items.items():
+            windows = item.windows.packed() if item.windows else b""
+            mime, data = (item.content.mime, item.content.data) if item.content else ("", b"")
+            whole[item_id] = data = windows + data
+            pieces = max(1, -(-len(data) // _PIECE))
+            key = uuid.uuid4().hex
+            kept[item_id] = Kept(mime, key, pieces, zlib.crc32(data), len(windows))
+        rows = (row for one in items for row in _pieces(kept[one].key, whole[one]))
         for some in _batches(rows):
             self._call("store media", "upsert", some)
         return kept
@@ -53,8 +58,24 @@ class Media:
         Raises:
             StorageError: If they are damaged.
         """
-        texts = []
-        for some in _batches({"id": _name(kept.key, n)} for n in range(kept.pieces)):
+        data = self._read(kept, kept.pieces)
+        if data is None:
+            return None
+        if zlib.crc32(data) != kept.crc:
+            raise StorageError(f"the content of item {item_id!r} is damaged: its checksum differs")
+        return Content(kept.mime, data[kept.windows :])
+
+    def windows(self, kept: Kept) -> Windows | None:
+        """Returns the windows that lie before media; None if there are none, or they are gone."""
+        if not kept.windows:
+            return None
+        data = self._read(kept, -(-kept.windows // _PIECE))
+        return None if data is None else Windows.unpacked(data[: kept.windows])
+
+    def _read(self, kept: Kept, pieces: int) -> bytes | None:
+        """Returns the first pieces, or None if one of them is gone."""
+        texts: list[str] = []
+        for some in _batches({"id": _name(kept.key, n)} for n in range(pieces)):
             names = ", ".join(quoted(row["id"]) for row in some)
             found = self._call(
                 "read media",
@@ -64,12 +85,9 @@ class Media:
                 consistency_level=self._waits,
             )
             texts += [row["text"] for row in sorted(found, key=lambda row: row["id"])]
-        if len(texts) < kept.pieces:
+        if len(texts) < pieces:
             return None
-        data = b"".join(base64.b64decode(text) for text in texts)
-        if zlib.crc32(data) != kept.crc:
-            raise StorageError(f"the content of item {item_id!r} is damaged: its checksum differs")
-        return Content(kept.mime, data)
+        return b"".join(base64.b64decode(text) for text in texts)
 
     def erase(self, many: Iterable[Kept]) -> None:
         """Deletes media, after the items that pointed to them."""

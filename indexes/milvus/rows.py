@@ -3,7 +3,7 @@
 import json
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,14 +31,17 @@ class Kept:
     """Where the media of an item lie: in so many pieces under a key, with a checksum.
 
     Attributes:
+        mime: Its type; empty where only windows are kept.
         key: What the names of the pieces begin with.
         crc: CRC-32 of all of it.
+        windows: How many bytes of it, from the first, are the item's windows.
     """
 
     mime: str
     key: str
     pieces: int
     crc: int
+    windows: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +67,7 @@ def encode(item: Item, seq: int, created: int, kept: Kept | None) -> dict[str, A
     """Returns an item as pymilvus takes it."""
     facts: dict[str, Any] = {"odd": odd_paths(item.metadata)}
     if kept is not None:
-        facts["kept"] = [kept.mime, kept.key, kept.pieces, kept.crc]
+        facts["kept"] = list(astuple(kept))
     return {
         "id": item.id,
         "vector": half(item.vector).astype(np.float32),
@@ -87,7 +90,7 @@ def decode(row: Mapping[str, Any], modality: str) -> Row:
         vector=vector,
         metadata=row["metadata"],
         created=_EPOCH + timedelta(microseconds=created),
-        mime=kept.mime if kept else None,
+        mime=kept.mime or None if kept else None,
     )
     return Row(item, int(row["seq"]), created, half(vector), kept)
 

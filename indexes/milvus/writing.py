@@ -51,9 +51,10 @@ class Writer:
         """Makes changes one after another, in as few steps as that takes."""
         old = self._places(list(dict.fromkeys(one for change in changes for one in _ids(change))))
         outcome = outcome_of(changes, {one: places[-1].created for one, places in old.items()})
-        contents = {i: item.content for i, (_, item) in outcome.arriving.items() if item.content}
-        media = self._tables.media(make=True) if contents else None
-        kept = media.write(contents) if media else {}
+        arriving = {i: item for i, (_, item) in outcome.arriving.items()}
+        kept_with = {i: item for i, item in arriving.items() if item.content or item.windows}
+        media = self._tables.media(make=True) if kept_with else None
+        kept = media.write(kept_with) if media else {}
         written = self._write(outcome.arriving, kept)
         erased = self._erase(old, {one: table for table, ids in written.items() for one in ids})
         self._erase_media(old.values())

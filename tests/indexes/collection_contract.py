@@ -18,6 +18,7 @@ from indexes.filters.language import parse_filter
 from indexes.filters.matching import matches
 from indexes.item import Content, Item
 from indexes.ranking import FIRST_STEP, Background, Moments, blend, bulk
+from indexes.windows import Window, Windows
 from tests.indexes.samples import kept, nearest, unit_rows
 
 DIM = 16
@@ -68,6 +69,30 @@ class CollectionContract(ABC):
     @abstractmethod
     def reopened(self, collection: Collection) -> Collection:
         """Returns the collection as a process sees it that is started anew."""
+
+    def test_a_hit_tells_which_of_its_windows_is_nearest(self, collection: Collection) -> None:
+        whole, other, *rows = unit_rows(9, DIM, 3)
+        vectors = np.stack(rows)
+        spans = np.array([[2.5 * i, 2.5 * i + 5] for i in range(len(rows))])
+        content = Content("audio/wav", b"RIFF" * 20_000)
+        windows = Windows.of(spans, vectors)
+        long = Item("long", "audio", whole, windows=windows, content=content)
+        collection.upsert([long, Item("bare", "image", whole, windows=windows)])
+        collection.upsert([Item("short", "audio", other, content=content)])
+        for anew in (False, True):
+            opened = self.reopened(collection) if anew else collection
+            for query in [*unit_rows(5, DIM, 4), vectors[6]]:
+                hits = {hit.id: hit for hit in opened.search(SearchRequest(query, "text")).hits}
+                best = Window(*spans[int((kept(vectors) @ query).argmax())])
+                assert (hits["long"].at, hits["bare"].at, hits["short"].at) == (best, best, None)
+            assert opened.get_content("long") == content
+            assert opened.get("bare").mime is None
+            with pytest.raises(ItemNotFound, match="no content"):
+                opened.get_content("bare")
+        opened.upsert([Item("long", "audio", whole)])
+        assert opened.delete(["bare"]) == ("bare",)
+        answer = opened.search(SearchRequest(whole, "audio"))
+        assert sorted((hit.id, hit.at) for hit in answer.hits) == [("long", None), ("short", None)]
 
     def test_finds_what_exact_search_finds(self, collection: Collection) -> None:
         items = some_items(300)
