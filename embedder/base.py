@@ -115,6 +115,11 @@ class Embedder(ABC):
     device: str = "cpu"
     precision: str = "fp32"
 
+    @property
+    def encoder(self) -> str:
+        """Name of the model whose vectors of pictures these are: its own, unless it was bound."""
+        return self.name
+
     def embed(self, items: Sequence[Media]) -> Vectors:
         """Returns one unit vector per item, in order, shape (len(items), dim).
 

@@ -69,6 +69,11 @@ class Settings(BaseSettings):
         description="Where collections are kept instead of the data folder: another folder, "
         "milvus://HOST:19530, or milvus:FILE.db for Milvus Lite.",
     )
+    adapters: Path = Field(
+        default=Path(".adapters"),
+        description="Folder of the adapters that lead to generators, which `kindred profile fit` "
+        "makes; a relative one lies in the data folder.",
+    )
     snapshots: Path = Field(
         default=Path(".snapshots"),
         description="Folder of the server's snapshots; a relative one lies in the data folder.",
@@ -147,6 +152,20 @@ class Settings(BaseSettings):
     decode_threads: int = Field(
         default=2, ge=1, description="Threads that decode and preprocess beside the forward pass."
     )
+    decode_workers: int = Field(
+        default=2,
+        ge=0,
+        description="Processes in which media are decoded, so that a decoder that hangs or dies "
+        "costs its item alone; 0 decodes in threads of the server, at its risk.",
+    )
+    decode_seconds: float = Field(
+        default=30.0, gt=0, description="Time to decode one item before its process is ended."
+    )
+    decode_bytes: int = Field(
+        default=2048 * MIB,
+        ge=16 * MIB,
+        description="Memory that decoding one item may take in its process.",
+    )
     vector_cache_bytes: int = Field(
         default=64 * MIB,
         ge=0,
@@ -217,6 +236,11 @@ class Settings(BaseSettings):
     def store_address(self) -> str | Path:
         """Where collections are kept."""
         return self.store or self.data
+
+    @property
+    def adapter_folder(self) -> Path:
+        """The folder of the adapters."""
+        return self.data / self.adapters
 
     @property
     def snapshot_folder(self) -> Path:

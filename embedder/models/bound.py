@@ -106,6 +106,11 @@ class BoundModel(Embedder):
         self._tower: Runtime = place(_tower(file), how)
         self.precision = ", ".join(dict.fromkeys((base.precision, self._tower.precision)))
 
+    @property
+    def encoder(self) -> str:
+        """Name of the model that embeds the pictures."""
+        return self._base.encoder
+
     def _prepare(self, item: Single) -> Prepared:
         return prepare_sound(item) if isinstance(item, Audio) else self._base.prepare(item)
 
