@@ -70,17 +70,26 @@ class Vector:
 
     Attributes:
         values: float32, shape (dim,).
+        space: Id of the space that it was made in, as answers tell it; where it is given, another
+            space refuses the vector.
     """
 
     values: NDArray[np.float32]
     modality: Modality
+    space: str = ""
 
-    def __init__(self, values: Sequence[float] | NDArray[Any], modality: Modality | str) -> None:
+    def __init__(
+        self,
+        values: Sequence[float] | NDArray[Any],
+        modality: Modality | str,
+        space: str = "",
+    ) -> None:
         array = np.array(values, dtype=np.float32)
         if not np.isfinite(array).all():
             raise InvalidArgument("a vector must be finite", reason="INVALID_VECTOR")
         object.__setattr__(self, "values", array)
         object.__setattr__(self, "modality", Modality(modality))
+        object.__setattr__(self, "space", space)
 
 
 @runtime_checkable

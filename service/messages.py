@@ -45,10 +45,11 @@ class ItemContent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorContent:
-    """A vector of the model's space, of any norm, and the modality it came from."""
+    """A vector of any norm, the modality it came from and the space it says to be of, if any."""
 
     vector: NDArray[np.float32]
     modality: Modality
+    space: str = ""
 
 
 @dataclass(frozen=True, slots=True)

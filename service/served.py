@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 
 from embedder.base import Embedder, unit
-from embedder.catalog import ModelSpec, find
 from embedder.errors import EncodingFailed, ModelNotFound
 from embedder.media import Audio, Image, Media, Modality, Text
 from indexes.collection import Collection
@@ -18,6 +17,7 @@ from indexes.store import Options, Store
 from service.access.caller import caller
 from service.answers import Outcome
 from service.batching import Batcher, Encoded, Work
+from service.described import describe
 from service.errors import InvalidRequest, item_error
 from service.intake import key_of, limits_of, load_of
 from service.messages import (
@@ -25,7 +25,6 @@ from service.messages import (
     Content,
     ItemContent,
     MediaContent,
-    ModelInfo,
     NewCollection,
     TextContent,
     VectorContent,
@@ -125,7 +124,11 @@ class ServedModel:
 
     def _taken(self, content: VectorContent) -> Outcome:
         """Returns a vector that was sent as it is, made a unit vector, or what is wrong with it."""
-        dim = self.info.dim
+        dim, space = self.info.dim, self.info.space
+        if content.space not in ("", space):
+            return SpaceMismatch(
+                f"a vector must be of space {space} ({self.info.name}), got one of {content.space}"
+            )
         if content.vector.shape != (dim,):
             return InvalidVector(f"a vector must have {dim} numbers, got {content.vector.size}")
         try:
@@ -227,26 +230,37 @@ class Models:
             SpaceMismatch: If that model is not served.
         """
         return self.of_space(
-            collection.space_id, f"collection {collection.name!r} ({collection.model})"
+            collection.space_id, collection.model, f"collection {collection.name!r}"
         )
 
-    def of_space(self, space: str, holder: str) -> ServedModel:
+    def of_space(self, space: str, model: str, holder: str) -> ServedModel:
         """Returns the model of a space.
 
         Args:
             space: The id of the space.
+            model: The name of the model that made the vectors; empty where it is not known.
             holder: What holds its vectors, for the error.
 
         Raises:
             SpaceMismatch: If that model is not served.
         """
-        for model in self.served:
-            if model.info.space == space:
-                return model
-        known = ", ".join(f"{model.info.space} ({model.info.name})" for model in self.served)
+        for served in self.served:
+            if served.info.space == space:
+                return served
+        known = ", ".join(f"{each.info.space} ({each.info.name})" for each in self.served)
         raise SpaceMismatch(
-            f"{holder} holds vectors of space {space}; the models served make {known}"
+            f"{holder} holds vectors of space {space} ({model or 'of an unknown model'}); "
+            f"the models served make {known}. {self._advice(model)}"
         )
+
+    def _advice(self, model: str) -> str:
+        """Says what to do where vectors of a model can't be compared with anything."""
+        if any(served.info.name == model for served in self.served):
+            return (
+                f"The weights or the preprocessing of {model} are not those that made these "
+                "vectors: put the old ones back, or index the media again into a new collection"
+            )
+        return f"Serve {model or 'the model of that space'} as well"
 
     async def failures(self) -> Mapping[str, str]:
         """Returns what fails its probe, as model/modality, with the reason."""
@@ -266,30 +280,3 @@ def _vector_of(collection: Collection, item_id: str) -> Outcome:
     except IndexesError as error:
         return error
     return Encoded(item.vector, Modality(item.modality))
-
-
-def describe(embedder: Embedder) -> ModelInfo:
-    """Returns what is told about a model: its own facts, and what the catalogue knows of it."""
-    spec = _spec_of(embedder)
-    return ModelInfo(
-        name=embedder.name,
-        modalities=tuple(modality for modality in Modality if modality in embedder.modalities),
-        dim=embedder.space.dim,
-        space=embedder.space.id,
-        parameters=embedder.parameters or (spec.parameters if spec else 0),
-        licence=spec.licence if spec else "",
-        description=spec.description if spec else "",
-        runtime=embedder.runtime,
-        device=embedder.device,
-        limits=embedder.limits,
-        non_commercial=spec is not None and spec.non_commercial,
-        precision=embedder.precision,
-    )
-
-
-def _spec_of(embedder: Embedder) -> ModelSpec | None:
-    """Returns what the catalogue knows of a model; None where it was made without it."""
-    try:
-        return find(embedder.name)
-    except ModelNotFound:
-        return None

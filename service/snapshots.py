@@ -106,7 +106,8 @@ class Snapshots:
 
         def restored() -> CollectionInfo:
             found = snapshot_info(path)
-            space = self._models.of_space(found.space, f"the snapshot {found.name!r}").info.space
+            holder = f"the snapshot {found.name!r}"
+            space = self._models.of_space(found.space, found.model, holder).info.space
             name = collection or found.collection
             made = self._store.restore(path, name, space_id=space, progress=progress)
             return collection_info(made)

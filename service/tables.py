@@ -89,5 +89,5 @@ class Tables:
                 raise SpaceMismatch(
                     f"{path.name} does not say which model made its vectors: name it"
                 ) from None
-            served = self._models.of_space(space, f"the file {path.name!r}")
+            served = self._models.of_space(space, "", f"the file {path.name!r}")
             return served.create(self._store, NewCollection(name), self._settings.recall_target)

@@ -102,4 +102,5 @@ def _content(content: Content) -> Mapping[str, Any]:
             return {"type": "item", "id": content.id}
         case Vector():
             vector, modality = content.values.tolist(), str(content.modality)
-            return {"type": "vector", "vector": vector, "modality": modality}
+            said = {"space": content.space} if content.space else {}
+            return {"type": "vector", "vector": vector, "modality": modality, **said}

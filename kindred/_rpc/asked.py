@@ -137,7 +137,8 @@ def _content(content: Content) -> content_pb.Content:
             return content_pb.Content(item_id=content.id)
         case Vector():
             values, modality = content.values.tolist(), _MODALITIES[content.modality]
-            return content_pb.Content(vector=content_pb.Vector(values=values, modality=modality))
+            vector = content_pb.Vector(values=values, modality=modality, space=content.space)
+            return content_pb.Content(vector=vector)
 
 
 def _choice(given: Any, table: Mapping[Any, T], name: str) -> T:  # noqa: ANN401 - checked here

@@ -19,12 +19,14 @@ MODALITY_IMAGE: Modality
 MODALITY_AUDIO: Modality
 
 class Vector(_message.Message):
-    __slots__ = ("values", "modality")
+    __slots__ = ("values", "modality", "space")
     VALUES_FIELD_NUMBER: _ClassVar[int]
     MODALITY_FIELD_NUMBER: _ClassVar[int]
+    SPACE_FIELD_NUMBER: _ClassVar[int]
     values: _containers.RepeatedScalarFieldContainer[float]
     modality: Modality
-    def __init__(self, values: _Optional[_Iterable[float]] = ..., modality: _Optional[_Union[Modality, str]] = ...) -> None: ...
+    space: str
+    def __init__(self, values: _Optional[_Iterable[float]] = ..., modality: _Optional[_Union[Modality, str]] = ..., space: _Optional[str] = ...) -> None: ...
 
 class Content(_message.Message):
     __slots__ = ("text", "image", "audio", "item_id", "vector")

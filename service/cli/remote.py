@@ -179,7 +179,7 @@ def _content(content: Content) -> kindred.Content:
         case ItemContent():
             return kindred.Item(content.id)
         case VectorContent():
-            return kindred.Vector(content.vector, content.modality)
+            return kindred.Vector(content.vector, content.modality, content.space)
     raise InvalidRequest(f"a server can be asked with words, media, items and vectors: {content}")
 
 

@@ -58,12 +58,16 @@ class VectorPart(Question):
     type: Literal["vector"]
     vector: list[float]
     modality: Modality
+    space: str = Field(
+        default="",
+        description="Id of the space that it was made in; in another one it is refused.",
+    )
 
     def content(self) -> messages.Content:
         """Returns what the engine is asked about."""
         with np.errstate(over="ignore"):
             vector = np.array(self.vector, dtype=np.float32)
-        return messages.VectorContent(vector, self.modality)
+        return messages.VectorContent(vector, self.modality, self.space)
 
 
 Content = str | Annotated[TextPart | MediaPart | ItemPart | VectorPart, Field(discriminator="type")]

@@ -65,7 +65,8 @@ def _vector(message: content_pb.Vector) -> messages.VectorContent | messages.Bro
         known = modality(message.modality)
     except InvalidRequest as error:
         return messages.BrokenContent(error)
-    return messages.VectorContent(np.array(message.values, dtype=np.float32), known)
+    values = np.array(message.values, dtype=np.float32)
+    return messages.VectorContent(values, known, message.space)
 
 
 def modality(number: int) -> Modality:
