@@ -120,6 +120,8 @@ def encode_metadata(metadata: Metadata) -> str:
 def _kept(vector: Vectors) -> Vectors:
     """Returns a vector as `unit_vector` does, but one that half precision holds as it is."""
     unit = unit_vector(vector)
+    if np.float16(vector[0]) != vector[0]:  # as of nearly all others: saves to look at the rest
+        return unit
     return vector.astype(np.float32) if np.array_equal(vector, half(vector)) else unit
 
 

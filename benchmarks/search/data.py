@@ -13,6 +13,7 @@ to CLIP; so that readers can judge, every run prints it.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -120,8 +121,13 @@ class Vectors:
 
     def rows(self, modality: str) -> Halves:
         """Returns the rows of a modality, mapped from disk."""
-        rows: Halves = np.load(self.files[modality], mmap_mode="r")
-        return rows
+        return _mapped(self.files[modality])
+
+
+@cache  # to map a file for each row that is added would take longer than to add it
+def _mapped(path: Path) -> Halves:
+    rows: Halves = np.load(path, mmap_mode="r")
+    return rows
 
 
 def synthetic(folder: Path, sizes: dict[str, int], queries: int, dim: int = 512) -> Vectors:

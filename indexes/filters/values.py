@@ -11,7 +11,7 @@ def walk(metadata: Mapping[str, Any], path: tuple[str, ...]) -> object:
     """Returns what lies at the path, or `MISSING`."""
     value: object = metadata
     for part in path:
-        if not isinstance(value, Mapping) or part not in value:
+        if not isinstance(value, dict) or part not in value:
             return MISSING
         value = value[part]
     return value

@@ -2,9 +2,12 @@
 
 A commit that reaches the disk takes as long for one row as for a thousand. So while one is under
 way the others gather, and the next takes them all: many small writers are as fast as a large one.
+Writers whose change was just settled mostly come with another, and for these the next commit waits
+an instant; else they would fall into two halves, each waiting for the commits of both.
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence, Sized
 from copy import copy
@@ -15,6 +18,9 @@ from indexes.errors import StorageError
 
 MOST_ROWS = 4_096
 """Of one commit, unless a single change has more; it bounds how long anybody waits."""
+
+_HASTE = 2
+"""A commit waits for the writers of the last one for a part in so many of what that one took."""
 
 _Change = TypeVar("_Change", bound=Sized)
 _Result = TypeVar("_Result")
@@ -51,6 +57,9 @@ class Line(Generic[_Change, _Result]):
         self._most_rows = most_rows
         self._lock = threading.Lock()
         self._waiting: deque[_Place[_Change, _Result]] = deque()
+        self._settled, self._come = 0, 0  # by the last commit, and since then
+        self._complete = threading.Event()
+        self._patience = 0.0
 
     def submit(self, change: _Change) -> _Result:
         """Makes a change, with whatever else waits, and returns what it comes to.
@@ -61,6 +70,9 @@ class Line(Generic[_Change, _Result]):
         own: _Place[_Change, _Result] = _Place(change)
         with self._lock:
             self._waiting.append(own)
+            self._come += 1
+            if self._come >= self._settled:
+                self._complete.set()
             first = self._waiting[0] is own
         if not first:
             own.called.wait()
@@ -72,7 +84,9 @@ class Line(Generic[_Change, _Result]):
 
     def _lead(self) -> None:
         """Commits for the first in line and those behind it, and calls the next one."""
+        self._complete.wait(self._patience)
         group = self._group()
+        began = time.perf_counter()
         try:
             results = self._commit([place.change for place in group])
             for place, result in zip(group, results, strict=True):
@@ -82,12 +96,15 @@ class Line(Generic[_Change, _Result]):
                 place.error = error
             raise
         finally:
+            self._patience = (time.perf_counter() - began) / _HASTE
             self._leave(group)
 
     def _leave(self, group: Sequence[_Place[_Change, _Result]]) -> None:
         with self._lock:
             for _ in group:
                 self._waiting.popleft()
+            self._settled, self._come = len(group), 0
+            self._complete.clear()
             called = [*group, *list(self._waiting)[:1]]
         for place in called:
             place.called.set()

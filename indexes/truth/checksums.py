@@ -6,6 +6,8 @@ CRC-32, and it covers the row's own number: no row can pass for another.
 import json
 import zlib
 
+_ENCODER = json.JSONEncoder(default=repr)  # made once: that takes longer than to use it
+
 
 def of_item(seq: int, *columns: str | int | None) -> int:
     """Returns the checksum of an item's id, modality, time, type of media and metadata."""
@@ -29,4 +31,4 @@ def of_state(name: str, value: str | int) -> int:
 
 def _of(values: list[str | int | None]) -> int:
     """Returns the checksum of values that, if damaged, may be of any type."""
-    return zlib.crc32(json.dumps(values, default=repr).encode())
+    return zlib.crc32(_ENCODER.encode(values).encode())

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from indexes.errors import CollectionNotFound, StorageError
 from indexes.ranking import Background, Moments, Pair
-from indexes.truth import schema, state
+from indexes.truth import schema, state, wal
 
 DATABASE = "collection.sqlite3"
 """Name of the file in the folder of a collection."""
@@ -186,13 +186,9 @@ class Ledger:
     def _write_back(self) -> None:
         """Writes the log into the database when it has grown long, waiting for searches to end.
 
-        SQLite would do so by itself only at a moment without any reader, which may never come. The
-        next transaction cuts the log to half the limit, so that its length tells when it is due.
+        SQLite would do so by itself only at a moment without any reader, which may never come.
         """
-        if self._pins:
-            return
-        log = self.path.with_name(self.path.name + "-wal")
-        if log.exists() and log.stat().st_size > _WAL_LIMIT:
+        if not self._pins and wal.reaches(self.path, _WAL_LIMIT):
             self._writer.execute("PRAGMA wal_checkpoint(RESTART)")
 
     def _borrow(self) -> sqlite3.Connection:
@@ -220,7 +216,8 @@ class Ledger:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA fullfsync = 1")  # macOS: past the cache of the drive
             connection.execute("PRAGMA wal_autocheckpoint = 0")
-            connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT // 2}")
+            # Seldom cut: to write over a file is a third faster than to extend it.
+            connection.execute(f"PRAGMA journal_size_limit = {2 * _WAL_LIMIT}")
             connection.execute("PRAGMA cache_size = -8192")
         return connection
 

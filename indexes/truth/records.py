@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from indexes.errors import ItemNotFound, StorageError
 from indexes.filters.language import Filter
 from indexes.item import Content, Item, Metadata
-from indexes.truth import checksums, tags, vectors
+from indexes.truth import checksums, sql, tags, vectors
 from indexes.truth.conditions import as_sql
 from indexes.truth.sql import Where, tolerantly
 
@@ -83,24 +83,25 @@ def find(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, Stored
 
 def insert(connection: sqlite3.Connection, items: Sequence[Numbered]) -> None:
     """Writes items."""
-    connection.executemany(
-        "INSERT INTO item VALUES (?,?,?,?,?,?,?)",
+    sql.insert(
+        connection,
+        "item",
         (
             (seq, *columns, checksums.of_item(seq, *columns))
             for seq, columns in map(_columns, items)
         ),
     )
-    vectors.insert(connection, ((seq, str(item.modality), item.vector) for seq, _, item in items))
+    vectors.insert(connection, [(seq, str(item.modality), item.vector) for seq, _, item in items])
     kept = ((seq, item.content.data) for seq, _, item in items if item.content)
     connection.executemany(
         "INSERT INTO content VALUES (?,?,?)",
         ((seq, data, checksums.of_content(data)) for seq, data in kept),
     )
-    indexed = tags.indexed(connection)
-    tags.write(
-        connection,
-        (tag for seq, _, each in items for tag in tags.tags(seq, each.metadata, indexed)),
-    )
+    if indexed := tags.indexed(connection):
+        tags.write(
+            connection,
+            (tag for seq, _, each in items for tag in tags.tags(seq, each.metadata, indexed)),
+        )
 
 
 def remove(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:

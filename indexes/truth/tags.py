@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from indexes.filters.language import AnyOf, Compare, Exists, Scalar, parse_field
 from indexes.filters.values import elements, kind, walk
 from indexes.item import Metadata
-from indexes.truth import state
+from indexes.truth import sql, state
 from indexes.truth.sql import Where, marks
 
 Indexed = Mapping[tuple[str, ...], int]
@@ -36,17 +36,18 @@ def indexed(connection: sqlite3.Connection) -> Indexed:
 def tags(seq: int, metadata: Metadata, fields: Indexed) -> Iterator[Tag]:
     """Returns the tags of an item."""
     for path, number in fields.items():
-        for name, value in {
-            (kind(element), element if kind(element) in _WITH_VALUE else 0)
+        different = {
+            (name, element if name in _WITH_VALUE else 0)
             for element in elements(walk(metadata, path))
-            if kind(element) != "structure"
-        }:
+            if (name := kind(element)) != "structure"
+        }
+        for name, value in different:
             yield number, _KINDS[name], value, seq
 
 
 def write(connection: sqlite3.Connection, rows: Iterable[Tag]) -> None:
     """Writes tags."""
-    connection.executemany("INSERT INTO tag VALUES (?,?,?,?)", rows)
+    sql.insert(connection, "tag", rows)
 
 
 def erase(connection: sqlite3.Connection, seq: int, metadata: str, fields: Indexed) -> None:

@@ -1,14 +1,14 @@
 """The table of vectors: all that is read when a collection is opened."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexes.base import Half, Keys, half
-from indexes.truth import checksums
+from indexes.truth import checksums, sql
 
 _AT_ONCE = 4_096
 """Rows that are read into one array."""
@@ -71,17 +71,22 @@ def is_of(data: object, dim: int) -> bool:
     return isinstance(data, bytes) and len(data) == 2 * dim
 
 
-def insert(connection: sqlite3.Connection, items: Iterable[Numbered]) -> None:
+def insert(connection: sqlite3.Connection, items: Sequence[Numbered]) -> None:
     """Writes vectors."""
-    rows = ((seq, modality, encoded(vector)) for seq, modality, vector in items)
-    connection.executemany(  # of a generator: SQLite lets searches in after each row
-        "INSERT INTO vector VALUES (?,?,?,?)", ((*row, checksums.of_vector(*row)) for row in rows)
+    rows = half(np.stack([vector for *_, vector in items])) if items else ()
+    sql.insert(
+        connection,
+        "vector",
+        (
+            (seq, modality, data, checksums.of_vector(seq, modality, data))
+            for (seq, modality, _), data in zip(items, map(encoded, rows), strict=True)
+        ),
     )
 
 
-def encoded(vectors: NDArray[np.float32]) -> bytes:
-    """Returns vectors as they are stored."""
-    return half(vectors).astype("<f2", copy=False).tobytes()
+def encoded(row: Half) -> bytes:
+    """Returns a vector as it is stored."""
+    return row.astype("<f2", copy=False).tobytes()
 
 
 def decoded(data: bytes) -> NDArray[np.float32]:

@@ -85,3 +85,30 @@ def test_an_interrupted_leader_leaves_nobody_waiting() -> None:
         with pytest.raises(StorageError, match="cut short by KeyboardInterrupt"):
             futures[2].result(10)
     assert line.submit("b") == "B"
+
+
+def test_a_commit_waits_for_those_whom_the_last_one_settled() -> None:
+    commits = Commits()
+    line = Line(commits)
+    with ThreadPoolExecutor(8) as pool:
+        for future in behind_a_held_one(pool, line, commits, ["a", "b"]):
+            future.result(10)
+        line._patience = 10.0
+        first = pool.submit(line.submit, "c")
+        while not line._waiting:
+            threading.Event().wait(0.001)
+        assert commits.groups[-1] == ["a", "b"], "two were settled, and one has come"
+        assert pool.submit(line.submit, "d").result(10) == "D"
+        assert first.result(10) == "C"
+    assert commits.groups[-1] == ["c", "d"]
+
+
+def test_those_who_do_not_come_again_are_not_waited_for_long() -> None:
+    commits = Commits()
+    line = Line(commits)
+    with ThreadPoolExecutor(8) as pool:
+        for future in behind_a_held_one(pool, line, commits, ["a", "b", "c"]):
+            future.result(10)
+    assert line._patience < 0.1, "a part of what the last commit took"
+    assert [line.submit("d"), line.submit("e")] == ["D", "E"]
+    assert commits.groups[-2:] == [["d"], ["e"]]

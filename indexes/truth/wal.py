@@ -1,0 +1,26 @@
+"""How far the write-ahead log of a database is filled; its file keeps its length and tells nothing.
+
+From https://sqlite.org/walformat.html: a header of 32 bytes, then frames, each a header of 24 bytes
+and a page. Bytes 8 to 16 of the header of every frame, two salts, are those at 16 to 24 of the
+file's as long as the frame belongs to the present round; each round has others.
+"""
+
+import os
+from pathlib import Path
+
+_HEADER, _FRAME_HEADER = 32, 24
+
+
+def reaches(database: Path, size: int) -> bool:
+    """Tells whether the log holds more than `size` bytes that were written in its present round."""
+    try:
+        file = os.open(f"{database}-wal", os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        header = os.pread(file, _HEADER, 0)
+        frame = _FRAME_HEADER + int.from_bytes(header[8:12])
+        place = _HEADER + size // frame * frame
+        return len(header) == _HEADER and os.pread(file, 8, place + 8) == header[16:24]
+    finally:
+        os.close(file)
