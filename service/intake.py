@@ -1,8 +1,9 @@
 """From what was sent to what a model takes: the edge where bytes become media, under limits."""
 
 import hashlib
+from collections.abc import Callable
 
-from embedder.decode import Limits, decode_audio, decode_image, recognise, sniff
+from embedder.decode import Limits, recognise, sense
 from embedder.errors import UndecodableMedia
 from embedder.media import Media, Modality, Text
 from service.batching import Load
@@ -59,26 +60,22 @@ def check_count(count: int, limit: int) -> None:
         raise TooManyItems(f"a request may hold at most {limit} items, got {count}")
 
 
-def load_of(content: TextContent | MediaContent, limits: Limits) -> Load:
+Decode = Callable[[Modality, bytes], Media]
+"""Decodes what is seen or heard of a file, under limits; it may raise `MediaError`."""
+
+
+def load_of(content: TextContent | MediaContent, limits: Limits, decode: Decode) -> Load:
     """Returns what decodes the content, to be called in a thread; it raises `MediaError`."""
     if isinstance(content, TextContent):
         return lambda: _text(content.text, limits)
-    return lambda: _media(content, limits)
+    if content.modality is Modality.TEXT:
+        return lambda: _text(_decoded(content.data), limits)
+    return lambda: decode(content.modality, content.data)
 
 
 def _text(text: str, limits: Limits) -> Media:
     limits.check_bytes(len(text.encode()))
     return Text(text)
-
-
-def _media(content: MediaContent, limits: Limits) -> Media:
-    match content.modality:
-        case Modality.IMAGE:
-            return decode_image(content.data, limits)
-        case Modality.AUDIO:
-            return decode_audio(content.data, limits)
-        case Modality.TEXT:
-            return _text(_decoded(content.data), limits)
 
 
 def _decoded(data: bytes) -> str:
@@ -94,7 +91,7 @@ def file_content(data: bytes) -> Content:
     Raises:
         UndecodableMedia: If it is neither a known format nor UTF-8.
     """
-    modality = sniff(data)
+    modality = sense(data)
     return MediaContent(modality, data) if modality else TextContent(_decoded(data))
 
 

@@ -10,7 +10,9 @@ import numpy as np
 
 from embedder.base import Embedder, unit
 from embedder.errors import EncodingFailed, ModelNotFound
+from embedder.decode import decode_as
 from embedder.media import Audio, Image, Media, Modality, Text
+from embedder.frames import Pick
 from indexes.collection import Collection
 from indexes.errors import IndexesError, InvalidVector, SpaceMismatch
 from indexes.store import Options, Store
@@ -19,6 +21,7 @@ from service.answers import Outcome
 from service.batching import Batcher, Encoded, Work
 from service.described import describe
 from service.errors import InvalidRequest, item_error
+from service.decoding.pool import Bounds, DecodePool
 from service.intake import key_of, limits_of, load_of
 from service.messages import (
     BrokenContent,
@@ -56,11 +59,19 @@ class ServedModel:
         telemetry: Where its work is counted.
     """
 
-    def __init__(self, embedder: Embedder, settings: Settings, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        embedder: Embedder,
+        settings: Settings,
+        telemetry: Telemetry,
+        decoders: DecodePool | None = None,
+    ) -> None:
+        decoders: Decode what it is sent; None decodes in threads.
         self.embedder = embedder
         self.info = describe(embedder)
         self._batcher = Batcher(embedder, settings, telemetry)
         self._limits = limits_of(settings)
+        self._decoders = decoders
         self._ready_seconds = settings.ready_seconds
         self._probed_at = -float("inf")
         self._failed: Mapping[str, str] = {}
@@ -103,7 +114,7 @@ class ServedModel:
         """Returns what is to be embedded, known by digests, which of much take a thread."""
 
         def made() -> list[Work]:
-            return [Work(load_of(it, self._limits), key_of(it)) for it in contents]
+            return [Work(load_of(it, self._limits, self._decode), key_of(it)) for it in contents]
 
         size = sum(len(it.data) for it in contents if isinstance(it, MediaContent))
         return await asyncio.to_thread(made) if size > DIGEST_BYTES else made()
@@ -125,6 +136,12 @@ class ServedModel:
     def _taken(self, content: VectorContent) -> Outcome:
         """Returns a vector that was sent as it is, made a unit vector, or what is wrong with it."""
         dim, space = self.info.dim, self.info.space
+    def _decode(self, modality: Modality, data: bytes, pick: Pick | None = None) -> Media:
+        pick = pick or self.embedder.frames
+        if self._decoders is None:
+            return decode_as(modality, data, self._limits, pick)
+        return self._decoders.decode(modality, data, pick)
+
         if content.space not in ("", space):
             return SpaceMismatch(
                 f"a vector must be of space {space} ({self.info.name}), got one of {content.space}"
@@ -198,11 +215,16 @@ class Models:
     def __init__(
         self, embedders: Sequence[Embedder], settings: Settings, telemetry: Telemetry
     ) -> None:
-        self.served = tuple(ServedModel(it, settings, telemetry) for it in embedders)
+        self._decoders = _decoders(settings)
+        self.served = tuple(
+            ServedModel(it, settings, telemetry, self._decoders) for it in embedders
+        )
         self._running = AsyncExitStack()
 
     async def __aenter__(self) -> "Models":
-        """Starts their workers."""
+        """Starts their workers, and the processes that decode for all of them."""
+        if self._decoders:
+            self._running.enter_context(self._decoders)
         for model in self.served:
             await self._running.enter_async_context(model)
         return self
@@ -280,3 +302,9 @@ def _vector_of(collection: Collection, item_id: str) -> Outcome:
     except IndexesError as error:
         return error
     return Encoded(item.vector, Modality(item.modality))
+def _decoders(settings: Settings) -> DecodePool | None:
+    """Returns the processes that decode, if there are to be any."""
+    bounds = Bounds(limits_of(settings), settings.decode_bytes, settings.decode_seconds)
+    return DecodePool(settings.decode_workers, bounds) if settings.decode_workers else None
+
+

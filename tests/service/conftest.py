@@ -20,7 +20,9 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def addresses(tmp_path: Path) -> AsyncIterator[Addresses]:
-    settings = Settings.model_validate({"data": tmp_path, "port": 0, "grpc_port": 0})
+    settings = Settings.model_validate(
+        {"data": tmp_path, "port": 0, "grpc_port": 0, "decode_workers": 0}
+    )
     async with Engine(settings, [FakeEmbedder()]) as engine, listening(engine) as found:
         yield found
 

@@ -1,0 +1,6 @@
+"""Decodes what strangers send in processes that may die of it.
+
+pool    the processes, as those who have something to decode see them
+worker  what runs in such a process: it imports the decoders, and nothing else of ours
+wire    what the two say to each other
+"""

@@ -1,0 +1,168 @@
+"""A few decoding processes: whoever hangs, eats memory or dies is replaced."""
+
+import contextlib
+import json
+import queue
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from types import TracebackType
+
+from embedder import errors
+from embedder.decode.limits import Limits
+from embedder.errors import MediaError, UndecodableMedia
+from embedder.frames import Pick, evenly
+from embedder.media import Modality
+from service.decoding.wire import Broken, Decoded, Line, restored
+
+DECODER = "embedder.decode:decode_as"
+START_SECONDS = 60.0
+"""How long a process may take to import the decoders: half a second, on a machine that idles."""
+
+LAST_SECONDS = 5.0
+"""How long a process that no longer answers may take to end by itself, and tell how."""
+
+_ERRORS: Mapping[str, type[MediaError]] = {
+    name: kind
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, MediaError)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one item may cost.
+
+    Attributes:
+        limits: The decoder's own limits.
+        memory: Bytes, on top of what the process takes anyway.
+        seconds: Until the process is ended.
+    """
+
+    limits: Limits
+    memory: int
+    seconds: float
+
+
+class DecodePool:
+    """Decodes in processes, each of which is started when it is first needed. A context manager.
+
+    Args:
+        workers: How many, at most.
+        bounds: What one item may cost.
+        decoder: What decodes, as `module:function`.
+    """
+
+    def __init__(self, workers: int, bounds: Bounds, decoder: str = DECODER) -> None:
+        self._start: Callable[[], _Worker] = lambda: _Worker(bounds, decoder)
+        self._count = workers
+        # The last to come back is the first to go: as few are started as are needed.
+        self._idle = queue.LifoQueue[_Worker | None]()
+        for _ in range(workers):
+            self._idle.put(None)
+
+    def __enter__(self) -> "DecodePool":
+        """Returns itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        """Ends the processes, once they have done what they do."""
+        for _slot in range(self._count):
+            if worker := self._idle.get():
+                worker.end()
+
+    def decode(self, modality: Modality, data: bytes, pick: Pick = evenly) -> Decoded:
+        """Decodes what is seen or heard of a file, in any thread.
+
+        Raises:
+            UndecodableMedia: If it is damaged, or took its process down, or more than it may cost.
+            MediaError: If it exceeds a limit.
+        """
+        worker = self._idle.get()
+        try:
+            worker = worker or self._start()
+            return worker.decode(modality, data, pick)
+        finally:
+            self._idle.put(worker if worker and worker.is_alive else None)
+
+
+class _Worker:
+    """One process."""
+
+    def __init__(self, bounds: Bounds, decoder: str) -> None:
+        self._bounds = bounds
+        self._is_ready = False
+        self.is_alive = True
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                _command(theirs.fileno(), decoder, bounds),
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                # Nothing of ours: keys and passwords are no business of a decoder.
+                env={"PYTHONPATH": ":".join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"},
+            )
+        self._line = Line(ours, bounds.memory)
+
+    def decode(self, modality: Modality, data: bytes, pick: Pick) -> Decoded:
+        """See `DecodePool.decode`; afterwards the process may be no longer alive."""
+        seconds = self._bounds.seconds
+        try:
+            self._await_ready()
+            self._line.expire(seconds)
+            return self._decode(modality, data, pick)
+        except TimeoutError:
+            self.end()
+            raise UndecodableMedia(
+                f"media must decode within decode_seconds {seconds:g}, and took longer"
+            ) from None
+        except Broken:
+            raise UndecodableMedia(
+                "media must decode without ending their decoder, which may take decode_bytes "
+                f"{self._bounds.memory} of memory; it ended by {self.end(LAST_SECONDS)}"
+            ) from None
+
+    def end(self, patience: float = 0.0) -> str:
+        """Ends the process, if it does not end by itself so soon, and returns how it ended."""
+        self.is_alive = False
+        self._line.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(patience)
+        self._process.kill()
+        status = self._process.wait()
+        return signal.Signals(-status).name if status < 0 else f"status {status}"
+
+    def _await_ready(self) -> None:
+        if self._is_ready:
+            return
+        self._line.expire(START_SECONDS)
+        try:
+            self._line.receive()
+        except (TimeoutError, Broken) as error:
+            raise RuntimeError(
+                f"a decoding process did not start: {self.end(LAST_SECONDS)}"
+            ) from error
+        self._is_ready = True
+
+    def _decode(self, modality: Modality, data: bytes, pick: Pick) -> Decoded:
+        self._line.send({"modality": modality}, data)
+        header, parts = self._line.receive()
+        while "pick" in header:
+            rate, count = header["pick"]
+            self._line.send({"picked": [int(number) for number in pick(rate, count)]})
+            header, parts = self._line.receive()
+        if "error" in header:
+            raise _ERRORS.get(header["error"], UndecodableMedia)(str(header["message"]))
+        return restored(header, parts)
+
+
+def _command(number: int, decoder: str, bounds: Bounds) -> Sequence[str]:
+    limits = json.dumps(asdict(bounds.limits))
+    numbers = (str(number), decoder, str(bounds.memory), str(bounds.seconds), limits)
+    return [sys.executable, "-P", "-m", "service.decoding.worker", *numbers]

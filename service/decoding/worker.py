@@ -1,0 +1,98 @@
+"""A process that decodes, and may be ended at any time.
+
+    python -m service.decoding.worker SOCKET DECODER BYTES SECONDS LIMITS
+
+It is told what to call (`module:function`), so that starting it imports the decoders and nothing
+else; models, stores and transports stay out of reach of a decoder that was taken over.
+"""
+
+import importlib
+import json
+import math
+import os
+import resource
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from embedder.decode.limits import Limits
+from embedder.errors import MediaError, UndecodableMedia
+from embedder.media import Modality
+from service.decoding.wire import Broken, Decoded, Line, described
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def work(line: Line, decode: Callable[..., Decoded], limits: Limits, bounds: "Bounds") -> None:
+    """Decodes what it is sent until the line ends."""
+
+    def pick(rate: float, count: int) -> Sequence[int]:
+        line.send({"pick": [rate, count]})
+        return [int(number) for number in line.receive()[0]["picked"]]
+
+    line.send({"ready": True})
+    while True:
+        header, (data,) = line.receive()
+        bounds.renew()
+        try:
+            modality = Modality(header["modality"])
+            answer, arrays = described(decode(modality, data.tobytes(), limits, pick))
+        except (MediaError, MemoryError) as error:
+            answer, arrays = bounds.told(error), []
+        line.send(answer, *arrays)
+
+
+class Bounds:
+    """Limits of this process, kept by the kernel.
+
+    Args:
+        memory: Bytes that decoding may take on top of what the process has by now.
+        seconds: Of processor time for one item.
+    """
+
+    def __init__(self, memory: int, seconds: float) -> None:
+        self._memory, self._seconds = memory, seconds
+        for kind, limit in (
+            (resource.RLIMIT_AS, _size() + memory),
+            (resource.RLIMIT_CORE, 0),
+            (resource.RLIMIT_FSIZE, 0),
+        ):
+            resource.setrlimit(kind, (limit, limit))
+
+    def renew(self) -> None:
+        """Gives the next item its processor time: the last resort where nobody is left to wait."""
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        limit = math.ceil(used.ru_utime + used.ru_stime + self._seconds) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
+
+    def told(self, error: Exception) -> dict[str, str]:
+        """Returns an item's error as it is sent."""
+        if isinstance(error, MemoryError) or isinstance(error.__cause__, MemoryError):
+            rule = f"media must decode within decode_bytes {self._memory} of memory, and need more"
+            error = UndecodableMedia(rule)
+        return {"error": type(error).__name__, "message": str(error)}
+
+
+def _size() -> int:
+    """Returns the size of this process's address space in bytes."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * _PAGE
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Runs the process."""
+    number, decoder, memory, seconds, limits = arguments
+    connection = socket.socket(fileno=int(number))
+    os.set_inheritable(connection.fileno(), False)
+    module, _, name = decoder.partition(":")
+    decode: Any = getattr(importlib.import_module(module), name)
+    bounds = Bounds(int(memory), float(seconds))
+    try:
+        work(Line(connection, 1 << 40), decode, Limits(**json.loads(limits)), bounds)
+    except Broken:
+        return  # the service has ended
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,56 @@
+"""What a decoder can do to its process, by the word that it is sent: see `test_decoding`."""
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from embedder.errors import TooManyPixels
+from embedder.frames import Pick
+from embedder.media import Image, Modality, Video
+
+
+def _spin() -> None:
+    while True:
+        pass
+
+
+def _nibble() -> None:
+    held = []
+    while True:
+        held.append(bytearray(1 << 20))
+
+
+def _refuse() -> None:
+    raise TooManyPixels("the rule, got too many")
+
+
+def _write() -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(b"what")
+
+
+_DEEDS: Mapping[bytes, Callable[[], object]] = {
+    b"hang": lambda: time.sleep(3600),
+    b"spin": _spin,
+    b"eat": lambda: np.ones((10**6, 10**6), dtype=np.uint8),
+    b"nibble": _nibble,
+    b"abort": os.abort,
+    b"segfault": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+    b"leave": lambda: sys.exit(3),
+    b"refuse": _refuse,
+    b"write": _write,
+}
+
+
+def decode(modality: Modality, data: bytes, limits: object, pick: Pick) -> Image | Video:
+    """Does what it is told, and returns a film for "film" and else a plain picture."""
+    _DEEDS.get(data, lambda: None)()
+    if data != b"film":
+        return Image(np.full((2, 3, 3), len(data), dtype=np.uint8))
+    numbers = np.array(pick(25.0, 100), dtype=np.int64)
+    return Video(np.zeros((len(numbers), 2, 3, 3), dtype=np.uint8), numbers, 100, 25.0)
