@@ -9,19 +9,19 @@ from dataclasses import replace
 import numpy as np
 
 from embedder.base import Embedder, unit
-from embedder.errors import EncodingFailed, ModelNotFound
 from embedder.decode import decode_as
-from embedder.media import Audio, Image, Media, Modality, Text
+from embedder.errors import EncodingFailed, ModelNotFound
 from embedder.frames import Pick
+from embedder.media import Audio, Image, Media, Modality, Text
 from indexes.collection import Collection
 from indexes.errors import IndexesError, InvalidVector, SpaceMismatch
 from indexes.store import Options, Store
 from service.access.caller import caller
 from service.answers import Outcome
 from service.batching import Batcher, Encoded, Work
+from service.decoding.pool import Bounds, DecodePool
 from service.described import describe
 from service.errors import InvalidRequest, item_error
-from service.decoding.pool import Bounds, DecodePool
 from service.intake import key_of, limits_of, load_of
 from service.messages import (
     BrokenContent,
@@ -57,6 +57,7 @@ class ServedModel:
         embedder: The model.
         settings: Limits of what it takes.
         telemetry: Where its work is counted.
+        decoders: Decode what it is sent; None decodes in threads.
     """
 
     def __init__(
@@ -66,12 +67,11 @@ class ServedModel:
         telemetry: Telemetry,
         decoders: DecodePool | None = None,
     ) -> None:
-        decoders: Decode what it is sent; None decodes in threads.
         self.embedder = embedder
+        self._decoders = decoders
         self.info = describe(embedder)
         self._batcher = Batcher(embedder, settings, telemetry)
         self._limits = limits_of(settings)
-        self._decoders = decoders
         self._ready_seconds = settings.ready_seconds
         self._probed_at = -float("inf")
         self._failed: Mapping[str, str] = {}
@@ -119,6 +119,12 @@ class ServedModel:
         size = sum(len(it.data) for it in contents if isinstance(it, MediaContent))
         return await asyncio.to_thread(made) if size > DIGEST_BYTES else made()
 
+    def _decode(self, modality: Modality, data: bytes, pick: Pick | None = None) -> Media:
+        pick = pick or self.embedder.frames
+        if self._decoders is None:
+            return decode_as(modality, data, self._limits, pick)
+        return self._decoders.decode(modality, data, pick)
+
     async def _known(
         self, content: ItemContent | VectorContent | BrokenContent, collection: Collection | None
     ) -> Outcome:
@@ -136,12 +142,6 @@ class ServedModel:
     def _taken(self, content: VectorContent) -> Outcome:
         """Returns a vector that was sent as it is, made a unit vector, or what is wrong with it."""
         dim, space = self.info.dim, self.info.space
-    def _decode(self, modality: Modality, data: bytes, pick: Pick | None = None) -> Media:
-        pick = pick or self.embedder.frames
-        if self._decoders is None:
-            return decode_as(modality, data, self._limits, pick)
-        return self._decoders.decode(modality, data, pick)
-
         if content.space not in ("", space):
             return SpaceMismatch(
                 f"a vector must be of space {space} ({self.info.name}), got one of {content.space}"
@@ -290,6 +290,12 @@ class Models:
         return {name: reason for each in found for name, reason in each.items()}
 
 
+def _decoders(settings: Settings) -> DecodePool | None:
+    """Returns the processes that decode, if there are to be any."""
+    bounds = Bounds(limits_of(settings), settings.decode_bytes, settings.decode_seconds)
+    return DecodePool(settings.decode_workers, bounds) if settings.decode_workers else None
+
+
 def _agreed(priority: Priority) -> Terms:
     """Returns the terms of the request that is being answered, by a method of this priority."""
     asked = terms.get()
@@ -302,9 +308,3 @@ def _vector_of(collection: Collection, item_id: str) -> Outcome:
     except IndexesError as error:
         return error
     return Encoded(item.vector, Modality(item.modality))
-def _decoders(settings: Settings) -> DecodePool | None:
-    """Returns the processes that decode, if there are to be any."""
-    bounds = Bounds(limits_of(settings), settings.decode_bytes, settings.decode_seconds)
-    return DecodePool(settings.decode_workers, bounds) if settings.decode_workers else None
-
-
