@@ -58,12 +58,27 @@ _SIGLIP_PIXELS = {"mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "squash"}
 
 
 def write_folder(folder: Path, kind: str, seed: int = 0) -> Path:
-    """Writes configuration, tokenizer and random weights; returns the folder."""
-    folder.mkdir(parents=True)
+    """Writes a small model's configuration, tokenizer and random weights; returns the folder."""
     pixels = _SIGLIP_PIXELS if kind == "siglip" else {}
-    config = {"model_cfg": KINDS[kind], "preprocess_cfg": pixels}
+    return _write(folder, {"model_cfg": KINDS[kind], "preprocess_cfg": pixels}, seed)
+
+
+def write_full_size(folder: Path, architecture: str, seed: int = 0) -> Path:
+    """Does the same for an architecture of open_clip's, as large as it is.
+
+    A tokenizer that would have to be downloaded gives way to a small one of its kind.
+    """
+    config = import_open_clip().get_model_config(architecture)
+    pixels = _SIGLIP_PIXELS if "SigLIP" in architecture else {}
+    if "hf_tokenizer_name" in config["text_cfg"]:
+        config["text_cfg"]["hf_tokenizer_name"] = "own"
+    return _write(folder, {"model_cfg": config, "preprocess_cfg": pixels}, seed)
+
+
+def _write(folder: Path, config: dict[str, Any], seed: int) -> Path:
+    folder.mkdir(parents=True)
     (folder / "open_clip_config.json").write_text(json.dumps(config))
-    if kind == "siglip":
+    if "hf_tokenizer_name" in config["model_cfg"]["text_cfg"]:
         _write_tokenizer(folder)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

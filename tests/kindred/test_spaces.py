@@ -78,7 +78,7 @@ def test_a_swapped_checkpoint_under_an_old_name_is_caught(tmp_path: Path) -> Non
     folder, data = tmp_path / "vit", tmp_path / "data"
     name = f"open_clip:local-dir:{write_folder(folder, 'vit')}"
     options = {"models": (name,), "threads": 1}
-    with serving(data, **options) as found:
+    with serving(data, (), **options) as found:
         ask = asks(found)["Client, REST"]
         before = ask("get_model", name).space
         ask("create_collection", "photos")
@@ -86,7 +86,7 @@ def test_a_swapped_checkpoint_under_an_old_name_is_caught(tmp_path: Path) -> Non
     other = write_folder(tmp_path / "other", "vit", seed=1)
     weights = "open_clip_pytorch_model.bin"
     (folder / weights).write_bytes((other / weights).read_bytes())
-    with serving(data, **options) as found:
+    with serving(data, (), **options) as found:
         for ask in asks(found).values():
             now = ask("get_model", name).space
             told = (before, now, f"preprocessing of {name} are not those", "put the old ones back")
