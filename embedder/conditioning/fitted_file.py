@@ -74,13 +74,13 @@ def write_fitted(
     part.replace(path)
 
 
-def read_fitted(path: Path, kind: Kind, space: str) -> FittedFile:
+def read_fitted(path: Path, kind: Kind, space: str | None) -> FittedFile:
     """Reads a file and checks it.
 
     Args:
         path: Where it is.
         kind: What it must hold.
-        space: Id of the space that it must have been fitted in.
+        space: Id of the space that it must have been fitted in; None takes any.
 
     Raises:
         WeightsError: If it is missing, damaged, or of another kind or layout.
@@ -100,7 +100,7 @@ def read_fitted(path: Path, kind: Kind, space: str) -> FittedFile:
     ):  # fmt: skip
         if found[name] != expected:
             raise WeightsError(f"{name} of {path} must be {expected}, got {found[name]}")
-    if found["space"] != space:
+    if space is not None and found["space"] != space:
         raise FittedElsewhere(
             f"{kind.name} must be fitted in the space of the vectors, {space}; "
             f"{path} was fitted in {found['space']}"
