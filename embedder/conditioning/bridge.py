@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedder.base import Vectors, unit
+from embedder.conditioning.line import Line
 from embedder.conditioning.prior import Prior, Sampling
 from embedder.errors import BridgeNotFitted, ConditioningError
 from embedder.media import Modality
@@ -51,7 +52,7 @@ class Purpose(StrEnum):
 
 ORDER: Mapping[Purpose, tuple[BridgeName, ...]] = MappingProxyType(
     {
-        Purpose.SEARCH: (BridgeName.LINEAR, BridgeName.MEAN_SHIFT, BridgeName.NONE),
+        Purpose.SEARCH: (BridgeName.NONE,),
         Purpose.GENERATION: (
             BridgeName.PRIOR,
             BridgeName.LINEAR,
@@ -60,7 +61,11 @@ ORDER: Mapping[Purpose, tuple[BridgeName, ...]] = MappingProxyType(
         ),
     }
 )
-"""What `auto` takes: the first that the space has."""
+"""What `auto` takes: the first that the space has, by the table in the model card.
+
+Vectors that were taught to tell pictures apart find their picture best as they are: every bridge
+that was measured takes them nearer to pictures, and no longer to one among them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,7 @@ class Known:
     """
 
     images: Vectors | None = None
-    means: Mapping[Modality, Array] = MappingProxyType({})
+    means: Mapping[Modality, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,41 +133,6 @@ class Bridged:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Line:
-    """An affine map, x @ weights + offset.
-
-    Attributes:
-        weights: (dim, dim).
-        offset: (dim,).
-    """
-
-    weights: Array
-    offset: Array
-
-    @classmethod
-    def fit(cls, sources: Array, targets: Array, penalty: float) -> "Line":
-        """Returns the ridge regression of targets on sources, both (n, dim), in closed form.
-
-        Args:
-            sources: One row a pair.
-            targets: One row a pair.
-            penalty: Added to the variances of the sources, as a share of their mean; the offset is
-                not penalised.
-        """
-        x, y = sources.astype(np.float64), targets.astype(np.float64)
-        centre, middle = x.mean(axis=0), y.mean(axis=0)
-        covariance = (x - centre).T @ (x - centre) / len(x)
-        ridge = penalty * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
-        weights = np.linalg.solve(covariance + ridge, (x - centre).T @ (y - middle) / len(x))
-        offset = middle - centre @ weights
-        return cls(weights.astype(np.float32), offset.astype(np.float32))
-
-    def __call__(self, vectors: Array) -> Array:
-        """Returns the images of vectors (n, dim), of any norm."""
-        return vectors @ self.weights + self.offset
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
     """What was fitted on the pairs of one space.
 
@@ -172,8 +142,8 @@ class Fitted:
         prior: Samples image vectors.
     """
 
-    means: Mapping[Modality, Array] = MappingProxyType({})
-    lines: Mapping[Modality, Line] = MappingProxyType({})
+    means: Mapping[Modality, Array] = field(default_factory=dict)
+    lines: Mapping[Modality, Line] = field(default_factory=dict)
     prior: Prior | None = None
 
 

@@ -229,7 +229,7 @@ class Density:
             kind, fitted = file.config["density"], int(file.config["fitted"])
             estimate: Estimate = Gaussian()
             if kind == "flow":
-                estimate = Flow.of(_part("flow", file.tensors), len(whitening.scales), whole.flow)
+                estimate = Flow.of(_part("flow", file.tensors), whitening.components, whole.flow)
             warnings = tuple(file.config["warnings"])
         except (KeyError, TypeError, ValueError, RuntimeError) as exc:
             raise WeightsError(f"{path} must be what Density.save wrote: {exc!r}") from exc

@@ -119,7 +119,7 @@ def test_few_vectors_get_a_gaussian_that_says_so() -> None:
     density = Density.fit(flat(60), SPACE)
     assert density.kind == "gaussian"
     assert "60 vectors are too few for a flow" in density.warnings[0]
-    assert len(density.whitening.scales) < 10
+    assert density.whitening.components < 10
 
 
 def test_no_more_vectors_are_looked_at_than_the_limit() -> None:
