@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from indexes.base import unit_vector
 from indexes.errors import InvalidQuery, SpaceMismatch
 from indexes.filters.language import EVERYTHING, Filter
 from indexes.item import Content, Item, Metadata
-from indexes.ranking import Ranking
+from indexes.ranking import Ranked, Ranking
 from indexes.stats import Stats
 from indexes.windows import Window
 
@@ -67,6 +67,26 @@ class SearchRequest:
         object.__setattr__(self, "vector", unit_vector(self.vector))
 
 
+class Named(Protocol):
+    """What a hit tells of its item."""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+
+    @property
+    def modality(self) -> str:
+        """What it is."""
+
+    @property
+    def metadata(self) -> Metadata:
+        """What was stored beside it."""
+
+    @property
+    def mime(self) -> str | None:
+        """Type of its kept media, if any."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Hit:
     """An item that was found.
@@ -89,6 +109,23 @@ class Hit:
     mime: str | None = None
     vector: NDArray[np.float32] | None = None
     at: Window | None = None
+
+    @classmethod
+    def of(
+        cls, ranked: Ranked, item: Named, vector: NDArray[np.float32] | None, at: Window | None
+    ) -> Self:
+        """Returns what a search tells of an item that it ranked."""
+        return cls(
+            id=item.id,
+            modality=item.modality,
+            score=ranked.score,
+            calibrated=ranked.calibrated,
+            probability=ranked.probability,
+            metadata=item.metadata,
+            mime=item.mime,
+            vector=vector,
+            at=at,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +235,22 @@ class Collection(ABC):
         A store that checks what it keeps by itself has nothing to tell.
         """
         yield from ()
+
+    @abstractmethod
+    def declare(self, indexed: Sequence[str]) -> None:
+        """Makes these the fields that are indexed, and returns when filters on them are fast.
+
+        That takes some ten microseconds an item and field, in which items are stored and found as
+        ever. What a crash breaks off goes on by itself.
+
+        Args:
+            indexed: All that are to be, as for `Options`: those of before as well as new ones.
+
+        Raises:
+            InvalidQuery: If they are too many, one is there twice, or one needs no index.
+            InvalidFilter: If no filter could ask for one of them.
+            StorageError: If this cannot be written.
+        """
 
     @abstractmethod
     def search(self, request: SearchRequest) -> Answer:

@@ -2,13 +2,13 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from indexes.collection import Collection
-from indexes.errors import InvalidName, InvalidQuery
+from indexes.errors import InvalidName, InvalidQuery, InvalidVector
 from indexes.filters.language import parse_field
 from indexes.progress import Progress, silent
 from indexes.ranking import Pair
@@ -17,6 +17,32 @@ MAX_INDEXED = 32
 """Fields of metadata that a collection may index; each costs a row for every item that has it."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+def check_indexed(paths: Sequence[str]) -> None:
+    """Makes sure that fields can be declared together.
+
+    Raises:
+        InvalidQuery: If they are too many, one is there twice, or one needs no index.
+        InvalidFilter: If no filter could ask for one of them.
+    """
+    if len(paths) > MAX_INDEXED or len(set(paths)) < len(paths):
+        raise InvalidQuery(
+            f"indexed takes at most {MAX_INDEXED} fields, each once, got {list(paths)}"
+        )
+    for path in paths:
+        if parse_field(path).builtin:
+            raise InvalidQuery(f"indexed takes fields of metadata, not {path!r}")
+
+
+def check_dim(dim: int) -> None:
+    """Makes sure that a vector can have so many numbers.
+
+    Raises:
+        InvalidVector: If it cannot.
+    """
+    if dim < 1:
+        raise InvalidVector(f"vectors have at least 1 number, got dim {dim}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +73,7 @@ class Options:
             raise InvalidQuery(
                 f"recall_target must be above 0 and at most 1, got {self.recall_target}"
             )
-        if len(self.indexed) > MAX_INDEXED or len(set(self.indexed)) < len(self.indexed):
-            raise InvalidQuery(
-                f"indexed takes at most {MAX_INDEXED} fields, each once, got {list(self.indexed)}"
-            )
-        for path in self.indexed:
-            if parse_field(path).builtin:
-                raise InvalidQuery(f"indexed takes fields of metadata, not {path!r}")
+        check_indexed(self.indexed)
 
 
 DEFAULT_OPTIONS = Options()

@@ -15,6 +15,7 @@ from indexes.errors import InvalidQuery, InvalidVector, StorageError
 from indexes.filters.language import EVERYTHING, Filter, microseconds
 from indexes.item import Content, Item
 from indexes.local.changes import Change, Delete, Deleted, Upsert
+from indexes.local.declaring import Declaring
 from indexes.local.filtering import FilterCache
 from indexes.local.loading import Loader
 from indexes.local.losses import Losses
@@ -26,13 +27,12 @@ from indexes.local.upkeep import Charge, Upkeep
 from indexes.local.watch import RecallWatch
 from indexes.progress import Progress, silent
 from indexes.queries import RecentQueries
-from indexes.ranking import Calibration, Ranked
+from indexes.ranking import Calibration
 from indexes.stats import Stats
 from indexes.truth import asked, records, windows
 from indexes.truth.inspection import inspect
 from indexes.truth.ledger import Ledger, write_moments
 from indexes.truth.snapshot import write
-from indexes.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,11 @@ class LocalCollection(Collection):
             shown, more = records.page(connection, after, page_size, filter)
         return Page(tuple(shown), _page_token(more) if more else "")
 
+    def declare(self, indexed: Sequence[str]) -> None:
+        """See `Collection.declare`."""
+        self._declaring.declare(indexed)
+        self.indexed = self._declaring.ready()
+
     def count(self) -> dict[str, int]:
         """See `Collection.count`."""
         partitions = self._revisions.now.partitions
@@ -169,6 +174,8 @@ class LocalCollection(Collection):
         with self._maintaining:
             try:
                 if not self._closing.is_set():
+                    self._declaring.fill()
+                    self.indexed = self._declaring.ready()
                     self._upkeep.round(self._closing.is_set)
                     self._remember(new_queries=self._tuning.kept_queries // 4)
                     self.index = _kind(exact=self._revisions.now.is_exact())
@@ -187,7 +194,7 @@ class LocalCollection(Collection):
         facts = self._ledger.facts()
         self.space_id, self.dim = facts.space_id, facts.dim
         self.model, self.created = facts.model, facts.created
-        self.indexed, self.recall_target = facts.indexed, facts.recall_target
+        self.recall_target = facts.recall_target
         self._calibration = Calibration(facts.backgrounds, self._ledger.moments())
         self._searcher = Searcher(self._calibration)
         tuning = self._tuning
@@ -199,6 +206,8 @@ class LocalCollection(Collection):
         self._watch = RecallWatch(self.recall_target, tuning.judged_queries)
         self._revisions = Revisions(self._ledger, first, loader.empty, tuning.group_rows)
         self._losses = Losses(self._ledger, self._revisions, damaged)
+        self._declaring = Declaring(self._ledger, self._revisions, self._closing)
+        self.indexed = self._declaring.ready()
         charge = Charge(
             loader, self._revisions, self._shelf, self._queries, self._watch, self._losses
         )
@@ -227,7 +236,7 @@ class LocalCollection(Collection):
             at = windows.best(connection, found, request.vector)
         lost = [best.key for best in outcome.ranked if best.key not in found]
         hits = tuple(
-            _hit(best, found[best.key], at.get(best.key))
+            Hit.of(best, found[best.key], found[best.key].vector, at.get(best.key))
             for best in outcome.ranked
             if best.key in found
         )
@@ -254,20 +263,6 @@ class LocalCollection(Collection):
 
 def _kind(*, exact: bool) -> str:
     return "flat" if exact else "ivf"
-
-
-def _hit(ranked: Ranked, item: records.Shown, at: Window | None) -> Hit:
-    return Hit(
-        id=item.id,
-        modality=item.modality,
-        score=ranked.score,
-        calibrated=ranked.calibrated,
-        probability=ranked.probability,
-        metadata=item.metadata,
-        mime=item.mime,
-        vector=item.vector,
-        at=at,
-    )
 
 
 def _page_token(seq: int) -> str:

@@ -17,7 +17,6 @@ from indexes.derived.threads import Helpers
 from indexes.errors import (
     CollectionExists,
     CollectionNotFound,
-    InvalidVector,
     SpaceMismatch,
     StorageError,
 )
@@ -26,7 +25,7 @@ from indexes.local.collection import LocalCollection, Shared
 from indexes.local.tuning import DEFAULT_TUNING, Tuning
 from indexes.progress import Progress, silent
 from indexes.ranking import Background
-from indexes.store import DEFAULT_OPTIONS, Options, Store, check_name
+from indexes.store import DEFAULT_OPTIONS, Options, Store, check_dim, check_name
 from indexes.truth.ledger import DATABASE, Facts, Ledger
 from indexes.truth.snapshot import describe, unpack
 
@@ -77,8 +76,7 @@ class FolderStore(Store):
     ) -> Collection:
         """See `Store.create`."""
         check_name(name)
-        if dim < 1:
-            raise InvalidVector(f"vectors have at least 1 number, got dim {dim}")
+        check_dim(dim)
         prior = {pair: Background(*values) for pair, values in options.background.items()}
         facts = Facts(
             space_id, dim, model, datetime.now(UTC), prior, options.indexed, options.recall_target

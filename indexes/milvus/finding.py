@@ -10,7 +10,6 @@ from indexes.collection import Answer, Hit, SearchRequest
 from indexes.derived import scan
 from indexes.filters.language import Filter
 from indexes.filters.matching import matches
-from indexes.item import Item
 from indexes.milvus.cluster import Cluster
 from indexes.milvus.expressions import Expression, expression
 from indexes.milvus.rows import Row
@@ -22,7 +21,6 @@ from indexes.ranking import (
     Background,
     Calibration,
     Candidates,
-    Ranked,
     bulk,
     rank,
     usual_ranking,
@@ -77,8 +75,8 @@ class Finder:
         ranked = rank(groups, ranking, request.k)
         at = self._moments([rows[hit.key] for hit in ranked], request)
         hits = tuple(
-            _hit(hit, rows[hit.key].item, request.include_vectors, at.get(rows[hit.key].item.id))
-            for hit in ranked
+            Hit.of(one, item, item.vector if request.include_vectors else None, at.get(item.id))
+            for one, item in ((one, rows[one.key].item) for one in ranked)
         )
         return Answer(hits, ranking, all(one.nearest.exact for one in found), index)
 
@@ -161,18 +159,4 @@ def _candidates(
         np.array([score for _, score in good], dtype=np.float32),
         found.background,
         found.population,
-    )
-
-
-def _hit(ranked: Ranked, item: Item, include_vectors: bool, at: Window | None) -> Hit:
-    return Hit(
-        id=item.id,
-        modality=item.modality,
-        score=ranked.score,
-        calibrated=ranked.calibrated,
-        probability=ranked.probability,
-        metadata=item.metadata,
-        mime=item.mime,
-        vector=item.vector if include_vectors else None,
-        at=at,
     )

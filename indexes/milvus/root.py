@@ -6,8 +6,8 @@ which of two processes has created a collection, and no crash leaves half a one 
 
 import json
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -115,6 +115,23 @@ def write_moments(cluster: Cluster, name: str, moments: Mapping[Pair, Moments]) 
         "alter_collection_properties",
         names.root(name),
         {_MOMENTS: text},
+    )
+
+
+def write_indexed(cluster: Cluster, name: str, indexed: Sequence[str]) -> None:
+    """Stores which fields are declared.
+
+    Raises:
+        CollectionNotFound: If there is no collection of this name.
+        StorageError: If this cannot be written.
+    """
+    facts = read(cluster, name)
+    facts = replace(facts, options=replace(facts.options, indexed=tuple(indexed)))
+    cluster.call(
+        f"declare fields of {name!r}",
+        "alter_collection_properties",
+        names.root(name),
+        {_FACTS: _encode(facts)},
     )
 
 

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from indexes.collection import Collection
-from indexes.errors import CollectionExists, CollectionNotFound, InvalidVector
+from indexes.errors import CollectionExists, CollectionNotFound
 from indexes.milvus import moving, names, root
 from indexes.milvus.address import parse_address
 from indexes.milvus.cluster import Cluster
 from indexes.milvus.collection import MilvusCollection
 from indexes.milvus.root import Facts
 from indexes.progress import Progress, silent
-from indexes.store import DEFAULT_OPTIONS, Options, Store, check_name
+from indexes.store import DEFAULT_OPTIONS, Options, Store, check_dim, check_name
 
 
 class MilvusStore(Store):
@@ -43,8 +43,7 @@ class MilvusStore(Store):
     ) -> Collection:
         """See `Store.create`."""
         check_name(name)
-        if dim < 1:
-            raise InvalidVector(f"vectors have at least 1 number, got dim {dim}")
+        check_dim(dim)
         return self._create(name, Facts(space_id, dim, model, datetime.now(UTC), options))
 
     def open(self, name: str, *, space_id: str | None = None) -> Collection:
@@ -130,6 +129,7 @@ class MilvusStore(Store):
         known = self._open.get(name)
         if known is None or known.key != facts.key:
             self._open[name] = MilvusCollection(self._cluster, name, facts)
+        self._open[name].indexed = facts.options.indexed  # another process may have declared them
         return self._open[name]
 
     def _require_free(self, name: str) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from indexes.errors import ItemNotFound, StorageError
 from indexes.filters.language import Filter
 from indexes.item import Content, Item, Metadata
-from indexes.truth import checksums, sql, tags, vectors
+from indexes.truth import checksums, fields, sql, tags, vectors
 from indexes.truth.conditions import as_sql
 from indexes.truth.sql import Where, tolerantly
 
@@ -97,7 +97,7 @@ def insert(connection: sqlite3.Connection, items: Sequence[Numbered]) -> None:
         "INSERT INTO content VALUES (?,?,?)",
         ((seq, data, checksums.of_content(data)) for seq, data in kept),
     )
-    if indexed := tags.indexed(connection):
+    if indexed := fields.tagged(connection):
         tags.write(
             connection,
             (tag for seq, _, each in items for tag in tags.tags(seq, each.metadata, indexed)),
@@ -107,7 +107,7 @@ def insert(connection: sqlite3.Connection, items: Sequence[Numbered]) -> None:
 def remove(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
     """Deletes the items with these numbers."""
     chosen = json.dumps(list(numbers))
-    if indexed := tags.indexed(connection):
+    if indexed := fields.tagged(connection):
         rows = connection.execute(f"SELECT seq, metadata FROM item WHERE {_CHOSEN}", (chosen,))
         for seq, metadata in rows.fetchall():
             tags.erase(connection, seq, metadata, indexed)
@@ -180,7 +180,7 @@ def page(
     Returns:
         The items, and the number after which there are more, or 0.
     """
-    where = as_sql(condition, tags.indexed(connection))
+    where = as_sql(condition, fields.indexed(connection))
 
     def run(test: Where) -> list[tuple[Any, ...]]:
         sql = f"{_ROWS} WHERE seq > ? AND ({test.sql}) ORDER BY seq LIMIT ?"

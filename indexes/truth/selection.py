@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from indexes.base import Keys
 from indexes.filters.language import All, Any, AnyOf, Compare, Exists, Filter, Not
-from indexes.truth import tags
+from indexes.truth import fields, tags
 from indexes.truth.conditions import as_sql, on_column
 from indexes.truth.ledger import sequence
 from indexes.truth.sql import Where, tolerantly
@@ -34,7 +34,7 @@ def numbers(connection: sqlite3.Connection, condition: Filter, after: int = 0) -
     last = sequence(connection)
     if last - after <= _FEW:
         return _asked(connection, as_sql(condition), after)
-    indexed = tags.indexed(connection)
+    indexed = fields.indexed(connection)
     parts = condition.parts if isinstance(condition, All) else (condition,)
     quick = tuple(part for part in parts if _is_quick(part, indexed))
     slow = tuple(part for part in parts if part not in quick)

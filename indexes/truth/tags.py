@@ -1,7 +1,8 @@
 """Tags: what the declared fields of each item hold, in the order in which filters look it up.
 
 A row `(field, kind, value, seq)` for each different element of a field, so that equality and ranges
-are a walk along one index; null and what is missing have rows of their own.
+are a walk along one index; null and what is missing have rows of their own. `fields` says which
+fields are declared, and since when.
 """
 
 import json
@@ -9,10 +10,10 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from indexes.filters.language import AnyOf, Compare, Exists, Scalar, parse_field
+from indexes.filters.language import AnyOf, Compare, Exists, Scalar
 from indexes.filters.values import elements, kind, walk
 from indexes.item import Metadata
-from indexes.truth import sql, state
+from indexes.truth import sql
 from indexes.truth.sql import Where, marks
 
 Indexed = Mapping[tuple[str, ...], int]
@@ -25,12 +26,6 @@ SIGNS = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 
 _KINDS = {"missing": 0, "null": 1, "false": 2, "true": 3, "number": 4, "string": 5}
 _WITH_VALUE = ("number", "string")
-
-
-def indexed(connection: sqlite3.Connection) -> Indexed:
-    """Returns the declared fields."""
-    fields = json.loads(state.get(connection, "indexed"))
-    return {parse_field(field).path: number for field, number in fields.items()}
 
 
 def tags(seq: int, metadata: Metadata, fields: Indexed) -> Iterator[Tag]:

@@ -13,7 +13,7 @@ import pytest
 
 from indexes.base import Vectors
 from indexes.collection import Answer, Collection, SearchRequest
-from indexes.errors import InvalidQuery, InvalidVector, ItemNotFound, SpaceMismatch
+from indexes.errors import InvalidFilter, InvalidQuery, InvalidVector, ItemNotFound, SpaceMismatch
 from indexes.filters.language import parse_filter
 from indexes.filters.matching import matches
 from indexes.item import Content, Item
@@ -250,6 +250,29 @@ class CollectionContract(ABC):
             passing = [item for item in items.values() if item.metadata["odd"]]
             request = SearchRequest(query, "text", k=50, filter=odd, ranking="cosine")
             assert ids(collection.search(request)) == expected_ids(passing, query, 50)
+
+    def test_fields_may_be_declared_later_and_no_longer(self, collection: Collection) -> None:
+        items = some_items(60)
+        collection.upsert(items[:40])
+        query = unit_rows(1, DIM, 8)[0]
+        for fields in (["n", "odd"], ["odd", "deep.list"], []):
+            collection.declare(fields)
+            assert collection.indexed == tuple(fields)
+            collection.upsert(items[40:])
+            collection.delete(["item-7"])
+            for expression in ({"n": {"$lt": 30}}, {"odd": True}, {"deep.list": None}):
+                condition = parse_filter(expression)
+                passing = [it for it in items if matches(condition, it) and it.id != "item-7"]
+                request = SearchRequest(query, "text", k=60, filter=condition, ranking="cosine")
+                assert ids(collection.search(request)) == expected_ids(passing, query, 60)
+        with pytest.raises(InvalidQuery, match="'created'"):
+            collection.declare(["odd", "created"])
+        with pytest.raises(InvalidFilter, match="no empty part"):
+            collection.declare(["a..b"])
+        collection.declare(["odd"])
+        collection = self.reopened(collection)
+        assert collection.indexed == ("odd",)
+        assert list(collection.damage()) == []
 
     def test_tells_of_all_items_in_its_indexes(self, collection: Collection) -> None:
         assert collection.stats().segments == {}

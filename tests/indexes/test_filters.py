@@ -30,7 +30,7 @@ from indexes.filters.language import (
 )
 from indexes.filters.matching import matches
 from indexes.item import Item
-from indexes.truth import records, schema, tags
+from indexes.truth import fields, records, schema
 from indexes.truth.conditions import as_sql
 
 ONE = np.eye(1, 4, dtype=np.float32)[0]
@@ -65,7 +65,7 @@ def stored(items: list[Item], indexed: Sequence[str] = ()) -> Iterator[sqlite3.C
 def selected(expression: object, items: list[Item], indexed: Sequence[str] = ()) -> list[bool]:
     """Returns what the filter says in SQL about each item."""
     with stored(items, indexed) as connection:
-        where = as_sql(parse_filter(expression), tags.indexed(connection))
+        where = as_sql(parse_filter(expression), fields.indexed(connection))
         sql = f"SELECT ({where.sql}) FROM item ORDER BY seq"
         answers = [row[0] for row in connection.execute(sql, where.parameters)]
     assert all(answer in (0, 1) for answer in answers), "a condition is never null"

@@ -14,7 +14,7 @@ from indexes.filters.matching import matches
 from indexes.item import Item
 from indexes.local.folder import FolderStore
 from indexes.store import Options
-from indexes.truth import records, selection, tags
+from indexes.truth import fields, records, selection, tags
 from tests.indexes.collection_contract import DIM, some_items
 from tests.indexes.test_filters import EXPRESSIONS, FIELDS, INDEXED, LISTS, ONE, stored
 
@@ -59,7 +59,7 @@ def test_a_condition_on_a_declared_field_walks_along_the_index(condition: object
     leaf = parse_filter(condition)
     assert isinstance(leaf, AnyOf | Compare | Exists)
     with stored([], INDEXED) as connection:
-        query = tags.source(leaf, tags.indexed(connection)[leaf.field.path])
+        query = tags.source(leaf, fields.indexed(connection)[leaf.field.path])
         plan = _plan(connection, query.sql, query.parameters)
     assert plan
     for step in plan:
