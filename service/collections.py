@@ -32,6 +32,7 @@ from service.served import Models, ServedModel
 from service.settings import Settings
 from service.stored import collection_info, item_of, search_hit, stored_item
 from service.telemetry import Telemetry
+from service.terms import Priority
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,8 @@ class Collections:
         """
         check_count(len(items), self._settings.max_items)
         opened, served = await self._opened(collection)
-        outcomes = await served.embed([item.content for item in items], opened)
+        contents = [item.content for item in items]
+        outcomes = await served.embed(contents, opened, Priority.BULK, windows=windows)
         made = [self._made(*pair) for pair in zip(items, outcomes, strict=True)]
         with self._telemetry.stage("store"):
             await asyncio.to_thread(opened.upsert, [it for it in made if isinstance(it, Item)])

@@ -13,8 +13,18 @@ from service.access.caller import caller
 from service.access.guard import Guard
 from service.errors import PayloadTooLarge, PermissionDenied, ServiceError
 from service.rest.failures import failure
+from service.rest.patience import ClientGone, answer_in_time
 from service.settings import LOOPBACK, Settings
 from service.telemetry import Telemetry, new_request_id, request_id
+from service.terms import (
+    PRIORITY_HEADER,
+    TIMEOUT_HEADER,
+    Terms,
+    deadline_after,
+    priority_of,
+    terms,
+    timeout_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +33,9 @@ SNAPSHOTS = "/v1/snapshots/"
 
 GUARDED = ("/v1/", "/metrics")
 """Paths that begin so take a key, where keys are; health and the pages hold no data."""
+
+CLIENT_GONE = 499
+"""What the log and the metrics call a request whose client left; nobody is sent it."""
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -68,18 +81,29 @@ class Edge:
 
         with self._telemetry.traces.request(scope["method"], headers) as span:
             try:
-                self._check(headers, limit)
-                if scope["path"].startswith(GUARDED):
-                    caller.set(self._guard.admit(headers.get("authorization")))
-                await self._app(scope, _bounded(receive, limit), send_named)
+                seconds = self._let_in(scope, headers, limit)
+                bounded = _bounded(receive, limit)
+                await answer_in_time(self._app, scope, bounded, send_named, seconds)
             except ServiceError as error:
                 await failure(error)(scope, receive, send_named)
+            except ClientGone:
+                status = CLIENT_GONE
             finally:
                 method = self._observe(scope, status, time.perf_counter() - began)
                 span.update_name(method)
                 span.set_attributes(
                     {"http.response.status_code": status, "kindred.request_id": name}
                 )
+
+    def _let_in(self, scope: Scope, headers: Headers, limit: int) -> float | None:
+        """Notes who asks and on what terms, and returns the seconds that the answer may take."""
+        self._check(headers, limit)
+        if scope["path"].startswith(GUARDED):
+            caller.set(self._guard.admit(headers.get("authorization")))
+        seconds = timeout_of(headers.get(TIMEOUT_HEADER))
+        priority = priority_of(headers.get(PRIORITY_HEADER))
+        terms.set(Terms(priority=priority, deadline=deadline_after(seconds)))
+        return seconds
 
     def _limit(self, scope: Scope) -> int:
         """Returns how many bytes a body may have: a snapshot goes to disk, the rest to memory."""

@@ -18,6 +18,7 @@ from service.access.caller import caller
 from service.access.guard import Guard
 from service.errors import DeadlineExceeded, Problem, problem
 from service.telemetry import Telemetry, new_request_id, request_id
+from service.terms import PRIORITY_HEADER, Terms, deadline_after, priority_of, terms
 
 DOMAIN = "kindred"
 """The domain of every ErrorInfo: reasons are unique within it."""
@@ -60,7 +61,10 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no typ
             with self._telemetry.traces.request(method.lstrip("/"), sent) as span:
                 try:
                     caller.set(self._guard.admit(sent.get("authorization")))
-                    answer = await _in_time(behaviour(request, context), context.time_remaining())
+                    seconds = context.time_remaining()
+                    priority = priority_of(sent.get(PRIORITY_HEADER))
+                    terms.set(Terms(priority=priority, deadline=deadline_after(seconds)))
+                    answer = await _in_time(behaviour(request, context), seconds)
                     status = "OK"
                     return answer
                 except Exception as error:  # noqa: BLE001 - the table knows all; the rest is INTERNAL

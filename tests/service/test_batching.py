@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -13,10 +14,11 @@ from embedder.base import Prepared, Vectors
 from embedder.errors import EncodingFailed, InvalidMedia, UndecodableMedia
 from embedder.media import Media, Modality, Text
 from service.batching import BATCH_COST, Batcher, Encoded, Load, Work, pipeline
+from service.batching.cache import ENTRY_BYTES
 from service.errors import DeadlineExceeded, Overloaded
 from service.settings import Settings
 from service.telemetry import Telemetry
-from service.terms import Priority
+from service.terms import Priority, Terms
 from tests.fakes import FakeEmbedder
 from tests.samples import picture
 
@@ -241,3 +243,107 @@ async def test_a_model_that_answers_too_little_fails_its_items_and_not_the_worke
     async with batcher(Short()) as batches:
         outcomes = await batches.embed(words("a", "b"))
     assert all(isinstance(outcome, EncodingFailed) for outcome in outcomes)
+
+
+def keyed(text: str) -> Work:
+    return Work(lambda: Text(text), text.encode())
+
+
+async def test_what_was_embedded_is_remembered() -> None:
+    model = Watched()
+    async with batcher(model) as batches:
+        (first,) = await batches.embed([keyed("red")])
+        again, other = await batches.embed([keyed("red"), keyed("blue")])
+    np.testing.assert_array_equal(vector(again), vector(first))
+    np.testing.assert_allclose(vector(other), FakeEmbedder().embed([Text("blue")])[0], atol=1e-6)
+    assert model.batches == [1, 1]
+
+
+async def test_the_cache_forgets_the_least_recently_asked_for() -> None:
+    model = Watched()
+    entry = 4 * model.space.dim + ENTRY_BYTES
+    async with batcher(model, vector_cache_bytes=2 * entry) as batches:
+        for text in ("a", "b", "a", "c", "a", "b"):  # b is gone when it is asked for again
+            await batches.embed([keyed(text)])
+    assert model.batches == [1, 1, 1, 1]
+
+
+async def test_no_cache_remembers_nothing() -> None:
+    model = Watched()
+    async with batcher(model, vector_cache_bytes=0) as batches:
+        await batches.embed([keyed("a")])
+        await batches.embed([keyed("a")])
+    assert model.batches == [1, 1]
+
+
+async def test_what_is_asked_for_twice_at_once_is_embedded_once() -> None:
+    model = Watched()
+    model.gate.clear()
+    telemetry = Telemetry()
+    async with Batcher(model, Settings(), telemetry) as batches:
+        busy = asyncio.create_task(batches.embed(words("busy")))
+        await until(model.entered.is_set)
+        both = [asyncio.create_task(batches.embed([keyed("same")])) for _ in range(3)]
+        await until(lambda: batches.ready_items == 1)
+        both.pop(0).cancel()  # who asked first leaves; the others still have their answer
+        await asyncio.sleep(0)
+        model.gate.set()
+        (one,), (two,), _ = await asyncio.gather(*both, busy)
+    np.testing.assert_array_equal(vector(one), vector(two))
+    assert model.batches == [1, 1]
+    assert b'kindred_cache_coalesced_total{model="fake"} 2.0' in telemetry.exposition()
+
+
+async def test_interactive_work_passes_bulk_that_waits() -> None:
+    model = Watched()
+    model.gate.clear()
+    done = list[str]()
+
+    async def ask(batches: Batcher, name: str, count: int, terms: Terms) -> None:
+        await batches.embed(words(*(f"{name}{i}" for i in range(count))), terms)
+        done.append(name)
+
+    async with batcher(model) as batches:
+        busy = asyncio.create_task(batches.embed(words("busy")))
+        await until(model.entered.is_set)
+        bulk = asyncio.create_task(ask(batches, "bulk", 40, Terms(priority=Priority.BULK)))
+        await until(lambda: batches.ready_items == 40)
+        asked = asyncio.create_task(ask(batches, "asked", 1, Terms()))
+        await until(lambda: batches.ready_items == 41)
+        model.gate.set()
+        await asyncio.gather(busy, bulk, asked)
+    assert done == ["asked", "bulk"]
+    assert model.batches[:2] == [1, 1]
+
+
+async def test_a_full_queue_has_room_for_who_has_less_than_a_fair_part() -> None:
+    model = Watched()
+    model.gate.clear()
+    greedy, modest = Terms("greedy"), Terms("modest")
+    async with batcher(model, queue_size=4, max_items=4) as batches:
+        full = asyncio.create_task(batches.embed(words("a", "b", "c", "d"), greedy))
+        await until(model.entered.is_set)
+        with pytest.raises(Overloaded):
+            await batches.embed(words("e"), greedy)
+        let_in = asyncio.create_task(batches.embed(words("f", "g"), modest))
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded):
+            await batches.embed(words("h"), modest)
+        model.gate.set()
+        await asyncio.gather(full, let_in)
+
+
+async def test_what_cannot_be_in_time_costs_no_forward_pass() -> None:
+    class Slow(Watched):
+        def encode(self, batch: Sequence[Prepared]) -> Vectors:
+            time.sleep(0.05)
+            return super().encode(batch)
+
+    model = Slow()
+    async with batcher(model) as batches:
+        await batches.embed(words("measured"))
+        began = time.monotonic()
+        with pytest.raises(DeadlineExceeded):
+            await batches.embed(words("hurried"), Terms(deadline=began + 0.03))
+        assert time.monotonic() - began < 0.05
+    assert model.batches == [1]

@@ -1,0 +1,81 @@
+"""Ends the work on a request for which nobody waits any more."""
+
+import asyncio
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.errors import DeadlineExceeded
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its answer began."""
+
+
+async def answer_in_time(
+    app: ASGIApp, scope: Scope, receive: Receive, send: Send, seconds: float | None
+) -> None:
+    """Answers a request, unless its time is up or its client gone before the answer begins.
+
+    Args:
+        app: What answers.
+        scope: The request.
+        receive: Brings its body.
+        send: Takes the answer.
+        seconds: What it may take; None means any time.
+
+    Raises:
+        DeadlineExceeded: If its time is up.
+        ClientGone: If its client is.
+    """
+    patience = asyncio.timeout(seconds)
+    watch = _Watch(receive, patience)
+
+    async def send_begun(message: Message) -> None:
+        watch.end()
+        await send(message)
+
+    try:
+        async with patience:
+            await app(scope, watch.receive, send_begun)
+    except TimeoutError as error:
+        if not patience.expired():
+            raise
+        if watch.is_gone:
+            raise ClientGone from error
+        raise DeadlineExceeded(f"not answered within {seconds:g} s; dropped") from error
+    finally:
+        watch.end()
+
+
+class _Watch:
+    """Looks whether the client stays, from the end of its body to the beginning of its answer."""
+
+    def __init__(self, receive: Receive, patience: asyncio.Timeout) -> None:
+        self.is_gone = False
+        self._receive = receive
+        self._patience = patience
+        self._task: asyncio.Task[None] | None = None
+        self._is_over = False
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        message = await self._receive()
+        whole = message["type"] == "http.request" and not message.get("more_body")
+        if whole and self._task is None and not self._is_over:
+            self._task = asyncio.create_task(self._look())
+        return message
+
+    def end(self) -> None:
+        """Lets what has begun take its time."""
+        if not self._is_over and not self._patience.expired():
+            self._patience.reschedule(None)
+        self._is_over = True
+        if self._task:
+            self._task.cancel()
+
+    async def _look(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.is_gone = True
+        self._patience.reschedule(asyncio.get_running_loop().time())
