@@ -20,7 +20,7 @@ from embedder.conditioning.generator.sampler import Generator
 pictures = Generator.load().sample(vectors)
 Image.fromarray(pictures[0]).save("out.png")"""
 
-Options = Mapping[str, int | float]
+Options = Mapping[str, int | float | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,8 @@ class Call:
         library: What the class is imported from; empty where nothing is called.
         class_name: The pipeline.
         arguments: Names of tensors, by keyword of the call; a tuple where the call takes a list.
-        options: Other keywords and their values, e.g. `noise_level`.
+        options: Other keywords and their values, e.g. `noise_level`; None where a keyword that is
+            not used can't be left out.
         needs: What else the call wants, each a phrase.
         snippet: Python that reads the tensors from `out.safetensors` and makes pictures.
     """

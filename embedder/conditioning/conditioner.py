@@ -146,7 +146,7 @@ def _tensors(profile: Profile, sides: Sides, guided: bool, dtype: DType) -> dict
 
 def _options(request: Request, profile: Profile) -> Options:
     """Returns the keywords of the call that are no tensors."""
-    options: dict[str, int | float] = {}
+    options: dict[str, int | float | None] = {}
     if levels := profile.noise_levels:
         pictures = all(one.modality is Modality.IMAGE for one in request.inputs)
         proposed = levels.pictures if pictures else levels.others
@@ -154,6 +154,7 @@ def _options(request: Request, profile: Profile) -> Options:
         options["noise_level"] = proposed if asked is None else asked
     if not request.cfg and profile.library == "diffusers":
         options[profile.guidance] = 1.0
+        options |= {argument.name: None for argument in profile.arguments if argument.spelled}
     return options
 
 

@@ -69,12 +69,14 @@ class Argument:
         axes: Its shape: lengths, and axes that the profile leaves open.
         holds: What is in it.
         listed: Whether the call takes it inside a list, one tensor per adapter that is loaded.
+        spelled: Whether the call wants to hear of it where there is none: as None.
     """
 
     name: str
     axes: tuple[Axis | int, ...]
     holds: Holds = Holds.CONDITION
     listed: bool = False
+    spelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

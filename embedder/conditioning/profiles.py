@@ -127,7 +127,7 @@ PROFILES: tuple[Profile, ...] = (
         checkpoint="kandinsky-community/kandinsky-2-2-decoder",
         arguments=(
             Argument("image_embeds", (Axis.BATCH, 1280)),
-            Argument("negative_image_embeds", (Axis.BATCH, 1280), Holds.NEGATIVE),
+            Argument("negative_image_embeds", (Axis.BATCH, 1280), Holds.NEGATIVE, spelled=True),
         ),
         unconditional=Unconditional.SHIPPED,
         norm=NOMINAL_NORM,
