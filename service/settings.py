@@ -78,6 +78,11 @@ class Settings(BaseSettings):
         default=Path(".snapshots"),
         description="Folder of the server's snapshots; a relative one lies in the data folder.",
     )
+    adapters: Path = Field(
+        default=Path("adapters"),
+        description="Folder of what `kindred profile fit` has fitted, read by conditioning; a "
+        "relative one lies in the data folder.",
+    )
     models: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("kindred-mini",),
         min_length=1,
@@ -118,6 +123,23 @@ class Settings(BaseSettings):
         default=64_000_000, ge=1, description="Pixels of a picture, checked before it is decoded."
     )
     max_audio_seconds: float = Field(default=600.0, gt=0, description="Seconds of a sound.")
+    max_video_seconds: float = Field(default=600.0, gt=0, description="Seconds of a film.")
+    max_video_frames: int = Field(
+        default=36_000, ge=1, description="Frames of a film, counted before any is decoded."
+    )
+    max_video_pixels: int = Field(
+        default=40_000_000_000,
+        ge=1,
+        description="Pixels of all frames of a film together: what bounds the time to decode it.",
+    )
+    window_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="Length of the windows of longer sounds and films; they overlap by half.",
+    )
+    max_windows: int = Field(
+        default=256, ge=2, description="Windows of one item; of what is so long, they are longer."
+    )
     max_items: int = Field(default=256, ge=1, description="Items in one request.")
     max_k: int = Field(default=1000, ge=1, description="Hits of one search.")
     max_body_bytes: int = Field(
@@ -129,7 +151,7 @@ class Settings(BaseSettings):
         description="Bytes of a snapshot that is sent to be restored.",
     )
     exact_rows: int = Field(
-        default=130_000,
+        default=50_000,
         ge=0,
         description="Up to so many items of a modality are compared one by one; beyond, a "
         "collection builds approximate indexes.",
@@ -251,6 +273,11 @@ class Settings(BaseSettings):
     def key_file(self) -> Path:
         """The file of the keys."""
         return self.data / self.keys
+
+    @property
+    def adapter_folder(self) -> Path:
+        """The folder of conditioning adapters."""
+        return self.data / self.adapters
 
     @property
     def forward_threads(self) -> int:
