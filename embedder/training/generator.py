@@ -17,7 +17,7 @@ from embedder.conditioning.generator.weights import NAME, GeneratorFile
 from embedder.training.export import recipe_digest
 from embedder.training.generator_photos import Photos, cached_photos
 from embedder.training.generator_recipe import GeneratorRecipe, GeneratorStage
-from embedder.training.loop import Losses, train
+from embedder.training.loop import Losses, Stopped, train
 from embedder.training.shards import ShardItem, is_held_out
 
 
@@ -90,12 +90,20 @@ def make_generator(
         device: Where it trains.
 
     Raises:
-        Stopped: If SIGINT or SIGTERM arrived; the checkpoint is saved first.
+        Stopped: If SIGINT or SIGTERM arrived; the checkpoint, and weights of it, are saved first.
     """
     known = [item for item in items if item.modality == "image" and not is_held_out(item)]
     photos = cached_photos(known, embedder, recipe.shape.size, out / "photos.npz")
-    teach_generator(photos, [item.dataset for item in known], recipe, (out, device))
-    return as_it_is(out, recipe, embedder.space).save(out / f"{NAME}.safetensors")
+
+    def save() -> Path:
+        return as_it_is(out, recipe, embedder.space).save(out / f"{NAME}.safetensors")
+
+    try:
+        teach_generator(photos, [item.dataset for item in known], recipe, (out, device))
+    except Stopped:
+        save()
+        raise
+    return save()
 
 
 def teach_generator(

@@ -6,6 +6,10 @@ which was stopped goes on where it was, and a finished stage costs nothing.
     targets/   what the teachers say of every item          text/    the text tower
     space.safetensors   the teachers' joint space           image/   the image tower
     kindred-mini.*      what ships                          audio/   the audio tower
+
+The generator kindred-demo is optional and made by `train_generator`, when there is a kindred-mini:
+
+    generator/   its photos, checkpoints and weights
 """
 
 import logging
@@ -21,10 +25,12 @@ from embedder.decode import decode
 from embedder.media import Modality, Text
 from embedder.models.audio_tower import AudioTower
 from embedder.models.image_tower import ImageShape, ImageTower
-from embedder.models.mini import KindredMini
+from embedder.models.mini import WEIGHTS, KindredMini
 from embedder.models.text_tower import TextTower
 from embedder.training.audio import SoundLessons, teach_audio
 from embedder.training.export import Geometry, Tower, export, measure_geometry
+from embedder.training.generator import make_generator
+from embedder.training.generator_recipe import GeneratorRecipe
 from embedder.training.image import teach_image
 from embedder.training.image_vectors import Guidance
 from embedder.training.joint import Outputs, known_pictures, make_space, picture_names
@@ -110,6 +116,24 @@ def train(data: Path, teachers: Path, out: Path, recipe: Recipe | None = None) -
         Modality.AUDIO: Tower(audio.shape, audio),
     }
     return ship(shop, towers, texts.tokenizer, space)
+
+
+def train_generator(
+    data: Path, out: Path, device: str = "cpu", recipe: GeneratorRecipe | None = None
+) -> Path:
+    """Trains the generator and returns the path of its weights; run again, it goes on.
+
+    Args:
+        data: As for `train`.
+        out: Folder of a finished run of `train`, whose vectors it is to listen to. Without one, it
+            listens to those of the bundled kindred-mini.
+        device: Where it trains, e.g. "cpu" or "cuda".
+        recipe: Other numbers than those the shipped weights were made with.
+    """
+    items = [item for part in ("train", "val") for item in read_items(data / part)]
+    own = out / WEIGHTS.name
+    embedder = KindredMini.load(own if own.exists() else WEIGHTS)
+    return make_generator(items, embedder, out / "generator", recipe or GeneratorRecipe(), device)
 
 
 def teacher_outputs(shop: Workshop, bank: TextBank) -> Outputs:

@@ -1,4 +1,4 @@
-"""`kindred train`: makes kindred-mini, all stages in order."""
+"""`kindred train`: makes kindred-mini, all stages in order, or the generator that listens to it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,15 +13,20 @@ def train(
         Path, typer.Option(exists=True, file_okay=False, metavar="DIR", help="Folder of shards.")
     ],
     teachers: Annotated[
-        Path,
+        Path | None,
         typer.Option(exists=True, file_okay=False, metavar="DIR", help="Folder of the teachers."),
-    ],
+    ] = None,
     out: Annotated[
         Path,
         typer.Option(
             file_okay=False, metavar="DIR", help="Where targets, checkpoints and logs go."
         ),
     ] = Path("runs/mini"),
+    generator: Annotated[
+        bool,
+        typer.Option("--generator", help="Make the generator kindred-demo instead; no teachers."),
+    ] = False,
+    device: Annotated[str, typer.Option(help="Where the generator trains: cpu or cuda.")] = "cpu",
 ) -> None:
     """Trains kindred-mini by its recipe; run again, it goes on where it stopped.
 
@@ -31,9 +36,19 @@ def train(
     For example:
 
         kindred train --data shared/data --teachers shared/teachers --out runs/mini
+
+    The generator learns from pictures and their vectors by the kindred-mini in DIR, or else by the
+    bundled one:
+
+        kindred train --generator --data shared/data --out runs/mini --device cuda
     """
     with needs("train"):
-        from embedder.training.pipeline import train
+        from embedder.training.pipeline import train, train_generator
 
-    weights = train(data, teachers, out)
+    if generator:
+        weights = train_generator(data, out, device)
+    elif teachers is None:
+        raise typer.BadParameter("--teachers must be given, except with --generator")
+    else:
+        weights = train(data, teachers, out)
     typer.echo(f"The weights are in {weights}.")

@@ -149,7 +149,7 @@ class Residual(nn.Module):
         inner = self.between(inner) * (1.0 + gain) + offset
         inner = self.second(functional.silu(inner))
         shortcut: Tensor = self.shortcut(x)
-        return shortcut + inner
+        return torch.add(shortcut, inner)
 
 
 class Layer(nn.Module):

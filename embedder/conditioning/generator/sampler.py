@@ -21,7 +21,7 @@ Pictures = NDArray[np.uint8]
 MOST_STEPS = 200
 MOST_GUIDANCE = 20.0
 
-_BATCH = 16
+_BATCH = 8
 """Pictures that are made together: more only take memory."""
 
 
@@ -100,14 +100,14 @@ class Generator:
         self,
         vectors: Vectors,
         how: PictureSampling | None = None,
-        advance: Callable[[int], None] | None = None,
+        advance: Callable[[int, int], object] | None = None,
     ) -> Pictures:
         """Makes a picture of each vector: an image vector, or one that was bridged to be like it.
 
         Args:
             vectors: (n, dim), of any norm.
             how: Seed, steps and strength.
-            advance: Called with the number of pictures made so far.
+            advance: Called with the pictures made so far and their number in all.
 
         Returns:
             uint8, (n, size, size, 3), the same for the same vector, place in the batch and seed.
@@ -125,7 +125,7 @@ class Generator:
             rows = slice(at, at + _BATCH)
             pictures[rows] = self._made(told[rows], at, how)
             if advance is not None:
-                advance(min(at + _BATCH, len(told)))
+                advance(min(at + _BATCH, len(told)), len(told))
         return pictures
 
     def _made(self, vectors: Vectors, first: int, how: PictureSampling) -> Pictures:

@@ -58,7 +58,7 @@ class GeneratorFile:
         if not path.is_file():
             raise WeightsError(
                 f"the generator's weights must be a file, and {path} is not there; "
-                f"`kindred train-generator --data DIR --out DIR` makes it"
+                f"`kindred train --generator --data DIR --out DIR` makes it"
             )
         found = read_fitted(path, _KIND, space)
         try:

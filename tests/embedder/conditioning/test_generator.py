@@ -107,9 +107,9 @@ def test_the_same_seed_makes_the_same_pictures(generator: Generator) -> None:
 
 
 def test_company_changes_no_picture_and_progress_is_told(generator: Generator) -> None:
-    asked, told = vectors(18), list[int]()
-    together = generator.sample(asked, QUICK, told.append)
-    assert told == [16, 18]
+    asked, told = vectors(10), list[tuple[int, int]]()
+    together = generator.sample(asked, QUICK, lambda *done: told.append(done))
+    assert told == [(8, 10), (10, 10)]
     alone = generator.sample(asked[:2], QUICK)
     assert np.abs(together[:2].astype(int) - alone).max() <= 1
 
@@ -134,7 +134,7 @@ def test_vectors_of_another_space_are_refused(path: Path) -> None:
 
 
 def test_a_generator_that_is_not_there_says_what_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="kindred train-generator --data DIR"):
+    with pytest.raises(WeightsError, match="kindred train --generator --data DIR"):
         Generator.load(tmp_path / "none.safetensors")
 
 
