@@ -8,6 +8,7 @@ from service.cli.demo import demo
 from service.cli.doctor import doctor
 from service.cli.embed import embed
 from service.cli.evaluate import evaluate
+from service.cli.generate import generate
 from service.cli.index import index
 from service.cli.keys import commands as key_commands
 from service.cli.models import commands as model_commands
@@ -47,6 +48,7 @@ COMMANDS = (
     search,
     serve,
     embed,
+    generate,
     snapshot,
     restore,
     export,
