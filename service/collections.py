@@ -101,7 +101,7 @@ class Collections:
         check_count(len(items), self._settings.max_items)
         opened, served = await self._opened(collection)
         contents = [item.content for item in items]
-        outcomes = await served.embed(contents, opened, Priority.BULK, windows=windows)
+        outcomes = await served.embed(contents, opened, Priority.BULK)
         made = [self._made(*pair) for pair in zip(items, outcomes, strict=True)]
         with self._telemetry.stage("store"):
             await asyncio.to_thread(opened.upsert, [it for it in made if isinstance(it, Item)])

@@ -33,7 +33,7 @@ async def answer_in_time(
     watch = _Watch(receive, patience)
 
     async def send_begun(message: Message) -> None:
-        watch.end()
+        watch.give_time()
         await send(message)
 
     try:
@@ -66,10 +66,14 @@ class _Watch:
             self._task = asyncio.create_task(self._look())
         return message
 
-    def end(self) -> None:
-        """Lets what has begun take its time."""
+    def give_time(self) -> None:
+        """Lets an answer that has begun take its time."""
         if not self._is_over and not self._patience.expired():
             self._patience.reschedule(None)
+        self.end()
+
+    def end(self) -> None:
+        """Looks no longer."""
         self._is_over = True
         if self._task:
             self._task.cancel()
