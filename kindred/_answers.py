@@ -73,15 +73,36 @@ class ItemError:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of a sound or a film, in seconds; 0 to 0 is the whole of what has no duration."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WindowEmbedding:
+    """The unit vector that one window of a content would have alone."""
+
+    window: Window
+    vector: NDArray[np.float32]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedding:
-    """What became of one content: a unit vector, or the error that took its place."""
+    """What became of one content: a unit vector, or the error that took its place.
+
+    Attributes:
+        windows: Of the content, in order of time; only if they were asked for.
+    """
 
     index: int
     vector: NDArray[np.float32] | None = None
     modality: Modality | None = None
     treatment: Treatment = Treatment()
     error: ItemError | None = None
+    windows: tuple[WindowEmbedding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,6 +258,7 @@ class Hit:
         score: Cosine in [-1, 1]; higher is nearer.
         calibrated: The score in standard deviations above a chance pair of these modalities.
         probability: That the match is no accident.
+        at: Its window that is nearest to the question, if it was stored with windows.
     """
 
     id: str
@@ -247,6 +269,7 @@ class Hit:
     metadata: Metadata
     has_content: bool
     vector: NDArray[np.float32] | None = None
+    at: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)

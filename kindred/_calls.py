@@ -65,6 +65,8 @@ class Embed(Call[Embeddings]):
         dimensions: Keep only so many leading numbers, as a unit vector again.
         on_error: What a bad content costs: the "request", or the "item" alone, which then has
             an error in its place.
+        windows: Whether each vector comes with those of its windows: stretches of a sound or a
+            film that overlap by half.
 
     Raises:
         KindredError: If a content is bad and costs the request; `details["index"]` tells which.
@@ -75,6 +77,7 @@ class Embed(Call[Embeddings]):
     model: str | None = None
     dimensions: int | None = None
     on_error: Literal["request", "item"] = "request"
+    windows: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,24 @@ class GetCollection(Call[Collection]):
 
 
 @dataclass(frozen=True)
+class UpdateCollection(Call[Collection]):
+    """Changes which fields of metadata are indexed; returns when filters on them are fast.
+
+    Args:
+        name: The collection.
+        indexed: All fields that are to be, those of before as well as new ones. Items are stored
+            and found while new ones are prepared.
+
+    Raises:
+        NotFound: If there is none of this name.
+    """
+
+    name: str
+    _: KW_ONLY
+    indexed: Iterable[str]
+
+
+@dataclass(frozen=True)
 class DeleteCollection(Call[None]):
     """Deletes a collection and everything in it.
 
@@ -147,10 +168,18 @@ class Upsert(Call[ItemResults]):
     """Stores items, in place of those with the same ids; what is answered as stored is on disk.
 
     A bad item costs itself alone: look at `failed` of the answer.
+
+    Args:
+        collection: Where to.
+        items: What to store.
+        windows: Whether longer sounds and films are kept with the vectors of their windows, so that
+            hits tell where they match.
     """
 
     collection: str
     items: Iterable[ItemInput]
+    _: KW_ONLY
+    windows: bool = False
 
 
 @dataclass(frozen=True)
@@ -229,12 +258,14 @@ class Search(Call[SearchAnswer]):
     exact: bool = False
 
 
-def upload(collection: str, files: Iterable[str | Path]) -> Upsert:
+def upload(collection: str, files: Iterable[str | Path], *, windows: bool = False) -> Upsert:
     """Stores files, each with the digest of its content as id and its name as `filename`.
 
     Args:
         collection: Where to.
-        files: Paths of pictures, sounds and texts; their names tell which is which.
+        files: Paths of pictures, sounds, films and texts; their names tell which is which. Of a
+            film, what is seen is stored.
+        windows: As in `upsert`.
 
     A bad file costs itself alone: look at `failed` of the answer.
     """
@@ -242,4 +273,5 @@ def upload(collection: str, files: Iterable[str | Path]) -> Upsert:
     return Upsert(
         collection,
         [ItemInput(content_of(path), metadata={"filename": path.name}) for path in paths],
+        windows=windows,
     )

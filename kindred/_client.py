@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from kindred import _calls as calls
+from kindred import _conditions as conditions
 from kindred import _snapshots as snapshots
 from kindred._access import Access, Tls
 from kindred._answers import StoredItem
@@ -118,6 +119,7 @@ class Client:
     create_collection = _blocking(calls.CreateCollection)
     list_collections = _blocking(calls.ListCollections)
     get_collection = _blocking(calls.GetCollection)
+    update_collection = _blocking(calls.UpdateCollection)
     delete_collection = _blocking(calls.DeleteCollection)
     upsert = _blocking(calls.Upsert)
     upload = _blocking(calls.upload)
@@ -126,6 +128,10 @@ class Client:
     get_content = _blocking(calls.GetContent)
     search = _blocking(calls.Search)
     item_page = _blocking(calls.ListItems)
+    profiles = _blocking(conditions.ListProfiles)
+    get_profile = _blocking(conditions.GetProfile)
+    condition = _blocking(conditions.Condition)
+    condition_file = _blocking(conditions.condition_file)
     take_snapshot = _blocking(snapshots.TakeSnapshot)
     restore_snapshot = _blocking(snapshots.RestoreSnapshot)
     list_snapshots = _blocking(snapshots.ListSnapshots)
@@ -217,6 +223,7 @@ class AsyncClient:
     create_collection = _awaited(calls.CreateCollection)
     list_collections = _awaited(calls.ListCollections)
     get_collection = _awaited(calls.GetCollection)
+    update_collection = _awaited(calls.UpdateCollection)
     delete_collection = _awaited(calls.DeleteCollection)
     upsert = _awaited(calls.Upsert)
     upload = _awaited(calls.upload)
@@ -225,6 +232,10 @@ class AsyncClient:
     get_content = _awaited(calls.GetContent)
     search = _awaited(calls.Search)
     item_page = _awaited(calls.ListItems)
+    profiles = _awaited(conditions.ListProfiles)
+    get_profile = _awaited(conditions.GetProfile)
+    condition = _awaited(conditions.Condition)
+    condition_file = _awaited(conditions.condition_file)
     take_snapshot = _awaited(snapshots.TakeSnapshot)
     restore_snapshot = _awaited(snapshots.RestoreSnapshot)
     list_snapshots = _awaited(snapshots.ListSnapshots)

@@ -35,7 +35,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture file: JPEG, PNG, WebP, GIF and others."""
+    """A picture file: JPEG, PNG, WebP, GIF and others; or a film, of which the pictures count."""
 
     data: bytes = field(repr=False)
 
@@ -47,7 +47,10 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """A sound file: WAV, FLAC, Ogg, Opus, MP3, M4A and others, of any rate and channel count."""
+    """A sound file: WAV, FLAC, Ogg, Opus, MP3, M4A and others, of any rate and channel count.
+
+    Or a film, of which the sound track counts.
+    """
 
     data: bytes = field(repr=False)
 
@@ -153,9 +156,11 @@ def contents_of(given: ContentLike | Iterable[ContentLike]) -> tuple[Content, ..
     return (content_of(given),)
 
 
-def parts_of(
-    given: ContentLike | Part | Iterable[ContentLike | Part],
-) -> tuple[tuple[Content, float], ...]:
+Parts = ContentLike | Part | Iterable[ContentLike | Part]
+"""One part of a query, or several."""
+
+
+def parts_of(given: Parts) -> tuple[tuple[Content, float], ...]:
     """Returns the contents of a query and their weights; one alone counts as a list of one."""
     if not isinstance(given, Iterable) or isinstance(given, str | Picture):
         given = (given,)
@@ -169,6 +174,9 @@ _SUFFIXES = {
     ".m4a": "audio",
     ".weba": "audio",
     ".webp": "image",
+    ".mkv": "video",
+    ".mov": "video",
+    ".webm": "video",
 }
 """Kinds of files that not every system's table of types knows."""
 
@@ -176,14 +184,14 @@ _SUFFIXES = {
 def _file_content(path: Path) -> Content:
     guess = mimetypes.guess_type(path.name)[0] or "unknown"
     match _SUFFIXES.get(path.suffix.lower(), guess.partition("/")[0]):
-        case "image":
+        case "image" | "video":
             return Image.file(path)
         case "audio":
             return Audio.file(path)
         case "text":
             return Text(path.read_text("utf-8"))
     raise InvalidArgument(
-        "a file's name must end like that of a picture, a sound or a text; "
+        "a file's name must end like that of a picture, a film, a sound or a text; "
         f"use Image.file or Audio.file for {path.name!r}"
     )
 

@@ -23,6 +23,7 @@ from service.access.guard import Guard
 from service.access.needs import needs
 from service.batching import Encoded
 from service.collections import Collections
+from service.conditioning.conditions import Conditions
 from service.intake import check_count
 from service.messages import Content, EmbedAnswer, ModelInfo, RankAnswer, Readiness
 from service.served import Models
@@ -59,12 +60,14 @@ class Engine:
         collections: What is done with collections and their items.
         snapshots: What is done with files that hold a collection.
         tables: What is done with Parquet files.
+        conditions: What is asked of conditioning.
         guard: Knows who may call.
     """
 
     collections: Collections
     snapshots: Snapshots
     tables: Tables
+    conditions: Conditions
 
     def __init__(self, settings: Settings, embedders: Sequence[Embedder] = ()) -> None:
         self.settings = settings
@@ -94,6 +97,7 @@ class Engine:
             self.snapshots = Snapshots(store, self._models, settings)
             await asyncio.to_thread(self.snapshots.sweep)
             self.tables = Tables(store, self._models, settings)
+            self.conditions = await asyncio.to_thread(Conditions, store, self._models, settings)
             self._running = starting.pop_all()
         return self
 
@@ -121,6 +125,7 @@ class Engine:
         model: str | None = None,
         dimensions: int | None = None,
         on_error: OnError = "item",
+        windows: bool = False,
     ) -> EmbedAnswer:
         """Embeds each content; a bad one costs itself alone and has an error in its place.
 
@@ -129,6 +134,7 @@ class Engine:
             model: A served model; None means the default one.
             dimensions: Keep only so many leading numbers of each vector, and make it unit again.
             on_error: With "request" the first bad content fails the request instead.
+            windows: Whether each content comes with the vectors of its windows as well.
 
         Raises:
             ItemFailed: The first bad content, if it fails the request.
@@ -137,7 +143,7 @@ class Engine:
         served = self._models.named(model)
         check_count(len(contents), self.settings.max_items)
         dim = served.checked_dim(dimensions)
-        outcomes = await served.embed(contents)
+        outcomes = await served.embed(contents, windows=windows)
         if on_error == "request":
             answers.all_of(outcomes)
         return EmbedAnswer(

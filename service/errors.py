@@ -175,7 +175,7 @@ TABLE: Mapping[type[Exception], Status] = {
     media.TooFewVectors: Status("TOO_FEW_VECTORS", 409, "FAILED_PRECONDITION"),
     media.ProfileNotFound: Status("PROFILE_NOT_FOUND", 404, "NOT_FOUND"),
     media.AdapterNotFitted: Status("ADAPTER_NOT_FITTED", 409, "FAILED_PRECONDITION"),
-    media.UnfitForTarget: Status("UNFIT_FOR_TARGET", 422, "INVALID_ARGUMENT"),
+    media.UnfitForTarget: Status("UNFIT_FOR_TARGET", 400, "INVALID_ARGUMENT"),
     media.InputsCancel: Status("CANCELLED_OUT", 400, "INVALID_ARGUMENT"),
     media.MissingDependency: INTERNAL,
     stored.IndexesError: INTERNAL,

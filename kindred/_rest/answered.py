@@ -19,7 +19,7 @@ JsonObject = dict[str, Any]
 def model(found: JsonObject) -> answers.Model:
     """Returns a served model."""
     modalities = tuple(Modality(each) for each in found["modalities"])
-    return _copied({**found, "modalities": modalities}, answers.Model)
+    return copied({**found, "modalities": modalities}, answers.Model)
 
 
 def embeddings(found: JsonObject) -> answers.Embeddings:
@@ -29,7 +29,7 @@ def embeddings(found: JsonObject) -> answers.Embeddings:
         space=found["space"],
         results=tuple(_embedding(each) for each in found["data"]),
         units=found["usage"]["total_tokens"],
-        timing_ms=_copied(found["timing_ms"], answers.TimingMs),
+        timing_ms=copied(found["timing_ms"], answers.TimingMs),
     )
 
 
@@ -41,8 +41,14 @@ def _embedding(found: JsonObject) -> answers.Embedding:
         index=found["index"],
         vector=np.frombuffer(packed, dtype="<f4").astype(np.float32),
         modality=Modality(found["modality"]),
-        treatment=_copied(found, answers.Treatment),
+        treatment=copied(found, answers.Treatment),
+        windows=tuple(_window(each) for each in found.get("window_embeddings", ())),
     )
+
+
+def _window(found: JsonObject) -> answers.WindowEmbedding:
+    packed = np.frombuffer(base64.b64decode(found["embedding"]), dtype="<f4")
+    return answers.WindowEmbedding(copied(found, answers.Window), packed.astype(np.float32))
 
 
 def ranked(found: JsonObject) -> answers.Ranked:
@@ -50,8 +56,8 @@ def ranked(found: JsonObject) -> answers.Ranked:
     return answers.Ranked(
         model=found["model"],
         space=found["space"],
-        candidates=tuple(_copied(each, answers.RankedCandidate) for each in found["candidates"]),
-        timing_ms=_copied(found["timing_ms"], answers.TimingMs),
+        candidates=tuple(copied(each, answers.RankedCandidate) for each in found["candidates"]),
+        timing_ms=copied(found["timing_ms"], answers.TimingMs),
     )
 
 
@@ -62,19 +68,19 @@ def collection(found: JsonObject) -> answers.Collection:
         "indexed": tuple(found["indexed"]),
         "stats": _stats(found["stats"]) if "stats" in found else None,
     }
-    return _copied({**found, **made}, answers.Collection)
+    return copied({**found, **made}, answers.Collection)
 
 
 def snapshot(found: JsonObject) -> answers.Snapshot:
     """Returns a snapshot."""
     created = datetime.fromisoformat(found["created"])
-    return _copied({**found, "created": created}, answers.Snapshot)
+    return copied({**found, "created": created}, answers.Snapshot)
 
 
 def _stats(found: JsonObject) -> stats.CollectionStats:
     return stats.CollectionStats(
         segments={
-            Modality(modality): tuple(_copied(each, stats.SegmentStats) for each in segments)
+            Modality(modality): tuple(copied(each, stats.SegmentStats) for each in segments)
             for modality, segments in found["segments"].items()
         },
         recall=tuple(_recall(each) for each in found["recall"]),
@@ -105,7 +111,7 @@ def _item_result(found: JsonObject) -> answers.ItemResult:
         index=found["index"],
         id=found.get("id"),
         modality=Modality(modality) if modality else None,
-        treatment=_copied(found, answers.Treatment),
+        treatment=copied(found, answers.Treatment),
         error=_error(found),
     )
 
@@ -130,17 +136,18 @@ def item(found: JsonObject) -> answers.StoredItem:
 def search_answer(found: JsonObject) -> answers.SearchAnswer:
     """Returns hits."""
     return answers.SearchAnswer(
-        hits=tuple(_hit(each) for each in found["hits"]),
+        hits=tuple(hit(each) for each in found["hits"]),
         space=found["space"],
         index=found["index"],
         exact=found["exact"],
         ranking=found["ranking"],
-        treatments=tuple(_copied(each, answers.Treatment) for each in found["treatments"]),
-        timing_ms=_copied(found["timing_ms"], answers.TimingMs),
+        treatments=tuple(copied(each, answers.Treatment) for each in found["treatments"]),
+        timing_ms=copied(found["timing_ms"], answers.TimingMs),
     )
 
 
-def _hit(found: JsonObject) -> answers.Hit:
+def hit(found: JsonObject) -> answers.Hit:
+    """Returns an item that was found."""
     return answers.Hit(
         id=found["id"],
         modality=Modality(found["modality"]),
@@ -150,6 +157,7 @@ def _hit(found: JsonObject) -> answers.Hit:
         metadata=found["metadata"],
         has_content=found["has_content"],
         vector=_vector(found),
+        at=copied(found["at"], answers.Window) if "at" in found else None,
     )
 
 
@@ -160,10 +168,10 @@ def _vector(found: JsonObject) -> NDArray[np.float32] | None:
 
 def _error(found: JsonObject) -> answers.ItemError | None:
     error = found.get("error")
-    return _copied(error, answers.ItemError) if error else None
+    return copied(error, answers.ItemError) if error else None
 
 
-def _copied(found: JsonObject, cls: type[T]) -> T:
+def copied(found: JsonObject, cls: type[T]) -> T:
     """Returns the dataclass whose fields have the names of the object's; the rest is left out."""
     names = {each.name for each in fields(cls)}  # type: ignore[arg-type]
     return cls(**{name: value for name, value in found.items() if name in names})

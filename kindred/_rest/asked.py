@@ -10,6 +10,7 @@ from kindred._content import (
     Content,
     Image,
     Item,
+    Parts,
     Text,
     Vector,
     content_of,
@@ -28,6 +29,7 @@ def embed(call: calls.Embed) -> JsonObject:
         input=[_content(each) for each in contents_of(call.contents)],
         dimensions=call.dimensions,
         on_error=call.on_error,
+        windows=call.windows,
         encoding_format="base64",
     )
 
@@ -57,7 +59,7 @@ def upsert(call: calls.Upsert) -> JsonObject:
         given(id=item.id, content=_content(content_of(item.content)), metadata=dict(item.metadata))
         for item in call.items
     ]
-    return {"items": items}
+    return {"items": items, "windows": call.windows}
 
 
 def list_items(call: calls.ListItems) -> dict[str, str]:
@@ -73,7 +75,7 @@ def list_items(call: calls.ListItems) -> dict[str, str]:
 def search(call: calls.Search) -> JsonObject:
     """Asks for hits."""
     return given(
-        query=[{**_content(each), "weight": weight} for each, weight in parts_of(call.query)],
+        query=weighted(call.query),
         k=call.k,
         modalities=[str(each) for each in call.modalities],
         k_per_modality=call.k_per_modality,
@@ -83,6 +85,11 @@ def search(call: calls.Search) -> JsonObject:
         include=["metadata", "vector"] if call.with_vectors else ["metadata"],
         exact=call.exact,
     )
+
+
+def weighted(parts: Parts) -> list[JsonObject]:
+    """Returns contents and their weights."""
+    return [{**_content(each), "weight": weight} for each, weight in parts_of(parts)]
 
 
 def given(**fields: Any) -> JsonObject:  # noqa: ANN401 - any JSON

@@ -9,9 +9,11 @@ import httpx
 
 from kindred import _answers as answers
 from kindred import _calls as calls
+from kindred import _conditions as conditions
 from kindred import _snapshots as snapshots
 from kindred._calls import Call
 from kindred._rest import answered, asked
+from kindred._rest import conditions as conditioning
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,17 @@ def _json(read: Callable[[dict[str, Any]], Any]) -> Callable[[httpx.Response], A
     return lambda response: read(response.json())
 
 
-def _mime_type(response: httpx.Response) -> str:
+def _file(response: httpx.Response) -> answers.File:
     kind: str = response.headers["content-type"]
-    return kind.partition(";")[0]
+    return answers.File(response.content, kind.partition(";")[0])
 
 
 _COLLECTIONS = "/v1/collections"
 _COLLECTION = "/v1/collections/{name}"
 _SNAPSHOTS = "/v1/snapshots"
 _SNAPSHOT = "/v1/snapshots/{name}"
+_CONDITION = "/v1/condition"
+_PROFILES = f"{_CONDITION}/profiles"
 _ITEMS = "/v1/collections/{collection}/items"
 
 ROUTES: Mapping[type[Call[Any]], Route] = {
@@ -91,6 +95,12 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
         _json(answered.collection),
         query=lambda call: {"view": "full"} if call.with_stats else {},
     ),
+    calls.UpdateCollection: Route(
+        "PATCH",
+        _COLLECTION,
+        _json(answered.collection),
+        lambda call: {"indexed": list(call.indexed)},
+    ),
     calls.DeleteCollection: Route("DELETE", _COLLECTION, lambda response: None),
     calls.Upsert: Route("POST", f"{_ITEMS}:upsert", _json(answered.item_results), asked.upsert),
     calls.DeleteItems: Route(
@@ -109,9 +119,19 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
     calls.GetContent: Route(
         "GET",
         f"{_ITEMS}/{{id}}/content",
-        lambda response: answers.File(response.content, _mime_type(response)),
+        _file,
     ),
     calls.Search: Route("POST", f"{_ITEMS}:search", _json(answered.search_answer), asked.search),
+    conditions.ListProfiles: Route(
+        "GET",
+        _PROFILES,
+        _json(lambda found: tuple(map(conditioning.profile, found["profiles"]))),
+    ),
+    conditions.GetProfile: Route("GET", f"{_PROFILES}/{{id}}", _json(conditioning.profile)),
+    conditions.Condition: Route(
+        "POST", _CONDITION, _json(conditioning.conditioned), conditioning.condition
+    ),
+    conditions.ConditionFile: Route("POST", _CONDITION, _file, conditioning.condition_file),
     snapshots.TakeSnapshot: Route(
         "POST", f"{_COLLECTIONS}/{{collection}}:snapshot", _json(answered.snapshot)
     ),

@@ -43,12 +43,14 @@ def _whole(value: Any) -> Any:  # noqa: ANN401 - any JSON
             return value
 
 
-def _copied(message: Any, cls: type[T]) -> T:  # noqa: ANN401 - any message
+def copied(message: Any, cls: type[T]) -> T:  # noqa: ANN401 - any message
+    """Returns the dataclass whose fields have the names of the message's."""
     """Returns the dataclass whose fields have the names of the message's."""
     return cls(**{each.name: getattr(message, each.name) for each in fields(cls)})  # type: ignore[arg-type]
 
 
-def _modality(number: int) -> Modality:
+def modality(number: int) -> Modality:
+    """Returns the modality of a number."""
     return Modality(content_pb.Modality.Name(number).removeprefix("MODALITY_").lower())
 
 
@@ -61,13 +63,13 @@ def _time(message: Timestamp) -> datetime:
 
 
 def _error(message: Any) -> answers.ItemError | None:  # noqa: ANN401 - any message with an error
-    return _copied(message.error, answers.ItemError) if message.HasField("error") else None
+    return copied(message.error, answers.ItemError) if message.HasField("error") else None
 
 
 def model(message: models_pb.Model) -> answers.Model:
     return answers.Model(
         name=message.name,
-        modalities=tuple(_modality(number) for number in message.modalities),
+        modalities=tuple(modality(number) for number in message.modalities),
         dim=message.dim,
         space=message.space,
         parameters=message.parameters,
@@ -87,7 +89,7 @@ def embeddings(message: embeddings_pb.EmbedResponse) -> answers.Embeddings:
         space=message.space,
         results=tuple(_embedding(result) for result in message.results),
         units=message.units,
-        timing_ms=_copied(message.timing_ms, answers.TimingMs),
+        timing_ms=copied(message.timing_ms, answers.TimingMs),
     )
 
 
@@ -97,8 +99,12 @@ def _embedding(message: embeddings_pb.EmbedResult) -> answers.Embedding:
     return answers.Embedding(
         index=message.index,
         vector=_vector(message.embedding.vector),
-        modality=_modality(message.embedding.vector.modality),
-        treatment=_copied(message.embedding.treatment, answers.Treatment),
+        modality=modality(message.embedding.vector.modality),
+        treatment=copied(message.embedding.treatment, answers.Treatment),
+        windows=tuple(
+            answers.WindowEmbedding(copied(each.window, answers.Window), _vector(each.vector))
+            for each in message.embedding.window_embeddings
+        ),
     )
 
 
@@ -106,8 +112,8 @@ def ranked(message: embeddings_pb.RankResponse) -> answers.Ranked:
     return answers.Ranked(
         model=message.model,
         space=message.space,
-        candidates=tuple(_copied(each, answers.RankedCandidate) for each in message.candidates),
-        timing_ms=_copied(message.timing_ms, answers.TimingMs),
+        candidates=tuple(copied(each, answers.RankedCandidate) for each in message.candidates),
+        timing_ms=copied(message.timing_ms, answers.TimingMs),
     )
 
 
@@ -142,21 +148,21 @@ def snapshot(message: snapshots_pb.Snapshot) -> answers.Snapshot:
 def _stats(message: stats_pb.CollectionStats) -> stats.CollectionStats:
     return stats.CollectionStats(
         segments={
-            _modality(index.modality): tuple(
-                _copied(each, stats.SegmentStats) for each in index.segments
+            modality(index.modality): tuple(
+                copied(each, stats.SegmentStats) for each in index.segments
             )
             for index in message.indexes
         },
         recall=tuple(_recall(each) for each in message.recall),
-        building=tuple(_modality(each) for each in message.building),
+        building=tuple(modality(each) for each in message.building),
         damaged=tuple(message.damaged),
     )
 
 
 def _recall(message: stats_pb.RecallStats) -> stats.RecallStats:
     return stats.RecallStats(
-        query_modality=_modality(message.query_modality),
-        modality=_modality(message.modality),
+        query_modality=modality(message.query_modality),
+        modality=modality(message.modality),
         target=message.target,
         measured=message.measured if message.HasField("measured") else None,
         queries=message.queries,
@@ -174,8 +180,8 @@ def _item_result(message: collections_pb.ItemResult) -> answers.ItemResult:
     return answers.ItemResult(
         index=message.index,
         id=message.id if message.HasField("id") else None,
-        modality=_modality(message.modality) if message.modality else None,
-        treatment=_copied(message.treatment, answers.Treatment),
+        modality=modality(message.modality) if message.modality else None,
+        treatment=copied(message.treatment, answers.Treatment),
         error=_error(message),
     )
 
@@ -187,7 +193,7 @@ def item_page(message: collections_pb.ListItemsResponse) -> answers.ItemPage:
 def item(message: collections_pb.Item) -> answers.StoredItem:
     return answers.StoredItem(
         id=message.id,
-        modality=_modality(message.modality),
+        modality=modality(message.modality),
         metadata=json_object(message.metadata),
         created=_time(message.create_time),
         has_content=message.has_content,
@@ -198,24 +204,26 @@ def item(message: collections_pb.Item) -> answers.StoredItem:
 def search_answer(message: collections_pb.SearchItemsResponse) -> answers.SearchAnswer:
     by_calibrated = message.ranking == collections_pb.RANKING_CALIBRATED
     return answers.SearchAnswer(
-        hits=tuple(_hit(each) for each in message.hits),
+        hits=tuple(hit(each) for each in message.hits),
         space=message.space,
         index=message.index,
         exact=message.exact,
         ranking="calibrated" if by_calibrated else "cosine",
-        treatments=tuple(_copied(each, answers.Treatment) for each in message.treatments),
-        timing_ms=_copied(message.timing_ms, answers.TimingMs),
+        treatments=tuple(copied(each, answers.Treatment) for each in message.treatments),
+        timing_ms=copied(message.timing_ms, answers.TimingMs),
     )
 
 
-def _hit(message: collections_pb.SearchHit) -> answers.Hit:
+def hit(message: collections_pb.SearchHit) -> answers.Hit:
+    """Returns an item that was found."""
     return answers.Hit(
         id=message.id,
-        modality=_modality(message.modality),
+        modality=modality(message.modality),
         score=message.score,
         calibrated=message.calibrated,
         probability=message.probability,
         metadata=json_object(message.metadata),
         has_content=message.has_content,
+        at=copied(message.at, answers.Window) if message.HasField("at") else None,
         vector=_vector(message.vector) if message.HasField("vector") else None,
     )

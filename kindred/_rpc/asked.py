@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.json_format import Parse
 from google.protobuf.struct_pb2 import Struct
 
@@ -16,6 +17,7 @@ from kindred._content import (
     Image,
     Item,
     Modality,
+    Parts,
     Text,
     Vector,
     content_of,
@@ -53,7 +55,8 @@ def embed(call: calls.Embed) -> embeddings_pb.EmbedRequest:
         model=call.model,
         contents=[_content(each) for each in contents_of(call.contents)],
         dimensions=call.dimensions,
-        on_error=_choice(call.on_error, _ON_ERROR, "on_error"),
+        on_error=choice(call.on_error, _ON_ERROR, "on_error"),
+        windows=call.windows,
     )
 
 
@@ -79,6 +82,13 @@ def get_collection(call: calls.GetCollection) -> collections_pb.GetCollectionReq
     return collections_pb.GetCollectionRequest(name=call.name, view=view)
 
 
+def update_collection(call: calls.UpdateCollection) -> collections_pb.UpdateCollectionRequest:
+    return collections_pb.UpdateCollectionRequest(
+        collection=collections_pb.Collection(name=call.name, indexed=call.indexed),
+        update_mask=FieldMask(paths=["indexed"]),
+    )
+
+
 def upsert(call: calls.Upsert) -> collections_pb.UpsertItemsRequest:
     items = [
         collections_pb.ItemInput(
@@ -86,7 +96,9 @@ def upsert(call: calls.Upsert) -> collections_pb.UpsertItemsRequest:
         )
         for item in call.items
     ]
-    return collections_pb.UpsertItemsRequest(collection=call.collection, items=items)
+    return collections_pb.UpsertItemsRequest(
+        collection=call.collection, items=items, windows=call.windows
+    )
 
 
 def list_items(call: calls.ListItems) -> collections_pb.ListItemsRequest:
@@ -102,16 +114,13 @@ def list_items(call: calls.ListItems) -> collections_pb.ListItemsRequest:
 def search(call: calls.Search) -> collections_pb.SearchItemsRequest:
     return collections_pb.SearchItemsRequest(
         collection=call.collection,
-        query=[
-            collections_pb.QueryPart(content=_content(each), weight=weight)
-            for each, weight in parts_of(call.query)
-        ],
+        query=weighted(call.query),
         k=call.k,
-        modalities=[_choice(each, _MODALITIES, "modality") for each in call.modalities],
+        modalities=[choice(each, _MODALITIES, "modality") for each in call.modalities],
         k_per_modality=call.k_per_modality,
         filter=_struct(call.filter),
         min_score=call.min_score,
-        ranking=_choice(call.ranking, _RANKINGS, "ranking"),
+        ranking=choice(call.ranking, _RANKINGS, "ranking"),
         with_vectors=call.with_vectors,
         exact=call.exact,
     )
@@ -123,6 +132,14 @@ def upload_snapshot(
     yield snapshots_pb.UploadSnapshotRequest(name=call.name)
     for piece in call.pieces:
         yield snapshots_pb.UploadSnapshotRequest(data=piece)
+
+
+def weighted(parts: Parts) -> list[collections_pb.QueryPart]:
+    """Returns contents and their weights."""
+    return [
+        collections_pb.QueryPart(content=_content(each), weight=weight)
+        for each, weight in parts_of(parts)
+    ]
 
 
 def _content(content: Content) -> content_pb.Content:
@@ -141,7 +158,7 @@ def _content(content: Content) -> content_pb.Content:
             return content_pb.Content(vector=vector)
 
 
-def _choice(given: Any, table: Mapping[Any, T], name: str) -> T:  # noqa: ANN401 - checked here
+def choice(given: Any, table: Mapping[Any, T], name: str) -> T:  # noqa: ANN401 - checked here
     if given not in table:
         known = ", ".join(repr(str(each)) for each in table if each is not None)
         raise InvalidArgument(f"{name} must be one of {known}, got {given!r}")

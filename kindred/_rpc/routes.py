@@ -8,11 +8,15 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from kindred import _answers as answers
 from kindred import _calls as calls
+from kindred import _conditions as conditions
 from kindred import _snapshots as snapshots
 from kindred._calls import Call
 from kindred._rpc import answered, asked
+from kindred._rpc import conditions as conditioning
 from kindred.v1 import collection_service_pb2 as collections_pb
 from kindred.v1 import collection_service_pb2_grpc as collections_grpc
+from kindred.v1 import conditioning_service_pb2 as conditioning_pb
+from kindred.v1 import conditioning_service_pb2_grpc as conditioning_grpc
 from kindred.v1 import embedding_service_pb2_grpc as embeddings_grpc
 from kindred.v1 import model_service_pb2 as models_pb
 from kindred.v1 import model_service_pb2_grpc as models_grpc
@@ -45,6 +49,7 @@ class Route:
 _MODELS = models_grpc.ModelServiceStub
 _EMBEDDINGS = embeddings_grpc.EmbeddingServiceStub
 _COLLECTIONS = collections_grpc.CollectionServiceStub
+_CONDITIONING = conditioning_grpc.ConditioningServiceStub
 _SNAPSHOTS = snapshots_grpc.SnapshotServiceStub
 
 ROUTES: Mapping[type[Call[Any]], Route] = {
@@ -86,6 +91,12 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
         asked.get_collection,
         lambda found: answered.collection(found.collection),
     ),
+    calls.UpdateCollection: Route(
+        _COLLECTIONS,
+        "UpdateCollection",
+        asked.update_collection,
+        lambda found: answered.collection(found.collection),
+    ),
     calls.DeleteCollection: Route(
         _COLLECTIONS,
         "DeleteCollection",
@@ -115,6 +126,24 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
         lambda found: answers.File(found.content, found.mime_type),
     ),
     calls.Search: Route(_COLLECTIONS, "SearchItems", asked.search, answered.search_answer),
+    conditions.ListProfiles: Route(
+        _CONDITIONING,
+        "ListProfiles",
+        lambda call: conditioning_pb.ListProfilesRequest(),
+        lambda found: tuple(conditioning.profile(each) for each in found.profiles),
+    ),
+    conditions.GetProfile: Route(
+        _CONDITIONING,
+        "GetProfile",
+        lambda call: conditioning_pb.GetProfileRequest(id=call.id),
+        lambda found: conditioning.profile(found.profile),
+    ),
+    conditions.Condition: Route(
+        _CONDITIONING, "Condition", conditioning.condition, conditioning.conditioned
+    ),
+    conditions.ConditionFile: Route(
+        _CONDITIONING, "Condition", conditioning.condition_file, conditioning.file
+    ),
     snapshots.TakeSnapshot: Route(
         _SNAPSHOTS,
         "SnapshotCollection",

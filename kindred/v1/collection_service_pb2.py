@@ -22,13 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from kindred.v1 import content_pb2 as kindred_dot_v1_dot_content__pb2
 from kindred.v1 import stats_pb2 as kindred_dot_v1_dot_stats__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#kindred/v1/collection_service.proto\x12\nkindred.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18kindred/v1/content.proto\x1a\x16kindred/v1/stats.proto\"\xcb\x02\n\nCollection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\r\n\x05space\x18\x03 \x01(\t\x12\x0b\n\x03\x64im\x18\x04 \x01(\x05\x12\x32\n\x06\x63ounts\x18\x05 \x03(\x0b\x32\".kindred.v1.Collection.CountsEntry\x12\r\n\x05index\x18\x06 \x01(\t\x12\r\n\x05\x62ytes\x18\x07 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07indexed\x18\t \x03(\t\x12\x15\n\rrecall_target\x18\n \x01(\x01\x12*\n\x05stats\x18\x0b \x01(\x0b\x32\x1b.kindred.v1.CollectionStats\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x84\x01\n\x17\x43reateCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\x05model\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07indexed\x18\x03 \x03(\t\x12\x1a\n\rrecall_target\x18\x04 \x01(\x01H\x01\x88\x01\x01\x42\x08\n\x06_modelB\x10\n\x0e_recall_target\"F\n\x18\x43reateCollectionResponse\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.kindred.v1.Collection\"N\n\x14GetCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\x04view\x18\x02 \x01(\x0e\x32\x1a.kindred.v1.CollectionView\"C\n\x15GetCollectionResponse\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.kindred.v1.Collection\"?\n\x16ListCollectionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"_\n\x17ListCollectionsResponse\x12+\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x16.kindred.v1.Collection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x17\x44\x65leteCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x1a\n\x18\x44\x65leteCollectionResponse\"t\n\tItemInput\x12\x0f\n\x02id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12$\n\x07\x63ontent\x18\x02 \x01(\x0b\x32\x13.kindred.v1.Content\x12)\n\x08metadata\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructB\x05\n\x03_id\"\xa7\x01\n\nItemResult\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0f\n\x02id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12&\n\x08modality\x18\x03 \x01(\x0e\x32\x14.kindred.v1.Modality\x12(\n\ttreatment\x18\x04 \x01(\x0b\x32\x15.kindred.v1.Treatment\x12 \n\x05\x65rror\x18\x05 \x01(\x0b\x32\x11.kindred.v1.ErrorB\x05\n\x03_id\"N\n\x12UpsertItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12$\n\x05items\x18\x02 \x03(\x0b\x32\x15.kindred.v1.ItemInput\"Z\n\x13UpsertItemsResponse\x12\'\n\x07results\x18\x01 \x03(\x0b\x32\x16.kindred.v1.ItemResult\x12\n\n\x02ok\x18\x02 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x03 \x01(\x05\"5\n\x12\x44\x65leteItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\"Z\n\x13\x44\x65leteItemsResponse\x12\'\n\x07results\x18\x01 \x03(\x0b\x32\x16.kindred.v1.ItemResult\x12\n\n\x02ok\x18\x02 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x03 \x01(\x05\"\xcf\x01\n\x04Item\x12\n\n\x02id\x18\x01 \x01(\t\x12&\n\x08modality\x18\x02 \x01(\x0e\x32\x14.kindred.v1.Modality\x12)\n\x08metadata\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bhas_content\x18\x05 \x01(\x08\x12\"\n\x06vector\x18\x06 \x01(\x0b\x32\x12.kindred.v1.Vector\"\x9f\x01\n\x10ListItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x16\n\tpage_size\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\'\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x14\n\x0cwith_vectors\x18\x05 \x01(\x08\x42\x0c\n\n_page_size\"M\n\x11ListItemsResponse\x12\x1f\n\x05items\x18\x01 \x03(\x0b\x32\x10.kindred.v1.Item\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x0eGetItemRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x13\n\x0bwith_vector\x18\x03 \x01(\x08\"1\n\x0fGetItemResponse\x12\x1e\n\x04item\x18\x01 \x01(\x0b\x32\x10.kindred.v1.Item\"7\n\x15GetItemContentRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"<\n\x16GetItemContentResponse\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x11\n\tmime_type\x18\x02 \x01(\t\"Q\n\tQueryPart\x12$\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x13.kindred.v1.Content\x12\x13\n\x06weight\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\t\n\x07_weight\"\xd8\x02\n\x12SearchItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12$\n\x05query\x18\x02 \x03(\x0b\x32\x15.kindred.v1.QueryPart\x12\x0e\n\x01k\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12(\n\nmodalities\x18\x04 \x03(\x0e\x32\x14.kindred.v1.Modality\x12\x1b\n\x0ek_per_modality\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12\'\n\x06\x66ilter\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x16\n\tmin_score\x18\x07 \x01(\x01H\x02\x88\x01\x01\x12$\n\x07ranking\x18\x08 \x01(\x0e\x32\x13.kindred.v1.Ranking\x12\x14\n\x0cwith_vectors\x18\t \x01(\x08\x12\r\n\x05\x65xact\x18\n \x01(\x08\x42\x04\n\x02_kB\x11\n\x0f_k_per_modalityB\x0c\n\n_min_score\"\xdb\x01\n\tSearchHit\x12\n\n\x02id\x18\x01 \x01(\t\x12&\n\x08modality\x18\x02 \x01(\x0e\x32\x14.kindred.v1.Modality\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x12\n\ncalibrated\x18\x04 \x01(\x01\x12\x13\n\x0bprobability\x18\x05 \x01(\x01\x12)\n\x08metadata\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x13\n\x0bhas_content\x18\x07 \x01(\x08\x12\"\n\x06vector\x18\x08 \x01(\x0b\x32\x12.kindred.v1.Vector\"\xe1\x01\n\x13SearchItemsResponse\x12#\n\x04hits\x18\x01 \x03(\x0b\x32\x15.kindred.v1.SearchHit\x12\r\n\x05space\x18\x02 \x01(\t\x12\r\n\x05index\x18\x03 \x01(\t\x12\r\n\x05\x65xact\x18\x04 \x01(\x08\x12$\n\x07ranking\x18\x05 \x01(\x0e\x32\x13.kindred.v1.Ranking\x12)\n\ntreatments\x18\x06 \x03(\x0b\x32\x15.kindred.v1.Treatment\x12\'\n\ttiming_ms\x18\x07 \x01(\x0b\x32\x14.kindred.v1.TimingMs*f\n\x0e\x43ollectionView\x12\x1f\n\x1b\x43OLLECTION_VIEW_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43OLLECTION_VIEW_BASIC\x10\x01\x12\x18\n\x14\x43OLLECTION_VIEW_FULL\x10\x02*N\n\x07Ranking\x12\x17\n\x13RANKING_UNSPECIFIED\x10\x00\x12\x16\n\x12RANKING_CALIBRATED\x10\x01\x12\x12\n\x0eRANKING_COSINE\x10\x02\x32\xda\x06\n\x11\x43ollectionService\x12]\n\x10\x43reateCollection\x12#.kindred.v1.CreateCollectionRequest\x1a$.kindred.v1.CreateCollectionResponse\x12T\n\rGetCollection\x12 .kindred.v1.GetCollectionRequest\x1a!.kindred.v1.GetCollectionResponse\x12Z\n\x0fListCollections\x12\".kindred.v1.ListCollectionsRequest\x1a#.kindred.v1.ListCollectionsResponse\x12]\n\x10\x44\x65leteCollection\x12#.kindred.v1.DeleteCollectionRequest\x1a$.kindred.v1.DeleteCollectionResponse\x12N\n\x0bUpsertItems\x12\x1e.kindred.v1.UpsertItemsRequest\x1a\x1f.kindred.v1.UpsertItemsResponse\x12N\n\x0b\x44\x65leteItems\x12\x1e.kindred.v1.DeleteItemsRequest\x1a\x1f.kindred.v1.DeleteItemsResponse\x12H\n\tListItems\x12\x1c.kindred.v1.ListItemsRequest\x1a\x1d.kindred.v1.ListItemsResponse\x12\x42\n\x07GetItem\x12\x1a.kindred.v1.GetItemRequest\x1a\x1b.kindred.v1.GetItemResponse\x12W\n\x0eGetItemContent\x12!.kindred.v1.GetItemContentRequest\x1a\".kindred.v1.GetItemContentResponse\x12N\n\x0bSearchItems\x12\x1e.kindred.v1.SearchItemsRequest\x1a\x1f.kindred.v1.SearchItemsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#kindred/v1/collection_service.proto\x12\nkindred.v1\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18kindred/v1/content.proto\x1a\x16kindred/v1/stats.proto\"\xcb\x02\n\nCollection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\r\n\x05space\x18\x03 \x01(\t\x12\x0b\n\x03\x64im\x18\x04 \x01(\x05\x12\x32\n\x06\x63ounts\x18\x05 \x03(\x0b\x32\".kindred.v1.Collection.CountsEntry\x12\r\n\x05index\x18\x06 \x01(\t\x12\r\n\x05\x62ytes\x18\x07 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07indexed\x18\t \x03(\t\x12\x15\n\rrecall_target\x18\n \x01(\x01\x12*\n\x05stats\x18\x0b \x01(\x0b\x32\x1b.kindred.v1.CollectionStats\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x84\x01\n\x17\x43reateCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\x05model\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07indexed\x18\x03 \x03(\t\x12\x1a\n\rrecall_target\x18\x04 \x01(\x01H\x01\x88\x01\x01\x42\x08\n\x06_modelB\x10\n\x0e_recall_target\"F\n\x18\x43reateCollectionResponse\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.kindred.v1.Collection\"N\n\x14GetCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\x04view\x18\x02 \x01(\x0e\x32\x1a.kindred.v1.CollectionView\"C\n\x15GetCollectionResponse\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.kindred.v1.Collection\"?\n\x16ListCollectionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"_\n\x17ListCollectionsResponse\x12+\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x16.kindred.v1.Collection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"v\n\x17UpdateCollectionRequest\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.kindred.v1.Collection\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"F\n\x18UpdateCollectionResponse\x12*\n\ncollection\x18\x01 \x01(\x0b\x32\x16.kindred.v1.Collection\"\'\n\x17\x44\x65leteCollectionRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x1a\n\x18\x44\x65leteCollectionResponse\"t\n\tItemInput\x12\x0f\n\x02id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12$\n\x07\x63ontent\x18\x02 \x01(\x0b\x32\x13.kindred.v1.Content\x12)\n\x08metadata\x18\x03 \x01(\x0b\x32\x17.google.protobuf.StructB\x05\n\x03_id\"\xa7\x01\n\nItemResult\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x0f\n\x02id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12&\n\x08modality\x18\x03 \x01(\x0e\x32\x14.kindred.v1.Modality\x12(\n\ttreatment\x18\x04 \x01(\x0b\x32\x15.kindred.v1.Treatment\x12 \n\x05\x65rror\x18\x05 \x01(\x0b\x32\x11.kindred.v1.ErrorB\x05\n\x03_id\"_\n\x12UpsertItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12$\n\x05items\x18\x02 \x03(\x0b\x32\x15.kindred.v1.ItemInput\x12\x0f\n\x07windows\x18\x03 \x01(\x08\"Z\n\x13UpsertItemsResponse\x12\'\n\x07results\x18\x01 \x03(\x0b\x32\x16.kindred.v1.ItemResult\x12\n\n\x02ok\x18\x02 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x03 \x01(\x05\"5\n\x12\x44\x65leteItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x0b\n\x03ids\x18\x02 \x03(\t\"Z\n\x13\x44\x65leteItemsResponse\x12\'\n\x07results\x18\x01 \x03(\x0b\x32\x16.kindred.v1.ItemResult\x12\n\n\x02ok\x18\x02 \x01(\x05\x12\x0e\n\x06\x66\x61iled\x18\x03 \x01(\x05\"\xcf\x01\n\x04Item\x12\n\n\x02id\x18\x01 \x01(\t\x12&\n\x08modality\x18\x02 \x01(\x0e\x32\x14.kindred.v1.Modality\x12)\n\x08metadata\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bhas_content\x18\x05 \x01(\x08\x12\"\n\x06vector\x18\x06 \x01(\x0b\x32\x12.kindred.v1.Vector\"\x9f\x01\n\x10ListItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\x16\n\tpage_size\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\'\n\x06\x66ilter\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x14\n\x0cwith_vectors\x18\x05 \x01(\x08\x42\x0c\n\n_page_size\"M\n\x11ListItemsResponse\x12\x1f\n\x05items\x18\x01 \x03(\x0b\x32\x10.kindred.v1.Item\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"E\n\x0eGetItemRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x13\n\x0bwith_vector\x18\x03 \x01(\x08\"1\n\x0fGetItemResponse\x12\x1e\n\x04item\x18\x01 \x01(\x0b\x32\x10.kindred.v1.Item\"7\n\x15GetItemContentRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\"<\n\x16GetItemContentResponse\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x11\n\tmime_type\x18\x02 \x01(\t\"Q\n\tQueryPart\x12$\n\x07\x63ontent\x18\x01 \x01(\x0b\x32\x13.kindred.v1.Content\x12\x13\n\x06weight\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\t\n\x07_weight\"\xd8\x02\n\x12SearchItemsRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12$\n\x05query\x18\x02 \x03(\x0b\x32\x15.kindred.v1.QueryPart\x12\x0e\n\x01k\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12(\n\nmodalities\x18\x04 \x03(\x0e\x32\x14.kindred.v1.Modality\x12\x1b\n\x0ek_per_modality\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12\'\n\x06\x66ilter\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x16\n\tmin_score\x18\x07 \x01(\x01H\x02\x88\x01\x01\x12$\n\x07ranking\x18\x08 \x01(\x0e\x32\x13.kindred.v1.Ranking\x12\x14\n\x0cwith_vectors\x18\t \x01(\x08\x12\r\n\x05\x65xact\x18\n \x01(\x08\x42\x04\n\x02_kB\x11\n\x0f_k_per_modalityB\x0c\n\n_min_score\"\xfb\x01\n\tSearchHit\x12\n\n\x02id\x18\x01 \x01(\t\x12&\n\x08modality\x18\x02 \x01(\x0e\x32\x14.kindred.v1.Modality\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x12\n\ncalibrated\x18\x04 \x01(\x01\x12\x13\n\x0bprobability\x18\x05 \x01(\x01\x12)\n\x08metadata\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x13\n\x0bhas_content\x18\x07 \x01(\x08\x12\"\n\x06vector\x18\x08 \x01(\x0b\x32\x12.kindred.v1.Vector\x12\x1e\n\x02\x61t\x18\t \x01(\x0b\x32\x12.kindred.v1.Window\"\xe1\x01\n\x13SearchItemsResponse\x12#\n\x04hits\x18\x01 \x03(\x0b\x32\x15.kindred.v1.SearchHit\x12\r\n\x05space\x18\x02 \x01(\t\x12\r\n\x05index\x18\x03 \x01(\t\x12\r\n\x05\x65xact\x18\x04 \x01(\x08\x12$\n\x07ranking\x18\x05 \x01(\x0e\x32\x13.kindred.v1.Ranking\x12)\n\ntreatments\x18\x06 \x03(\x0b\x32\x15.kindred.v1.Treatment\x12\'\n\ttiming_ms\x18\x07 \x01(\x0b\x32\x14.kindred.v1.TimingMs*f\n\x0e\x43ollectionView\x12\x1f\n\x1b\x43OLLECTION_VIEW_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43OLLECTION_VIEW_BASIC\x10\x01\x12\x18\n\x14\x43OLLECTION_VIEW_FULL\x10\x02*N\n\x07Ranking\x12\x17\n\x13RANKING_UNSPECIFIED\x10\x00\x12\x16\n\x12RANKING_CALIBRATED\x10\x01\x12\x12\n\x0eRANKING_COSINE\x10\x02\x32\xb9\x07\n\x11\x43ollectionService\x12]\n\x10\x43reateCollection\x12#.kindred.v1.CreateCollectionRequest\x1a$.kindred.v1.CreateCollectionResponse\x12T\n\rGetCollection\x12 .kindred.v1.GetCollectionRequest\x1a!.kindred.v1.GetCollectionResponse\x12Z\n\x0fListCollections\x12\".kindred.v1.ListCollectionsRequest\x1a#.kindred.v1.ListCollectionsResponse\x12]\n\x10UpdateCollection\x12#.kindred.v1.UpdateCollectionRequest\x1a$.kindred.v1.UpdateCollectionResponse\x12]\n\x10\x44\x65leteCollection\x12#.kindred.v1.DeleteCollectionRequest\x1a$.kindred.v1.DeleteCollectionResponse\x12N\n\x0bUpsertItems\x12\x1e.kindred.v1.UpsertItemsRequest\x1a\x1f.kindred.v1.UpsertItemsResponse\x12N\n\x0b\x44\x65leteItems\x12\x1e.kindred.v1.DeleteItemsRequest\x1a\x1f.kindred.v1.DeleteItemsResponse\x12H\n\tListItems\x12\x1c.kindred.v1.ListItemsRequest\x1a\x1d.kindred.v1.ListItemsResponse\x12\x42\n\x07GetItem\x12\x1a.kindred.v1.GetItemRequest\x1a\x1b.kindred.v1.GetItemResponse\x12W\n\x0eGetItemContent\x12!.kindred.v1.GetItemContentRequest\x1a\".kindred.v1.GetItemContentResponse\x12N\n\x0bSearchItems\x12\x1e.kindred.v1.SearchItemsRequest\x1a\x1f.kindred.v1.SearchItemsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,64 +38,68 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_COLLECTION_COUNTSENTRY']._loaded_options = None
   _globals['_COLLECTION_COUNTSENTRY']._serialized_options = b'8\001'
-  _globals['_COLLECTIONVIEW']._serialized_start=3264
-  _globals['_COLLECTIONVIEW']._serialized_end=3366
-  _globals['_RANKING']._serialized_start=3368
-  _globals['_RANKING']._serialized_end=3446
-  _globals['_COLLECTION']._serialized_start=165
-  _globals['_COLLECTION']._serialized_end=496
-  _globals['_COLLECTION_COUNTSENTRY']._serialized_start=451
-  _globals['_COLLECTION_COUNTSENTRY']._serialized_end=496
-  _globals['_CREATECOLLECTIONREQUEST']._serialized_start=499
-  _globals['_CREATECOLLECTIONREQUEST']._serialized_end=631
-  _globals['_CREATECOLLECTIONRESPONSE']._serialized_start=633
-  _globals['_CREATECOLLECTIONRESPONSE']._serialized_end=703
-  _globals['_GETCOLLECTIONREQUEST']._serialized_start=705
-  _globals['_GETCOLLECTIONREQUEST']._serialized_end=783
-  _globals['_GETCOLLECTIONRESPONSE']._serialized_start=785
-  _globals['_GETCOLLECTIONRESPONSE']._serialized_end=852
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=854
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=917
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=919
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=1014
-  _globals['_DELETECOLLECTIONREQUEST']._serialized_start=1016
-  _globals['_DELETECOLLECTIONREQUEST']._serialized_end=1055
-  _globals['_DELETECOLLECTIONRESPONSE']._serialized_start=1057
-  _globals['_DELETECOLLECTIONRESPONSE']._serialized_end=1083
-  _globals['_ITEMINPUT']._serialized_start=1085
-  _globals['_ITEMINPUT']._serialized_end=1201
-  _globals['_ITEMRESULT']._serialized_start=1204
-  _globals['_ITEMRESULT']._serialized_end=1371
-  _globals['_UPSERTITEMSREQUEST']._serialized_start=1373
-  _globals['_UPSERTITEMSREQUEST']._serialized_end=1451
-  _globals['_UPSERTITEMSRESPONSE']._serialized_start=1453
-  _globals['_UPSERTITEMSRESPONSE']._serialized_end=1543
-  _globals['_DELETEITEMSREQUEST']._serialized_start=1545
-  _globals['_DELETEITEMSREQUEST']._serialized_end=1598
-  _globals['_DELETEITEMSRESPONSE']._serialized_start=1600
-  _globals['_DELETEITEMSRESPONSE']._serialized_end=1690
-  _globals['_ITEM']._serialized_start=1693
-  _globals['_ITEM']._serialized_end=1900
-  _globals['_LISTITEMSREQUEST']._serialized_start=1903
-  _globals['_LISTITEMSREQUEST']._serialized_end=2062
-  _globals['_LISTITEMSRESPONSE']._serialized_start=2064
-  _globals['_LISTITEMSRESPONSE']._serialized_end=2141
-  _globals['_GETITEMREQUEST']._serialized_start=2143
-  _globals['_GETITEMREQUEST']._serialized_end=2212
-  _globals['_GETITEMRESPONSE']._serialized_start=2214
-  _globals['_GETITEMRESPONSE']._serialized_end=2263
-  _globals['_GETITEMCONTENTREQUEST']._serialized_start=2265
-  _globals['_GETITEMCONTENTREQUEST']._serialized_end=2320
-  _globals['_GETITEMCONTENTRESPONSE']._serialized_start=2322
-  _globals['_GETITEMCONTENTRESPONSE']._serialized_end=2382
-  _globals['_QUERYPART']._serialized_start=2384
-  _globals['_QUERYPART']._serialized_end=2465
-  _globals['_SEARCHITEMSREQUEST']._serialized_start=2468
-  _globals['_SEARCHITEMSREQUEST']._serialized_end=2812
-  _globals['_SEARCHHIT']._serialized_start=2815
-  _globals['_SEARCHHIT']._serialized_end=3034
-  _globals['_SEARCHITEMSRESPONSE']._serialized_start=3037
-  _globals['_SEARCHITEMSRESPONSE']._serialized_end=3262
-  _globals['_COLLECTIONSERVICE']._serialized_start=3449
-  _globals['_COLLECTIONSERVICE']._serialized_end=4307
+  _globals['_COLLECTIONVIEW']._serialized_start=3539
+  _globals['_COLLECTIONVIEW']._serialized_end=3641
+  _globals['_RANKING']._serialized_start=3643
+  _globals['_RANKING']._serialized_end=3721
+  _globals['_COLLECTION']._serialized_start=199
+  _globals['_COLLECTION']._serialized_end=530
+  _globals['_COLLECTION_COUNTSENTRY']._serialized_start=485
+  _globals['_COLLECTION_COUNTSENTRY']._serialized_end=530
+  _globals['_CREATECOLLECTIONREQUEST']._serialized_start=533
+  _globals['_CREATECOLLECTIONREQUEST']._serialized_end=665
+  _globals['_CREATECOLLECTIONRESPONSE']._serialized_start=667
+  _globals['_CREATECOLLECTIONRESPONSE']._serialized_end=737
+  _globals['_GETCOLLECTIONREQUEST']._serialized_start=739
+  _globals['_GETCOLLECTIONREQUEST']._serialized_end=817
+  _globals['_GETCOLLECTIONRESPONSE']._serialized_start=819
+  _globals['_GETCOLLECTIONRESPONSE']._serialized_end=886
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=888
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=951
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=953
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=1048
+  _globals['_UPDATECOLLECTIONREQUEST']._serialized_start=1050
+  _globals['_UPDATECOLLECTIONREQUEST']._serialized_end=1168
+  _globals['_UPDATECOLLECTIONRESPONSE']._serialized_start=1170
+  _globals['_UPDATECOLLECTIONRESPONSE']._serialized_end=1240
+  _globals['_DELETECOLLECTIONREQUEST']._serialized_start=1242
+  _globals['_DELETECOLLECTIONREQUEST']._serialized_end=1281
+  _globals['_DELETECOLLECTIONRESPONSE']._serialized_start=1283
+  _globals['_DELETECOLLECTIONRESPONSE']._serialized_end=1309
+  _globals['_ITEMINPUT']._serialized_start=1311
+  _globals['_ITEMINPUT']._serialized_end=1427
+  _globals['_ITEMRESULT']._serialized_start=1430
+  _globals['_ITEMRESULT']._serialized_end=1597
+  _globals['_UPSERTITEMSREQUEST']._serialized_start=1599
+  _globals['_UPSERTITEMSREQUEST']._serialized_end=1694
+  _globals['_UPSERTITEMSRESPONSE']._serialized_start=1696
+  _globals['_UPSERTITEMSRESPONSE']._serialized_end=1786
+  _globals['_DELETEITEMSREQUEST']._serialized_start=1788
+  _globals['_DELETEITEMSREQUEST']._serialized_end=1841
+  _globals['_DELETEITEMSRESPONSE']._serialized_start=1843
+  _globals['_DELETEITEMSRESPONSE']._serialized_end=1933
+  _globals['_ITEM']._serialized_start=1936
+  _globals['_ITEM']._serialized_end=2143
+  _globals['_LISTITEMSREQUEST']._serialized_start=2146
+  _globals['_LISTITEMSREQUEST']._serialized_end=2305
+  _globals['_LISTITEMSRESPONSE']._serialized_start=2307
+  _globals['_LISTITEMSRESPONSE']._serialized_end=2384
+  _globals['_GETITEMREQUEST']._serialized_start=2386
+  _globals['_GETITEMREQUEST']._serialized_end=2455
+  _globals['_GETITEMRESPONSE']._serialized_start=2457
+  _globals['_GETITEMRESPONSE']._serialized_end=2506
+  _globals['_GETITEMCONTENTREQUEST']._serialized_start=2508
+  _globals['_GETITEMCONTENTREQUEST']._serialized_end=2563
+  _globals['_GETITEMCONTENTRESPONSE']._serialized_start=2565
+  _globals['_GETITEMCONTENTRESPONSE']._serialized_end=2625
+  _globals['_QUERYPART']._serialized_start=2627
+  _globals['_QUERYPART']._serialized_end=2708
+  _globals['_SEARCHITEMSREQUEST']._serialized_start=2711
+  _globals['_SEARCHITEMSREQUEST']._serialized_end=3055
+  _globals['_SEARCHHIT']._serialized_start=3058
+  _globals['_SEARCHHIT']._serialized_end=3309
+  _globals['_SEARCHITEMSRESPONSE']._serialized_start=3312
+  _globals['_SEARCHITEMSRESPONSE']._serialized_end=3537
+  _globals['_COLLECTIONSERVICE']._serialized_start=3724
+  _globals['_COLLECTIONSERVICE']._serialized_end=4677
 # @@protoc_insertion_point(module_scope)

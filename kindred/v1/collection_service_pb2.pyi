@@ -1,5 +1,6 @@
 import datetime
 
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from kindred.v1 import content_pb2 as _content_pb2
@@ -112,6 +113,20 @@ class ListCollectionsResponse(_message.Message):
     next_page_token: str
     def __init__(self, collections: _Optional[_Iterable[_Union[Collection, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class UpdateCollectionRequest(_message.Message):
+    __slots__ = ("collection", "update_mask")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
+    collection: Collection
+    update_mask: _field_mask_pb2.FieldMask
+    def __init__(self, collection: _Optional[_Union[Collection, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ...) -> None: ...
+
+class UpdateCollectionResponse(_message.Message):
+    __slots__ = ("collection",)
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    collection: Collection
+    def __init__(self, collection: _Optional[_Union[Collection, _Mapping]] = ...) -> None: ...
+
 class DeleteCollectionRequest(_message.Message):
     __slots__ = ("name",)
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -147,12 +162,14 @@ class ItemResult(_message.Message):
     def __init__(self, index: _Optional[int] = ..., id: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., treatment: _Optional[_Union[_content_pb2.Treatment, _Mapping]] = ..., error: _Optional[_Union[_content_pb2.Error, _Mapping]] = ...) -> None: ...
 
 class UpsertItemsRequest(_message.Message):
-    __slots__ = ("collection", "items")
+    __slots__ = ("collection", "items", "windows")
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
+    WINDOWS_FIELD_NUMBER: _ClassVar[int]
     collection: str
     items: _containers.RepeatedCompositeFieldContainer[ItemInput]
-    def __init__(self, collection: _Optional[str] = ..., items: _Optional[_Iterable[_Union[ItemInput, _Mapping]]] = ...) -> None: ...
+    windows: bool
+    def __init__(self, collection: _Optional[str] = ..., items: _Optional[_Iterable[_Union[ItemInput, _Mapping]]] = ..., windows: _Optional[bool] = ...) -> None: ...
 
 class UpsertItemsResponse(_message.Message):
     __slots__ = ("results", "ok", "failed")
@@ -285,7 +302,7 @@ class SearchItemsRequest(_message.Message):
     def __init__(self, collection: _Optional[str] = ..., query: _Optional[_Iterable[_Union[QueryPart, _Mapping]]] = ..., k: _Optional[int] = ..., modalities: _Optional[_Iterable[_Union[_content_pb2.Modality, str]]] = ..., k_per_modality: _Optional[int] = ..., filter: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., min_score: _Optional[float] = ..., ranking: _Optional[_Union[Ranking, str]] = ..., with_vectors: _Optional[bool] = ..., exact: _Optional[bool] = ...) -> None: ...
 
 class SearchHit(_message.Message):
-    __slots__ = ("id", "modality", "score", "calibrated", "probability", "metadata", "has_content", "vector")
+    __slots__ = ("id", "modality", "score", "calibrated", "probability", "metadata", "has_content", "vector", "at")
     ID_FIELD_NUMBER: _ClassVar[int]
     MODALITY_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
@@ -294,6 +311,7 @@ class SearchHit(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     HAS_CONTENT_FIELD_NUMBER: _ClassVar[int]
     VECTOR_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
     id: str
     modality: _content_pb2.Modality
     score: float
@@ -302,7 +320,8 @@ class SearchHit(_message.Message):
     metadata: _struct_pb2.Struct
     has_content: bool
     vector: _content_pb2.Vector
-    def __init__(self, id: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., score: _Optional[float] = ..., calibrated: _Optional[float] = ..., probability: _Optional[float] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., has_content: _Optional[bool] = ..., vector: _Optional[_Union[_content_pb2.Vector, _Mapping]] = ...) -> None: ...
+    at: _content_pb2.Window
+    def __init__(self, id: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., score: _Optional[float] = ..., calibrated: _Optional[float] = ..., probability: _Optional[float] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., has_content: _Optional[bool] = ..., vector: _Optional[_Union[_content_pb2.Vector, _Mapping]] = ..., at: _Optional[_Union[_content_pb2.Window, _Mapping]] = ...) -> None: ...
 
 class SearchItemsResponse(_message.Message):
     __slots__ = ("hits", "space", "index", "exact", "ranking", "treatments", "timing_ms")

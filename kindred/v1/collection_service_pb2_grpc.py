@@ -50,6 +50,11 @@ class CollectionServiceStub:
                 request_serializer=kindred_dot_v1_dot_collection__service__pb2.ListCollectionsRequest.SerializeToString,
                 response_deserializer=kindred_dot_v1_dot_collection__service__pb2.ListCollectionsResponse.FromString,
                 _registered_method=True)
+        self.UpdateCollection = channel.unary_unary(
+                '/kindred.v1.CollectionService/UpdateCollection',
+                request_serializer=kindred_dot_v1_dot_collection__service__pb2.UpdateCollectionRequest.SerializeToString,
+                response_deserializer=kindred_dot_v1_dot_collection__service__pb2.UpdateCollectionResponse.FromString,
+                _registered_method=True)
         self.DeleteCollection = channel.unary_unary(
                 '/kindred.v1.CollectionService/DeleteCollection',
                 request_serializer=kindred_dot_v1_dot_collection__service__pb2.DeleteCollectionRequest.SerializeToString,
@@ -107,6 +112,13 @@ class CollectionServiceServicer:
 
     def ListCollections(self, request, context):
         """Lists the collections by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateCollection(self, request, context):
+        """Changes which fields of metadata are indexed; answered when filters on them are fast.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -180,6 +192,11 @@ def add_CollectionServiceServicer_to_server(servicer, server):
                     servicer.ListCollections,
                     request_deserializer=kindred_dot_v1_dot_collection__service__pb2.ListCollectionsRequest.FromString,
                     response_serializer=kindred_dot_v1_dot_collection__service__pb2.ListCollectionsResponse.SerializeToString,
+            ),
+            'UpdateCollection': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateCollection,
+                    request_deserializer=kindred_dot_v1_dot_collection__service__pb2.UpdateCollectionRequest.FromString,
+                    response_serializer=kindred_dot_v1_dot_collection__service__pb2.UpdateCollectionResponse.SerializeToString,
             ),
             'DeleteCollection': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteCollection,
@@ -299,6 +316,33 @@ class CollectionService:
             '/kindred.v1.CollectionService/ListCollections',
             kindred_dot_v1_dot_collection__service__pb2.ListCollectionsRequest.SerializeToString,
             kindred_dot_v1_dot_collection__service__pb2.ListCollectionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateCollection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kindred.v1.CollectionService/UpdateCollection',
+            kindred_dot_v1_dot_collection__service__pb2.UpdateCollectionRequest.SerializeToString,
+            kindred_dot_v1_dot_collection__service__pb2.UpdateCollectionResponse.FromString,
             options,
             channel_credentials,
             insecure,

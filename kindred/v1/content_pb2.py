@@ -24,23 +24,25 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18kindred/v1/content.proto\x12\nkindred.v1\"O\n\x06Vector\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12&\n\x08modality\x18\x02 \x01(\x0e\x32\x14.kindred.v1.Modality\x12\r\n\x05space\x18\x03 \x01(\t\"\x7f\n\x07\x43ontent\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x0f\n\x05image\x18\x02 \x01(\x0cH\x00\x12\x0f\n\x05\x61udio\x18\x03 \x01(\x0cH\x00\x12\x11\n\x07item_id\x18\x04 \x01(\tH\x00\x12$\n\x06vector\x18\x05 \x01(\x0b\x32\x12.kindred.v1.VectorH\x00\x42\t\n\x07\x63ontent\"R\n\tTreatment\x12\x11\n\ttruncated\x18\x01 \x01(\x08\x12\x11\n\tresampled\x18\x02 \x01(\x08\x12\x0e\n\x06padded\x18\x03 \x01(\x08\x12\x0f\n\x07windows\x18\x04 \x01(\x05\"(\n\x05\x45rror\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"W\n\x08TimingMs\x12\x0e\n\x06\x64\x65\x63ode\x18\x01 \x01(\x01\x12\r\n\x05queue\x18\x02 \x01(\x01\x12\r\n\x05\x65mbed\x18\x03 \x01(\x01\x12\x0e\n\x06search\x18\x04 \x01(\x01\x12\r\n\x05total\x18\x05 \x01(\x01*_\n\x08Modality\x12\x18\n\x14MODALITY_UNSPECIFIED\x10\x00\x12\x11\n\rMODALITY_TEXT\x10\x01\x12\x12\n\x0eMODALITY_IMAGE\x10\x02\x12\x12\n\x0eMODALITY_AUDIO\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18kindred/v1/content.proto\x12\nkindred.v1\"O\n\x06Vector\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12&\n\x08modality\x18\x02 \x01(\x0e\x32\x14.kindred.v1.Modality\x12\r\n\x05space\x18\x03 \x01(\t\"\x7f\n\x07\x43ontent\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x0f\n\x05image\x18\x02 \x01(\x0cH\x00\x12\x0f\n\x05\x61udio\x18\x03 \x01(\x0cH\x00\x12\x11\n\x07item_id\x18\x04 \x01(\tH\x00\x12$\n\x06vector\x18\x05 \x01(\x0b\x32\x12.kindred.v1.VectorH\x00\x42\t\n\x07\x63ontent\"$\n\x06Window\x12\r\n\x05start\x18\x01 \x01(\x01\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x01\"R\n\tTreatment\x12\x11\n\ttruncated\x18\x01 \x01(\x08\x12\x11\n\tresampled\x18\x02 \x01(\x08\x12\x0e\n\x06padded\x18\x03 \x01(\x08\x12\x0f\n\x07windows\x18\x04 \x01(\x05\"(\n\x05\x45rror\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"W\n\x08TimingMs\x12\x0e\n\x06\x64\x65\x63ode\x18\x01 \x01(\x01\x12\r\n\x05queue\x18\x02 \x01(\x01\x12\r\n\x05\x65mbed\x18\x03 \x01(\x01\x12\x0e\n\x06search\x18\x04 \x01(\x01\x12\r\n\x05total\x18\x05 \x01(\x01*_\n\x08Modality\x12\x18\n\x14MODALITY_UNSPECIFIED\x10\x00\x12\x11\n\rMODALITY_TEXT\x10\x01\x12\x12\n\x0eMODALITY_IMAGE\x10\x02\x12\x12\n\x0eMODALITY_AUDIO\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kindred.v1.content_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODALITY']._serialized_start=465
-  _globals['_MODALITY']._serialized_end=560
+  _globals['_MODALITY']._serialized_start=503
+  _globals['_MODALITY']._serialized_end=598
   _globals['_VECTOR']._serialized_start=40
   _globals['_VECTOR']._serialized_end=119
   _globals['_CONTENT']._serialized_start=121
   _globals['_CONTENT']._serialized_end=248
-  _globals['_TREATMENT']._serialized_start=250
-  _globals['_TREATMENT']._serialized_end=332
-  _globals['_ERROR']._serialized_start=334
-  _globals['_ERROR']._serialized_end=374
-  _globals['_TIMINGMS']._serialized_start=376
-  _globals['_TIMINGMS']._serialized_end=463
+  _globals['_WINDOW']._serialized_start=250
+  _globals['_WINDOW']._serialized_end=286
+  _globals['_TREATMENT']._serialized_start=288
+  _globals['_TREATMENT']._serialized_end=370
+  _globals['_ERROR']._serialized_start=372
+  _globals['_ERROR']._serialized_end=412
+  _globals['_TIMINGMS']._serialized_start=414
+  _globals['_TIMINGMS']._serialized_end=501
 # @@protoc_insertion_point(module_scope)

@@ -42,6 +42,14 @@ class Content(_message.Message):
     vector: Vector
     def __init__(self, text: _Optional[str] = ..., image: _Optional[bytes] = ..., audio: _Optional[bytes] = ..., item_id: _Optional[str] = ..., vector: _Optional[_Union[Vector, _Mapping]] = ...) -> None: ...
 
+class Window(_message.Message):
+    __slots__ = ("start", "end")
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    start: float
+    end: float
+    def __init__(self, start: _Optional[float] = ..., end: _Optional[float] = ...) -> None: ...
+
 class Treatment(_message.Message):
     __slots__ = ("truncated", "resampled", "padded", "windows")
     TRUNCATED_FIELD_NUMBER: _ClassVar[int]

@@ -25,33 +25,35 @@ _sym_db = _symbol_database.Default()
 from kindred.v1 import content_pb2 as kindred_dot_v1_dot_content__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"kindred/v1/embedding_service.proto\x12\nkindred.v1\x1a\x18kindred/v1/content.proto\"Y\n\tEmbedding\x12\"\n\x06vector\x18\x01 \x01(\x0b\x32\x12.kindred.v1.Vector\x12(\n\ttreatment\x18\x02 \x01(\x0b\x32\x15.kindred.v1.Treatment\"v\n\x0b\x45mbedResult\x12\r\n\x05index\x18\x01 \x01(\x03\x12*\n\tembedding\x18\x02 \x01(\x0b\x32\x15.kindred.v1.EmbeddingH\x00\x12\"\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x11.kindred.v1.ErrorH\x00\x42\x08\n\x06result\"\xa2\x01\n\x0c\x45mbedRequest\x12\x12\n\x05model\x18\x01 \x01(\tH\x00\x88\x01\x01\x12%\n\x08\x63ontents\x18\x02 \x03(\x0b\x32\x13.kindred.v1.Content\x12\x17\n\ndimensions\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12%\n\x08on_error\x18\x04 \x01(\x0e\x32\x13.kindred.v1.OnErrorB\x08\n\x06_modelB\r\n\x0b_dimensions\"\x8f\x01\n\rEmbedResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12(\n\x07results\x18\x03 \x03(\x0b\x32\x17.kindred.v1.EmbedResult\x12\r\n\x05units\x18\x04 \x01(\x03\x12\'\n\ttiming_ms\x18\x05 \x01(\x0b\x32\x14.kindred.v1.TimingMs\"\x80\x01\n\x12\x45mbedStreamRequest\x12\x12\n\x05model\x18\x01 \x01(\tH\x00\x88\x01\x01\x12$\n\x07\x63ontent\x18\x02 \x01(\x0b\x32\x13.kindred.v1.Content\x12\x17\n\ndimensions\x18\x03 \x01(\x05H\x01\x88\x01\x01\x42\x08\n\x06_modelB\r\n\x0b_dimensions\"\\\n\x13\x45mbedStreamResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12\'\n\x06result\x18\x03 \x01(\x0b\x32\x17.kindred.v1.EmbedResult\"x\n\x0bRankRequest\x12\x12\n\x05model\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\"\n\x05query\x18\x02 \x01(\x0b\x32\x13.kindred.v1.Content\x12\'\n\ncandidates\x18\x03 \x03(\x0b\x32\x13.kindred.v1.ContentB\x08\n\x06_model\"D\n\x0fRankedCandidate\x12\r\n\x05index\x18\x01 \x01(\x05\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x13\n\x0bprobability\x18\x03 \x01(\x01\"\x86\x01\n\x0cRankResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12/\n\ncandidates\x18\x03 \x03(\x0b\x32\x1b.kindred.v1.RankedCandidate\x12\'\n\ttiming_ms\x18\x04 \x01(\x0b\x32\x14.kindred.v1.TimingMs*L\n\x07OnError\x12\x18\n\x14ON_ERROR_UNSPECIFIED\x10\x00\x12\x14\n\x10ON_ERROR_REQUEST\x10\x01\x12\x11\n\rON_ERROR_ITEM\x10\x02\x32\xdf\x01\n\x10\x45mbeddingService\x12<\n\x05\x45mbed\x12\x18.kindred.v1.EmbedRequest\x1a\x19.kindred.v1.EmbedResponse\x12R\n\x0b\x45mbedStream\x12\x1e.kindred.v1.EmbedStreamRequest\x1a\x1f.kindred.v1.EmbedStreamResponse(\x01\x30\x01\x12\x39\n\x04Rank\x12\x17.kindred.v1.RankRequest\x1a\x18.kindred.v1.RankResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"kindred/v1/embedding_service.proto\x12\nkindred.v1\x1a\x18kindred/v1/content.proto\"\x91\x01\n\tEmbedding\x12\"\n\x06vector\x18\x01 \x01(\x0b\x32\x12.kindred.v1.Vector\x12(\n\ttreatment\x18\x02 \x01(\x0b\x32\x15.kindred.v1.Treatment\x12\x36\n\x11window_embeddings\x18\x03 \x03(\x0b\x32\x1b.kindred.v1.WindowEmbedding\"Y\n\x0fWindowEmbedding\x12\"\n\x06window\x18\x01 \x01(\x0b\x32\x12.kindred.v1.Window\x12\"\n\x06vector\x18\x02 \x01(\x0b\x32\x12.kindred.v1.Vector\"v\n\x0b\x45mbedResult\x12\r\n\x05index\x18\x01 \x01(\x03\x12*\n\tembedding\x18\x02 \x01(\x0b\x32\x15.kindred.v1.EmbeddingH\x00\x12\"\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x11.kindred.v1.ErrorH\x00\x42\x08\n\x06result\"\xb3\x01\n\x0c\x45mbedRequest\x12\x12\n\x05model\x18\x01 \x01(\tH\x00\x88\x01\x01\x12%\n\x08\x63ontents\x18\x02 \x03(\x0b\x32\x13.kindred.v1.Content\x12\x17\n\ndimensions\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12%\n\x08on_error\x18\x04 \x01(\x0e\x32\x13.kindred.v1.OnError\x12\x0f\n\x07windows\x18\x05 \x01(\x08\x42\x08\n\x06_modelB\r\n\x0b_dimensions\"\x8f\x01\n\rEmbedResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12(\n\x07results\x18\x03 \x03(\x0b\x32\x17.kindred.v1.EmbedResult\x12\r\n\x05units\x18\x04 \x01(\x03\x12\'\n\ttiming_ms\x18\x05 \x01(\x0b\x32\x14.kindred.v1.TimingMs\"\x91\x01\n\x12\x45mbedStreamRequest\x12\x12\n\x05model\x18\x01 \x01(\tH\x00\x88\x01\x01\x12$\n\x07\x63ontent\x18\x02 \x01(\x0b\x32\x13.kindred.v1.Content\x12\x17\n\ndimensions\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12\x0f\n\x07windows\x18\x04 \x01(\x08\x42\x08\n\x06_modelB\r\n\x0b_dimensions\"\\\n\x13\x45mbedStreamResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12\'\n\x06result\x18\x03 \x01(\x0b\x32\x17.kindred.v1.EmbedResult\"x\n\x0bRankRequest\x12\x12\n\x05model\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\"\n\x05query\x18\x02 \x01(\x0b\x32\x13.kindred.v1.Content\x12\'\n\ncandidates\x18\x03 \x03(\x0b\x32\x13.kindred.v1.ContentB\x08\n\x06_model\"D\n\x0fRankedCandidate\x12\r\n\x05index\x18\x01 \x01(\x05\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x13\n\x0bprobability\x18\x03 \x01(\x01\"\x86\x01\n\x0cRankResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05space\x18\x02 \x01(\t\x12/\n\ncandidates\x18\x03 \x03(\x0b\x32\x1b.kindred.v1.RankedCandidate\x12\'\n\ttiming_ms\x18\x04 \x01(\x0b\x32\x14.kindred.v1.TimingMs*L\n\x07OnError\x12\x18\n\x14ON_ERROR_UNSPECIFIED\x10\x00\x12\x14\n\x10ON_ERROR_REQUEST\x10\x01\x12\x11\n\rON_ERROR_ITEM\x10\x02\x32\xdf\x01\n\x10\x45mbeddingService\x12<\n\x05\x45mbed\x12\x18.kindred.v1.EmbedRequest\x1a\x19.kindred.v1.EmbedResponse\x12R\n\x0b\x45mbedStream\x12\x1e.kindred.v1.EmbedStreamRequest\x1a\x1f.kindred.v1.EmbedStreamResponse(\x01\x30\x01\x12\x39\n\x04Rank\x12\x17.kindred.v1.RankRequest\x1a\x18.kindred.v1.RankResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kindred.v1.embedding_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ONERROR']._serialized_start=1152
-  _globals['_ONERROR']._serialized_end=1228
-  _globals['_EMBEDDING']._serialized_start=76
-  _globals['_EMBEDDING']._serialized_end=165
-  _globals['_EMBEDRESULT']._serialized_start=167
-  _globals['_EMBEDRESULT']._serialized_end=285
-  _globals['_EMBEDREQUEST']._serialized_start=288
-  _globals['_EMBEDREQUEST']._serialized_end=450
-  _globals['_EMBEDRESPONSE']._serialized_start=453
-  _globals['_EMBEDRESPONSE']._serialized_end=596
-  _globals['_EMBEDSTREAMREQUEST']._serialized_start=599
-  _globals['_EMBEDSTREAMREQUEST']._serialized_end=727
-  _globals['_EMBEDSTREAMRESPONSE']._serialized_start=729
-  _globals['_EMBEDSTREAMRESPONSE']._serialized_end=821
-  _globals['_RANKREQUEST']._serialized_start=823
-  _globals['_RANKREQUEST']._serialized_end=943
-  _globals['_RANKEDCANDIDATE']._serialized_start=945
-  _globals['_RANKEDCANDIDATE']._serialized_end=1013
-  _globals['_RANKRESPONSE']._serialized_start=1016
-  _globals['_RANKRESPONSE']._serialized_end=1150
-  _globals['_EMBEDDINGSERVICE']._serialized_start=1231
-  _globals['_EMBEDDINGSERVICE']._serialized_end=1454
+  _globals['_ONERROR']._serialized_start=1334
+  _globals['_ONERROR']._serialized_end=1410
+  _globals['_EMBEDDING']._serialized_start=77
+  _globals['_EMBEDDING']._serialized_end=222
+  _globals['_WINDOWEMBEDDING']._serialized_start=224
+  _globals['_WINDOWEMBEDDING']._serialized_end=313
+  _globals['_EMBEDRESULT']._serialized_start=315
+  _globals['_EMBEDRESULT']._serialized_end=433
+  _globals['_EMBEDREQUEST']._serialized_start=436
+  _globals['_EMBEDREQUEST']._serialized_end=615
+  _globals['_EMBEDRESPONSE']._serialized_start=618
+  _globals['_EMBEDRESPONSE']._serialized_end=761
+  _globals['_EMBEDSTREAMREQUEST']._serialized_start=764
+  _globals['_EMBEDSTREAMREQUEST']._serialized_end=909
+  _globals['_EMBEDSTREAMRESPONSE']._serialized_start=911
+  _globals['_EMBEDSTREAMRESPONSE']._serialized_end=1003
+  _globals['_RANKREQUEST']._serialized_start=1005
+  _globals['_RANKREQUEST']._serialized_end=1125
+  _globals['_RANKEDCANDIDATE']._serialized_start=1127
+  _globals['_RANKEDCANDIDATE']._serialized_end=1195
+  _globals['_RANKRESPONSE']._serialized_start=1198
+  _globals['_RANKRESPONSE']._serialized_end=1332
+  _globals['_EMBEDDINGSERVICE']._serialized_start=1413
+  _globals['_EMBEDDINGSERVICE']._serialized_end=1636
 # @@protoc_insertion_point(module_scope)

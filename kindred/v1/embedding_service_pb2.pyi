@@ -18,12 +18,22 @@ ON_ERROR_REQUEST: OnError
 ON_ERROR_ITEM: OnError
 
 class Embedding(_message.Message):
-    __slots__ = ("vector", "treatment")
+    __slots__ = ("vector", "treatment", "window_embeddings")
     VECTOR_FIELD_NUMBER: _ClassVar[int]
     TREATMENT_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
     vector: _content_pb2.Vector
     treatment: _content_pb2.Treatment
-    def __init__(self, vector: _Optional[_Union[_content_pb2.Vector, _Mapping]] = ..., treatment: _Optional[_Union[_content_pb2.Treatment, _Mapping]] = ...) -> None: ...
+    window_embeddings: _containers.RepeatedCompositeFieldContainer[WindowEmbedding]
+    def __init__(self, vector: _Optional[_Union[_content_pb2.Vector, _Mapping]] = ..., treatment: _Optional[_Union[_content_pb2.Treatment, _Mapping]] = ..., window_embeddings: _Optional[_Iterable[_Union[WindowEmbedding, _Mapping]]] = ...) -> None: ...
+
+class WindowEmbedding(_message.Message):
+    __slots__ = ("window", "vector")
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    VECTOR_FIELD_NUMBER: _ClassVar[int]
+    window: _content_pb2.Window
+    vector: _content_pb2.Vector
+    def __init__(self, window: _Optional[_Union[_content_pb2.Window, _Mapping]] = ..., vector: _Optional[_Union[_content_pb2.Vector, _Mapping]] = ...) -> None: ...
 
 class EmbedResult(_message.Message):
     __slots__ = ("index", "embedding", "error")
@@ -36,16 +46,18 @@ class EmbedResult(_message.Message):
     def __init__(self, index: _Optional[int] = ..., embedding: _Optional[_Union[Embedding, _Mapping]] = ..., error: _Optional[_Union[_content_pb2.Error, _Mapping]] = ...) -> None: ...
 
 class EmbedRequest(_message.Message):
-    __slots__ = ("model", "contents", "dimensions", "on_error")
+    __slots__ = ("model", "contents", "dimensions", "on_error", "windows")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     CONTENTS_FIELD_NUMBER: _ClassVar[int]
     DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
     ON_ERROR_FIELD_NUMBER: _ClassVar[int]
+    WINDOWS_FIELD_NUMBER: _ClassVar[int]
     model: str
     contents: _containers.RepeatedCompositeFieldContainer[_content_pb2.Content]
     dimensions: int
     on_error: OnError
-    def __init__(self, model: _Optional[str] = ..., contents: _Optional[_Iterable[_Union[_content_pb2.Content, _Mapping]]] = ..., dimensions: _Optional[int] = ..., on_error: _Optional[_Union[OnError, str]] = ...) -> None: ...
+    windows: bool
+    def __init__(self, model: _Optional[str] = ..., contents: _Optional[_Iterable[_Union[_content_pb2.Content, _Mapping]]] = ..., dimensions: _Optional[int] = ..., on_error: _Optional[_Union[OnError, str]] = ..., windows: _Optional[bool] = ...) -> None: ...
 
 class EmbedResponse(_message.Message):
     __slots__ = ("model", "space", "results", "units", "timing_ms")
@@ -62,14 +74,16 @@ class EmbedResponse(_message.Message):
     def __init__(self, model: _Optional[str] = ..., space: _Optional[str] = ..., results: _Optional[_Iterable[_Union[EmbedResult, _Mapping]]] = ..., units: _Optional[int] = ..., timing_ms: _Optional[_Union[_content_pb2.TimingMs, _Mapping]] = ...) -> None: ...
 
 class EmbedStreamRequest(_message.Message):
-    __slots__ = ("model", "content", "dimensions")
+    __slots__ = ("model", "content", "dimensions", "windows")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
     DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
+    WINDOWS_FIELD_NUMBER: _ClassVar[int]
     model: str
     content: _content_pb2.Content
     dimensions: int
-    def __init__(self, model: _Optional[str] = ..., content: _Optional[_Union[_content_pb2.Content, _Mapping]] = ..., dimensions: _Optional[int] = ...) -> None: ...
+    windows: bool
+    def __init__(self, model: _Optional[str] = ..., content: _Optional[_Union[_content_pb2.Content, _Mapping]] = ..., dimensions: _Optional[int] = ..., windows: _Optional[bool] = ...) -> None: ...
 
 class EmbedStreamResponse(_message.Message):
     __slots__ = ("model", "space", "result")

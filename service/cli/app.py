@@ -4,6 +4,7 @@ import typer
 
 from service.cli import options
 from service.cli.bind import bind
+from service.cli.condition import condition
 from service.cli.demo import demo
 from service.cli.doctor import doctor
 from service.cli.embed import embed
@@ -12,6 +13,7 @@ from service.cli.generate import generate
 from service.cli.index import index
 from service.cli.keys import commands as key_commands
 from service.cli.models import commands as model_commands
+from service.cli.profile import commands as profile_commands
 from service.cli.refusal import RefusingGroup
 from service.cli.rescue import rescue
 from service.cli.search import search
@@ -49,6 +51,7 @@ COMMANDS = (
     serve,
     embed,
     generate,
+    condition,
     snapshot,
     restore,
     export,
@@ -62,6 +65,7 @@ COMMANDS = (
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)  # `import` is a word of Python's own
 app.add_typer(model_commands, name="models")
+app.add_typer(profile_commands, name="profile")
 app.add_typer(key_commands, name="keys")
 
 

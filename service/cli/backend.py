@@ -17,6 +17,7 @@ from service.messages import (
     ItemInput,
     ItemResult,
     ModelInfo,
+    NewCollection,
     SearchAnswer,
     SearchQuery,
     SnapshotInfo,
@@ -26,6 +27,7 @@ from service.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     import kindred
+    from service.conditioning.messages import ConditionAnswer, ConditionQuery
     from service.engine import Engine
 
 MakeEngine = Callable[[Settings], "Engine"]
@@ -41,8 +43,10 @@ class Items(Protocol):
     def items(self, collection: str) -> AsyncIterator[StoredItem]:
         """Yields every item, without vectors."""
 
-    async def upsert(self, collection: str, items: Sequence[ItemInput]) -> Sequence[ItemResult]:
-        """Stores items, each on its own."""
+    async def upsert(
+        self, collection: str, items: Sequence[ItemInput], *, windows: bool = False
+    ) -> Sequence[ItemResult]:
+        """Stores items, each on its own, with windows if hits are to tell where they match."""
 
 
 class Backend(Items, Protocol):
@@ -51,14 +55,17 @@ class Backend(Items, Protocol):
     async def models(self) -> Sequence[ModelInfo]:
         """Returns the models, the default one first."""
 
-    async def embed(self, contents: Sequence[Content]) -> EmbedAnswer:
+    async def embed(self, contents: Sequence[Content], *, windows: bool = False) -> EmbedAnswer:
         """Embeds each content; a bad one has an error in its place."""
 
-    async def ensure_collection(self, name: str) -> None:
-        """Creates the collection unless it exists."""
+    async def ensure_collection(self, new: NewCollection) -> None:
+        """Creates the collection unless it exists; then the fields are indexed there, too."""
 
     async def search(self, collection: str, query: SearchQuery) -> SearchAnswer:
         """Finds the nearest items."""
+
+    async def condition(self, query: "ConditionQuery") -> "ConditionAnswer":
+        """Makes the tensors of a target's call."""
 
     async def snapshot(self, collection: str, path: Path, moved: Progress) -> SnapshotInfo:
         """Writes one moment of a collection to a new file."""
@@ -106,6 +113,12 @@ class Server:
 
         tls = kindred.Tls(self.ca) if self.ca else None
         return {"api_key": self.api_key, "tls": tls, "timeout": PATIENCE_SECONDS}
+
+
+def together(known: Sequence[str], asked: Sequence[str]) -> list[str]:
+    """Returns all fields that are to be indexed, each once; none if that changes nothing."""
+    fields = list(dict.fromkeys([*known, *asked]))
+    return fields if len(fields) > len(known) else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from indexes.errors import CollectionExists
 from indexes.progress import Progress
+from service.cli.backend import together
+from service.conditioning.messages import ConditionAnswer, ConditionQuery
 from service.engine import Engine
 from service.messages import (
     CollectionInfo,
@@ -34,16 +36,19 @@ class LocalBackend:
         """Returns the models, the default one first."""
         return self.engine.models()
 
-    async def embed(self, contents: Sequence[Content]) -> EmbedAnswer:
+    async def embed(self, contents: Sequence[Content], *, windows: bool = False) -> EmbedAnswer:
         """Embeds each content; a bad one has an error in its place."""
-        return await self.engine.embed(contents)
+        return await self.engine.embed(contents, windows=windows)
 
-    async def ensure_collection(self, name: str) -> None:
-        """Creates the collection unless it exists."""
+    async def ensure_collection(self, new: NewCollection) -> None:
+        """Creates the collection unless it exists; then the fields are indexed there, too."""
+        collections = self.engine.collections
         try:
-            await self.engine.collections.create(NewCollection(name))
+            await collections.create(new)
         except CollectionExists:
-            return
+            known = (await collections.get(new.name)).indexed
+            if fields := together(known, new.indexed):
+                await collections.update(new.name, indexed=fields)
 
     async def items(self, collection: str) -> AsyncIterator[StoredItem]:
         """Yields every item, without vectors."""
@@ -57,13 +62,19 @@ class LocalBackend:
             if not (token := page.next_page_token):
                 return
 
-    async def upsert(self, collection: str, items: Sequence[ItemInput]) -> Sequence[ItemResult]:
-        """Stores items, each on its own."""
-        return await self.engine.collections.upsert(collection, items)
+    async def upsert(
+        self, collection: str, items: Sequence[ItemInput], *, windows: bool = False
+    ) -> Sequence[ItemResult]:
+        """Stores items, each on its own, with windows if hits are to tell where they match."""
+        return await self.engine.collections.upsert(collection, items, windows=windows)
 
     async def search(self, collection: str, query: SearchQuery) -> SearchAnswer:
         """Finds the nearest items."""
         return await self.engine.collections.search(collection, query)
+
+    async def condition(self, query: ConditionQuery) -> ConditionAnswer:
+        """Makes the tensors of a target's call."""
+        return await self.engine.conditions.condition(query)
 
     async def snapshot(self, collection: str, path: Path, moved: Progress) -> SnapshotInfo:
         """Writes one moment of a collection to a new file."""

@@ -7,10 +7,16 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
+
 import kindred
 from embedder.base import Treatment
 from embedder.media import Modality
+from embedder.windows import Window, WindowVectors
 from indexes.progress import Progress
+from service.cli.backend import together
+from service.cli.remote_conditioning import condition, conditioned
+from service.conditioning.messages import ConditionAnswer, ConditionQuery
 from service.errors import InvalidRequest
 from service.messages import (
     CollectionInfo,
@@ -23,6 +29,7 @@ from service.messages import (
     ItemResult,
     MediaContent,
     ModelInfo,
+    NewCollection,
     SearchAnswer,
     SearchHit,
     SearchQuery,
@@ -53,10 +60,10 @@ class RemoteBackend:
             for model in await self.client.models()
         ]
 
-    async def embed(self, contents: Sequence[Content]) -> EmbedAnswer:
+    async def embed(self, contents: Sequence[Content], *, windows: bool = False) -> EmbedAnswer:
         """Embeds each content; a bad one has an error in its place."""
         sent = [_content(content) for content in contents]
-        answer = await self.client.embed(sent, on_error="item")
+        answer = await self.client.embed(sent, on_error="item", windows=windows)
         results = tuple(
             Embedded(
                 index=found.index,
@@ -64,18 +71,21 @@ class RemoteBackend:
                 modality=_modality(found.modality),
                 treatment=_treatment(found.treatment),
                 error=_error(found.error),
+                windows=_windows(found.windows),
             )
             for found in answer.results
         )
         timing = TimingMs(**asdict(answer.timing_ms))
         return EmbedAnswer(answer.model, answer.space, results, answer.units, timing)
 
-    async def ensure_collection(self, name: str) -> None:
-        """Creates the collection unless it exists."""
+    async def ensure_collection(self, new: NewCollection) -> None:
+        """Creates the collection unless it exists; then the fields are indexed there, too."""
         try:
-            await self.client.create_collection(name)
+            await self.client.create_collection(new.name, indexed=new.indexed)
         except kindred.Conflict:
-            return
+            known = (await self.client.get_collection(new.name)).indexed
+            if fields := together(known, new.indexed):
+                await self.client.update_collection(new.name, indexed=fields)
 
     async def items(self, collection: str) -> AsyncIterator[StoredItem]:
         """Yields every item, without vectors."""
@@ -88,10 +98,12 @@ class RemoteBackend:
                 has_content=item.has_content,
             )
 
-    async def upsert(self, collection: str, items: Sequence[ItemInput]) -> Sequence[ItemResult]:
-        """Stores items, each on its own."""
+    async def upsert(
+        self, collection: str, items: Sequence[ItemInput], *, windows: bool = False
+    ) -> Sequence[ItemResult]:
+        """Stores items, each on its own, with windows if hits are to tell where they match."""
         sent = [kindred.ItemInput(_content(item.content), item.id, item.metadata) for item in items]
-        answer = await self._upsert_patiently(collection, sent)
+        answer = await self._upsert_patiently(collection, sent, windows)
         return [
             ItemResult(
                 index=result.index,
@@ -104,15 +116,15 @@ class RemoteBackend:
         ]
 
     async def _upsert_patiently(
-        self, collection: str, items: Sequence[kindred.ItemInput]
+        self, collection: str, items: Sequence[kindred.ItemInput], windows: bool
     ) -> kindred.ItemResults:
         """Waits while others keep the server busy: indexing a folder has no deadline."""
         for _ in range(PATIENT_TRIES):
             try:
-                return await self.client.upsert(collection, items)
+                return await self.client.upsert(collection, items, windows=windows)
             except kindred.Overloaded as error:
                 await asyncio.sleep(error.retry_after or 1.0)
-        return await self.client.upsert(collection, items)
+        return await self.client.upsert(collection, items, windows=windows)
 
     async def search(self, collection: str, query: SearchQuery) -> SearchAnswer:
         """Finds the nearest items."""
@@ -136,6 +148,10 @@ class RemoteBackend:
             treatments=tuple(map(_treatment, answer.treatments)),
             timing_ms=TimingMs(**asdict(answer.timing_ms)),
         )
+
+    async def condition(self, query: ConditionQuery) -> ConditionAnswer:
+        """Makes the tensors of a target's call."""
+        return conditioned(await self.client.condition(**condition(query, _content)), _hit)
 
     async def snapshot(self, collection: str, path: Path, moved: Progress) -> SnapshotInfo:
         """Has the server copy one moment of a collection, fetches the copy, deletes it there."""
@@ -192,7 +208,15 @@ def _hit(hit: kindred.Hit) -> SearchHit:
         probability=hit.probability,
         metadata=hit.metadata,
         has_content=hit.has_content,
+        at=Window(hit.at.start, hit.at.end) if hit.at else None,
     )
+
+
+def _windows(found: Sequence[kindred.WindowEmbedding]) -> WindowVectors | None:
+    if not found:
+        return None
+    windows = tuple(Window(each.window.start, each.window.end) for each in found)
+    return WindowVectors(windows, np.stack([each.vector for each in found]))
 
 
 def _modality(modality: str | None) -> Modality | None:

@@ -3,27 +3,15 @@
 import asyncio
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import typer
 
-from embedder.media import Modality
 from service.cli import options
 from service.cli.backend import Where
+from service.cli.parts import filed, required, spoken, unwanted
 from service.cli.show import answers, hits_table
-from service.messages import (
-    ItemContent,
-    MediaContent,
-    QueryPart,
-    SearchAnswer,
-    SearchQuery,
-    TextContent,
-)
-
-NEGATIVE_WEIGHT = -0.5
-"""Half as strong as what is wanted, so that what is wanted leads."""
+from service.messages import SearchAnswer, SearchQuery
 
 
 def search(  # noqa: PLR0913 - one parameter per option
@@ -54,20 +42,12 @@ def search(  # noqa: PLR0913 - one parameter per option
         kindred search --image dog.jpg --negative snow -m audio
         kindred search "at night" --filter '{"bytes": {"$lt": 100000}}' --json
     """
-    media = _media(image, Modality.IMAGE) + _media(audio, Modality.AUDIO)
-    parts = _required(_parts(words, negative, like) + media)
+    given = [*spoken(words, like), *unwanted(negative), *filed(image, audio)]
+    parts = required(given, "what should be looked for?")
     modalities = tuple(modality or ())
     query = SearchQuery(parts, k, modalities, filter=_filter(filter), exact=exact)
     answer = asyncio.run(_ask(Where.of(ctx, data, server), collection, query))
     _show(answer, collection, as_json)
-
-
-def _required(parts: list[QueryPart]) -> list[QueryPart]:
-    if not parts:
-        raise typer.BadParameter(
-            "give words, --image, --audio or --like: what should be looked for?"
-        )
-    return parts
 
 
 def _show(answer: SearchAnswer, collection: str, as_json: bool) -> None:
@@ -77,22 +57,6 @@ def _show(answer: SearchAnswer, collection: str, as_json: bool) -> None:
         answers().print(hits_table(answer.hits))
     else:
         answers().print(f"Nothing found in collection {collection}.")
-
-
-def _parts(
-    words: Sequence[str] | None, negative: Iterable[str] | None, like: Iterable[str] | None
-) -> list[QueryPart]:
-    """Returns the parts that are not files; unquoted words are one question."""
-    wanted = [" ".join(words)] if words else []
-    return [
-        *(QueryPart(TextContent(text)) for text in wanted),
-        *(QueryPart(ItemContent(name)) for name in like or ()),
-        *(QueryPart(TextContent(text), NEGATIVE_WEIGHT) for text in negative or ()),
-    ]
-
-
-def _media(files: Iterable[Path] | None, modality: Modality) -> list[QueryPart]:
-    return [QueryPart(MediaContent(modality, file.read_bytes())) for file in files or ()]
 
 
 def _filter(text: str) -> dict[str, Any] | None:
@@ -123,6 +87,7 @@ def answer_json(answer: SearchAnswer) -> dict[str, Any]:
                 "calibrated": hit.calibrated,
                 "probability": hit.probability,
                 "metadata": dict(hit.metadata),
+                **({"at": dataclasses.asdict(hit.at)} if hit.at else {}),
             }
             for hit in answer.hits
         ],

@@ -8,6 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 from service.engine import Engine
 from service.rest import (
     collections,
+    conditioning,
     embeddings,
     items,
     models,
@@ -35,7 +36,7 @@ def create_app(engine: Engine) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.engine = engine
-    resources = (models, embeddings, rank, collections, items, search, snapshots)
+    resources = (models, embeddings, rank, collections, items, search, snapshots, conditioning)
     for module in (*resources, operations, pages):
         app.include_router(module.router)
     handle_failures(app)

@@ -33,6 +33,15 @@ class CollectionQuestion(Question):
     )
 
 
+class CollectionChange(Question):
+    """What a collection is to be like."""
+
+    indexed: list[str] = Field(
+        description="All fields of metadata that are to be indexed, those of before as well as "
+        "new ones. Items are stored and found while new ones are prepared.",
+    )
+
+
 class Segment(Answer):
     """One part of a modality's index; `flat` and `head` are exact, `ivf` is approximate."""
 
@@ -106,6 +115,15 @@ async def list_collections(engine: TheEngine) -> Response:
 async def get_collection(collection: PathText, engine: TheEngine, view: View = "basic") -> Response:
     """Gets one collection."""
     info = await engine.collections.get(collection, with_stats=view == "full")
+    return reply(Collection.model_validate(info))
+
+
+@router.patch("/{collection}", response_model=Collection)
+async def update_collection(
+    collection: PathText, question: CollectionChange, engine: TheEngine
+) -> Response:
+    """Changes which fields of metadata are indexed; answered when filters on them are fast."""
+    info = await engine.collections.update(collection, indexed=question.indexed)
     return reply(Collection.model_validate(info))
 
 

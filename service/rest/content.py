@@ -26,7 +26,10 @@ class TextPart(Question):
 
 
 class MediaPart(Question):
-    """A picture or a sound, encoded as it is and written in base64 or as a data: address."""
+    """A picture, a sound or a film, encoded as it is, in base64 or as a data: address.
+
+    The type says which sense is meant: what is seen of a film is an image, what is heard audio.
+    """
 
     type: Literal["image", "audio"]
     data: str = Field(

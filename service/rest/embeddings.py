@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field, WithJsonSchema
 
 from embedder.media import Modality
+from embedder.windows import WindowVectors
 from service.messages import EmbedAnswer, Embedded
 from service.rest.content import Content, content_of
 from service.rest.wire import Answer, JsonRoute, Question, TheEngine, Timing, WrongItem, reply
@@ -37,7 +38,20 @@ class EmbeddingsQuestion(Question):
     on_error: Literal["request", "item"] = Field(
         "request", description="Whether one bad content fails the request or has its own error."
     )
+    windows: bool = Field(
+        False,
+        description="Whether each vector comes with those of its windows: stretches of a sound or "
+        "a film that overlap by half.",
+    )
     user: str | None = Field(None, description="Taken for the sake of OpenAI's clients, not used.")
+
+
+class WindowEmbedding(Answer):
+    """The vector of one window, in seconds; 0 to 0 is the whole of what has no duration."""
+
+    start: float
+    end: float
+    embedding: Written
 
 
 class Embedding(Answer):
@@ -51,6 +65,7 @@ class Embedding(Answer):
     resampled: bool | None = None
     padded: bool | None = None
     windows: int | None = None
+    window_embeddings: list[WindowEmbedding] | None = None
     error: WrongItem | None = None
 
 
@@ -81,6 +96,7 @@ async def create_embeddings(question: EmbeddingsQuestion, engine: TheEngine) -> 
         model=question.model,
         dimensions=question.dimensions,
         on_error=question.on_error,
+        windows=question.windows,
     )
     return reply(_embeddings(answer, question.encoding_format))
 
@@ -106,7 +122,15 @@ def _embedding(each: Embedded, encoding: Encoding) -> Embedding:
         resampled=each.treatment.resampled,
         padded=each.treatment.padded,
         windows=each.treatment.windows,
+        window_embeddings=_windows(each.windows, encoding) if each.windows else None,
     )
+
+
+def _windows(found: WindowVectors, encoding: Encoding) -> list[WindowEmbedding]:
+    return [
+        WindowEmbedding(start=window.start, end=window.end, embedding=_written(vector, encoding))
+        for window, vector in zip(found.windows, found.vectors, strict=True)
+    ]
 
 
 def _written(vector: NDArray[np.float32], encoding: Encoding) -> NDArray[np.float32] | str:

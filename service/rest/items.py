@@ -1,5 +1,6 @@
 """Items of a collection: stored, uploaded, listed, fetched and deleted."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -50,6 +51,11 @@ class Upsert(Question):
     """Items to store, each in the place of the one that had its id."""
 
     items: list[ItemQuestion]
+    windows: bool = Field(
+        False,
+        description="Whether longer sounds and films are kept with the vectors of their windows, "
+        "so that hits tell where they match.",
+    )
 
 
 class Delete(Question):
@@ -105,18 +111,22 @@ async def upsert_items(collection: PathText, question: Upsert, engine: TheEngine
         messages.ItemInput(content_of(item.content), item.id, item.metadata)
         for item in question.items
     ]
-    return reply(_results(await engine.collections.upsert(collection, items)))
+    results = await engine.collections.upsert(collection, items, windows=question.windows)
+    return reply(_results(results))
 
 
 @router.post(":upload", response_model=Results)
-async def upload_items(
+async def upload_items(  # noqa: PLR0913 - one parameter per field of the form
     collection: PathText,
     engine: TheEngine,
-    file: Annotated[list[UploadFile], File(description="Pictures, sounds or texts, as they are.")],
+    file: Annotated[
+        list[UploadFile], File(description="Pictures, sounds, films or texts, as they are.")
+    ],
     id: Annotated[
         list[str], Form(default_factory=list, description="One for each file, or none at all.")
     ],
     metadata: Annotated[str, Form(description="A JSON object for all of them.")] = "{}",
+    windows: Annotated[bool, Form(description="As in `:upsert`.")] = False,
 ) -> Response:
     """Stores files that are sent as they are: `curl -F file=@dog.jpg`."""
     if id and len(id) != len(file):
@@ -127,7 +137,7 @@ async def upload_items(
         messages.ItemInput(await _content(upload), name, {"filename": upload.filename, **shared})
         for upload, name in zip(file, names, strict=True)
     ]
-    return reply(_results(await engine.collections.upsert(collection, items)))
+    return reply(_results(await engine.collections.upsert(collection, items, windows=windows)))
 
 
 @router.post(":delete", response_model=Results)
@@ -178,7 +188,7 @@ async def get_content(collection: PathText, item_id: PathText, engine: TheEngine
 
 async def _content(upload: UploadFile) -> messages.Content:
     try:
-        return file_content(await upload.read())
+        return await asyncio.to_thread(file_content, await upload.read())
     except UndecodableMedia as error:
         return messages.BrokenContent(error)
 

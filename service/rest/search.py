@@ -68,15 +68,10 @@ class SearchQuestion(Question):
     include: list[Literal["metadata", "vector"]] = Field(["metadata"])
     exact: bool = Field(False, description="Compare every item, however long that takes.")
 
-    def query_parts(self) -> list[messages.QueryPart]:
-        """Returns the parts as the engine takes them."""
-        parts = self.query if isinstance(self.query, list) else [self.query]
-        return [_part(part) for part in parts]
-
     def asked(self) -> messages.SearchQuery:
         """Returns the question as the engine takes it."""
         return messages.SearchQuery(
-            parts=self.query_parts(),
+            parts=parts_of(self.query),
             k=self.k,
             modalities=tuple(self.modalities),
             k_per_modality=self.k_per_modality,
@@ -86,6 +81,13 @@ class SearchQuestion(Question):
             with_vectors="vector" in self.include,
             exact=self.exact,
         )
+
+
+class Window(Answer):
+    """A stretch of an item, in seconds."""
+
+    start: float
+    end: float
 
 
 class Hit(Answer):
@@ -99,6 +101,9 @@ class Hit(Answer):
     metadata: dict[str, Any] | None
     has_content: bool
     vector: Vector | None = None
+    at: Window | None = Field(
+        None, description="Its window that is nearest, if it was stored with windows."
+    )
 
 
 class Found(Answer):
@@ -123,6 +128,11 @@ async def search_items(
         for hit in found.hits:
             hit.metadata = None
     return reply(found)
+
+
+def parts_of(given: Part | list[Part]) -> list[messages.QueryPart]:
+    """Returns parts as the engine takes them."""
+    return [_part(part) for part in (given if isinstance(given, list) else [given])]
 
 
 def _part(part: Part) -> messages.QueryPart:

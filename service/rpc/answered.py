@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from embedder.base import Treatment
 from embedder.media import Modality
+from embedder.windows import Window
 from indexes.stats import RecallStats, Stats
 from kindred.v1 import collection_service_pb2 as collections_pb
 from kindred.v1 import content_pb2 as content_pb
@@ -56,7 +57,7 @@ def embed_response(answer: messages.EmbedAnswer) -> embeddings_pb.EmbedResponse:
         space=answer.space,
         results=[embed_result(result, result.index) for result in answer.results],
         units=answer.units,
-        timing_ms=_timing(answer.timing_ms),
+        timing_ms=timing(answer.timing_ms),
     )
 
 
@@ -65,9 +66,23 @@ def embed_result(result: messages.Embedded, index: int) -> embeddings_pb.EmbedRe
     if result.error is not None:
         return embeddings_pb.EmbedResult(index=index, error=error(result.error))
     embedding = embeddings_pb.Embedding(
-        vector=_vector(result.vector, result.modality), treatment=_treatment(result.treatment)
+        vector=_vector(result.vector, result.modality),
+        treatment=treatment(result.treatment),
+        window_embeddings=_windows(result),
     )
     return embeddings_pb.EmbedResult(index=index, embedding=embedding)
+
+
+def _windows(result: messages.Embedded) -> list[embeddings_pb.WindowEmbedding]:
+    if result.windows is None:
+        return []
+    pairs = zip(result.windows.windows, result.windows.vectors, strict=True)
+    return [
+        embeddings_pb.WindowEmbedding(
+            window=_window(window), vector=_vector(vector, result.modality)
+        )
+        for window, vector in pairs
+    ]
 
 
 def rank_response(answer: messages.RankAnswer) -> embeddings_pb.RankResponse:
@@ -76,7 +91,7 @@ def rank_response(answer: messages.RankAnswer) -> embeddings_pb.RankResponse:
         model=answer.model,
         space=answer.space,
         candidates=[embeddings_pb.RankedCandidate(**asdict(each)) for each in answer.candidates],
-        timing_ms=_timing(answer.timing_ms),
+        timing_ms=timing(answer.timing_ms),
     )
 
 
@@ -148,8 +163,8 @@ def _item_result(result: messages.ItemResult) -> collections_pb.ItemResult:
     return collections_pb.ItemResult(
         index=result.index,
         id=result.id,
-        modality=_modality(result.modality),
-        treatment=_treatment(result.treatment),
+        modality=modality(result.modality),
+        treatment=treatment(result.treatment),
         error=None if result.error is None else error(result.error),
     )
 
@@ -158,8 +173,8 @@ def item(stored: messages.StoredItem) -> collections_pb.Item:
     """Returns a stored item."""
     return collections_pb.Item(
         id=stored.id,
-        modality=_modality(stored.modality),
-        metadata=_struct(stored.metadata),
+        modality=modality(stored.modality),
+        metadata=struct(stored.metadata),
         create_time=_timestamp(stored.created),
         has_content=stored.has_content,
         vector=_vector(stored.vector, stored.modality),
@@ -169,26 +184,28 @@ def item(stored: messages.StoredItem) -> collections_pb.Item:
 def search_response(answer: messages.SearchAnswer) -> collections_pb.SearchItemsResponse:
     """Returns hits."""
     return collections_pb.SearchItemsResponse(
-        hits=[_hit(hit) for hit in answer.hits],
+        hits=[hit(found) for found in answer.hits],
         space=answer.space,
         index=answer.index,
         exact=answer.exact,
         ranking=_RANKINGS[answer.ranking],
-        treatments=[_treatment(each) for each in answer.treatments],
-        timing_ms=_timing(answer.timing_ms),
+        treatments=[treatment(each) for each in answer.treatments],
+        timing_ms=timing(answer.timing_ms),
     )
 
 
-def _hit(hit: messages.SearchHit) -> collections_pb.SearchHit:
+def hit(found: messages.SearchHit) -> collections_pb.SearchHit:
+    """Returns an item that was found."""
     return collections_pb.SearchHit(
-        id=hit.id,
-        modality=_modality(hit.modality),
-        score=hit.score,
-        calibrated=hit.calibrated,
-        probability=hit.probability,
-        metadata=_struct(hit.metadata),
-        has_content=hit.has_content,
-        vector=_vector(hit.vector, hit.modality),
+        id=found.id,
+        modality=modality(found.modality),
+        score=found.score,
+        calibrated=found.calibrated,
+        probability=found.probability,
+        metadata=struct(found.metadata),
+        has_content=found.has_content,
+        vector=_vector(found.vector, found.modality),
+        at=_window(found.at) if found.at else None,
     )
 
 
@@ -197,22 +214,29 @@ def error(found: messages.ItemError) -> content_pb.Error:
     return content_pb.Error(**asdict(found))
 
 
-def _modality(known: Modality | None) -> content_pb.Modality:
+def modality(known: Modality | None) -> content_pb.Modality:
+    """Returns the number of a modality, or that of none."""
     return content_pb.MODALITY_UNSPECIFIED if known is None else _MODALITIES[known]
 
 
 def _vector(values: NDArray[np.float32] | None, known: Modality | None) -> content_pb.Vector | None:
     if values is None:
         return None
-    return content_pb.Vector(values=values.tolist(), modality=_modality(known))
+    return content_pb.Vector(values=values.tolist(), modality=modality(known))
 
 
-def _treatment(done: Treatment) -> content_pb.Treatment:
+def _window(window: Window) -> content_pb.Window:
+    return content_pb.Window(start=window.start, end=window.end)
+
+
+def treatment(done: Treatment) -> content_pb.Treatment:
+    """Returns what preprocessing did."""
     return content_pb.Treatment(**asdict(done))
 
 
-def _timing(timing: messages.TimingMs) -> content_pb.TimingMs:
-    return content_pb.TimingMs(**asdict(timing))
+def timing(spent: messages.TimingMs) -> content_pb.TimingMs:
+    """Returns where the time went."""
+    return content_pb.TimingMs(**asdict(spent))
 
 
 def _timestamp(iso: str) -> Timestamp | None:
@@ -223,7 +247,8 @@ def _timestamp(iso: str) -> Timestamp | None:
     return time
 
 
-def _struct(metadata: messages.Metadata) -> Struct:
-    struct = Struct()
-    struct.update(metadata)
-    return struct
+def struct(fields: messages.Metadata) -> Struct:
+    """Returns a JSON object."""
+    made = Struct()
+    made.update(fields)
+    return made

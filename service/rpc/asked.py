@@ -62,11 +62,11 @@ def content(message: content_pb.Content) -> messages.Content:
 
 def _vector(message: content_pb.Vector) -> messages.VectorContent | messages.BrokenContent:
     try:
-        known = modality(message.modality)
+        kind = modality(message.modality)
     except InvalidRequest as error:
         return messages.BrokenContent(error)
     values = np.array(message.values, dtype=np.float32)
-    return messages.VectorContent(values, known, message.space)
+    return messages.VectorContent(values, kind, message.space)
 
 
 def modality(number: int) -> Modality:
@@ -75,7 +75,7 @@ def modality(number: int) -> Modality:
     Raises:
         InvalidRequest: If it is unspecified or unknown.
     """
-    return _known(number, _MODALITIES, "modality")
+    return known(number, _MODALITIES, "modality")
 
 
 def on_error(number: int) -> OnError:
@@ -84,7 +84,7 @@ def on_error(number: int) -> OnError:
     Raises:
         InvalidRequest: If it is unknown.
     """
-    return _known(number, _ON_ERROR, "on_error")
+    return known(number, _ON_ERROR, "on_error")
 
 
 def with_stats(view: int) -> bool:
@@ -93,10 +93,15 @@ def with_stats(view: int) -> bool:
     Raises:
         InvalidRequest: If it is unknown.
     """
-    return _known(view, _WITH_STATS, "view")
+    return known(view, _WITH_STATS, "view")
 
 
-def _known(number: int, table: Mapping[int, T], name: str) -> T:
+def known(number: int, table: Mapping[int, T], name: str) -> T:
+    """Returns what a number of an enum stands for.
+
+    Raises:
+        InvalidRequest: If it is unknown.
+    """
     if number not in table:
         raise InvalidRequest(f"{name} must be one of {sorted(table)}, got {number}")
     return table[number]
@@ -112,6 +117,18 @@ def new_collection(message: collections_pb.CreateCollectionRequest) -> messages.
     )
 
 
+def indexed(message: collections_pb.UpdateCollectionRequest) -> tuple[str, ...]:
+    """Returns the fields to index.
+
+    Raises:
+        InvalidRequest: If anything else is to be changed, or nothing.
+    """
+    paths = list(message.update_mask.paths)
+    if paths != ["indexed"]:
+        raise InvalidRequest(f"update_mask must be 'indexed', all that can be changed, got {paths}")
+    return tuple(message.collection.indexed)
+
+
 def item_input(message: collections_pb.ItemInput) -> messages.ItemInput:
     """Returns the item to store; one that breaks a rule costs itself alone."""
     name = optional(message, "id")
@@ -125,19 +142,20 @@ def item_input(message: collections_pb.ItemInput) -> messages.ItemInput:
 def search_query(message: collections_pb.SearchItemsRequest) -> messages.SearchQuery:
     """Returns the question; what is unset has the contract's default."""
     return messages.SearchQuery(
-        parts=[_query_part(part) for part in message.query],
+        parts=[query_part(part) for part in message.query],
         k=message.k if message.HasField("k") else 10,
         modalities=tuple(modality(number) for number in message.modalities),
         k_per_modality=optional(message, "k_per_modality"),
         filter=optional_object(message, "filter"),
         min_score=optional(message, "min_score"),
-        ranking=_known(message.ranking, _RANKINGS, "ranking"),
+        ranking=known(message.ranking, _RANKINGS, "ranking"),
         with_vectors=message.with_vectors,
         exact=message.exact,
     )
 
 
-def _query_part(message: collections_pb.QueryPart) -> messages.QueryPart:
+def query_part(message: collections_pb.QueryPart) -> messages.QueryPart:
+    """Returns a weighted part of a question."""
     weight = message.weight if message.HasField("weight") else 1.0
     return messages.QueryPart(content(message.content), weight)
 

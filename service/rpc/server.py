@@ -10,6 +10,8 @@ from grpc_reflection.v1alpha import reflection
 from kindred.v1 import (
     collection_service_pb2,
     collection_service_pb2_grpc,
+    conditioning_service_pb2,
+    conditioning_service_pb2_grpc,
     embedding_service_pb2,
     embedding_service_pb2_grpc,
     model_service_pb2,
@@ -18,6 +20,7 @@ from kindred.v1 import (
     snapshot_service_pb2_grpc,
 )
 from service.engine import Engine
+from service.rpc.conditioning import Conditioning
 from service.rpc.edge import Edge
 from service.rpc.health import Health
 from service.rpc.services import Collections, Embeddings, Models, Snapshots
@@ -29,6 +32,7 @@ _SERVICES = frozenset(
         model_service_pb2,
         embedding_service_pb2,
         collection_service_pb2,
+        conditioning_service_pb2,
         snapshot_service_pb2,
     )
     for service in module.DESCRIPTOR.services_by_name.values()
@@ -83,6 +87,10 @@ def _servicers(engine: Engine) -> tuple[tuple[Callable[[Any, Any], None], object
         (model_service_pb2_grpc.add_ModelServiceServicer_to_server, Models(engine)),
         (embedding_service_pb2_grpc.add_EmbeddingServiceServicer_to_server, Embeddings(engine)),
         (collection_service_pb2_grpc.add_CollectionServiceServicer_to_server, Collections(engine)),
+        (
+            conditioning_service_pb2_grpc.add_ConditioningServiceServicer_to_server,
+            Conditioning(engine),
+        ),
         (snapshot_service_pb2_grpc.add_SnapshotServiceServicer_to_server, Snapshots(engine)),
         (health_pb2_grpc.add_HealthServicer_to_server, Health(engine, _SERVICES)),
     )

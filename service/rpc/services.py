@@ -1,7 +1,7 @@
 """The services of `kindred.v1`: every call is translated, put to the engine and translated back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
 from embedder.errors import EmbedderError
@@ -14,8 +14,9 @@ from kindred.v1 import model_service_pb2_grpc as models_grpc
 from kindred.v1 import snapshot_service_pb2 as snapshots_pb
 from kindred.v1 import snapshot_service_pb2_grpc as snapshots_grpc
 from service.engine import Engine
-from service.errors import InvalidRequest, ServiceError, item_error
+from service.errors import ServiceError, item_error
 from service.rpc import answered, asked
+from service.rpc.pages import page_of
 
 T = TypeVar("T")
 Context = Any
@@ -38,7 +39,7 @@ class Models(models_grpc.ModelServiceServicer):
         self, request: models_pb.ListModelsRequest, context: Context
     ) -> models_pb.ListModelsResponse:
         """Lists the served models."""
-        page, token = _page(self._engine.models(), lambda model: model.name, request)
+        page, token = page_of(self._engine.models(), lambda model: model.name, request)
         return models_pb.ListModelsResponse(
             models=[answered.model(info) for info in page], next_page_token=token
         )
@@ -66,6 +67,7 @@ class Embeddings(embeddings_grpc.EmbeddingServiceServicer):
             model=asked.optional(request, "model"),
             dimensions=asked.optional(request, "dimensions"),
             on_error=asked.on_error(request.on_error),
+            windows=request.windows,
         )
         return answered.embed_response(answer)
 
@@ -98,6 +100,7 @@ class Embeddings(embeddings_grpc.EmbeddingServiceServicer):
                 [asked.content(request.content)],
                 model=asked.optional(request, "model"),
                 dimensions=asked.optional(request, "dimensions"),
+                windows=request.windows,
             )
         except (ServiceError, EmbedderError) as error:
             result = embeddings_pb.EmbedResult(index=index, error=answered.error(item_error(error)))
@@ -147,10 +150,19 @@ class Collections(collections_grpc.CollectionServiceServicer):
     ) -> collections_pb.ListCollectionsResponse:
         """Lists the collections."""
         infos = await self._engine.collections.list()
-        page, token = _page(infos, lambda info: info.name, request)
+        page, token = page_of(infos, lambda info: info.name, request)
         return collections_pb.ListCollectionsResponse(
             collections=[answered.collection(info) for info in page], next_page_token=token
         )
+
+    async def UpdateCollection(
+        self, request: collections_pb.UpdateCollectionRequest, context: Context
+    ) -> collections_pb.UpdateCollectionResponse:
+        """Changes a collection."""
+        info = await self._engine.collections.update(
+            request.collection.name, indexed=asked.indexed(request)
+        )
+        return collections_pb.UpdateCollectionResponse(collection=answered.collection(info))
 
     async def DeleteCollection(
         self, request: collections_pb.DeleteCollectionRequest, context: Context
@@ -164,7 +176,9 @@ class Collections(collections_grpc.CollectionServiceServicer):
     ) -> collections_pb.UpsertItemsResponse:
         """Stores items."""
         items = [asked.item_input(each) for each in request.items]
-        results = await self._engine.collections.upsert(request.collection, items)
+        results = await self._engine.collections.upsert(
+            request.collection, items, windows=request.windows
+        )
         return collections_pb.UpsertItemsResponse(**answered.item_results(results))
 
     async def DeleteItems(
@@ -243,7 +257,7 @@ class Snapshots(snapshots_grpc.SnapshotServiceServicer):
     ) -> snapshots_pb.ListSnapshotsResponse:
         """Lists the snapshots."""
         infos = await self._engine.snapshots.list()
-        page, token = _page(infos, lambda info: info.name, request)
+        page, token = page_of(infos, lambda info: info.name, request)
         return snapshots_pb.ListSnapshotsResponse(
             snapshots=[answered.snapshot(info) for info in page], next_page_token=token
         )
@@ -278,21 +292,3 @@ class Snapshots(snapshots_grpc.SnapshotServiceServicer):
 
         info = await self._engine.snapshots.keep(first.name, pieces())
         return snapshots_pb.UploadSnapshotResponse(snapshot=answered.snapshot(info))
-
-
-def _page(
-    entries: Sequence[T],
-    name: Callable[[T], str],
-    request: models_pb.ListModelsRequest
-    | collections_pb.ListCollectionsRequest
-    | snapshots_pb.ListSnapshotsRequest,
-) -> tuple[Sequence[T], str]:
-    """Returns the page asked for and the token of the next; a token is the last name seen."""
-    if request.page_size < 0:
-        raise InvalidRequest(f"page_size must not be negative, got {request.page_size}")
-    names = [name(entry) for entry in entries]
-    if request.page_token and request.page_token not in names:
-        raise InvalidRequest(f"page_token {request.page_token!r} is not one that was handed out")
-    start = names.index(request.page_token) + 1 if request.page_token else 0
-    end = start + (request.page_size or len(names))
-    return entries[start:end], names[end - 1] if end < len(names) else ""

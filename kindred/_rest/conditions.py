@@ -1,0 +1,84 @@
+"""Conditioning, as JSON."""
+
+import base64
+from dataclasses import asdict
+from typing import Any
+
+from kindred import _answers as answers
+from kindred import _conditions as conditions
+from kindred._content import Modality
+from kindred._rest.answered import copied, hit
+from kindred._rest.asked import given, weighted
+
+JsonObject = dict[str, Any]
+
+
+def condition(call: conditions.Condition) -> JsonObject:
+    """Asks for tensors."""
+    return given(
+        inputs=weighted(call.inputs),
+        profile=call.profile,
+        negative_inputs=weighted(call.negative_inputs),
+        bridge=call.bridge,
+        bridge_params=given(**asdict(call.bridge_params)),
+        mix=call.mix,
+        num_vectors=call.num_vectors,
+        seed=call.seed,
+        cfg=call.cfg,
+        noise_level=call.noise_level,
+        dtype=call.dtype,
+        model=call.model,
+        collection=call.collection,
+    )
+
+
+def condition_file(call: conditions.ConditionFile) -> JsonObject:
+    """Asks for a file."""
+    return {**condition(call.condition), "format": call.format}
+
+
+def profile(found: JsonObject) -> conditions.Profile:
+    """Returns a target."""
+    levels = found.get("noise_levels")
+    made = {
+        "noise_levels": copied(levels, conditions.NoiseLevels) if levels else None,
+        "arguments": tuple(
+            copied({**each, "axes": tuple(each["axes"])}, conditions.ProfileArgument)
+            for each in found["arguments"]
+        ),
+        "needs": tuple(found["needs"]),
+        "ready_models": tuple(found["ready_models"]),
+    }
+    return copied({**found, **made}, conditions.Profile)
+
+
+def conditioned(found: JsonObject) -> conditions.Conditioned:
+    """Returns tensors, and what to know of them."""
+    made = {
+        "tensors": {name: _tensor(each) for name, each in found["tensors"].items()},
+        "call": _call(found["call"]),
+        "per_input": tuple(
+            copied({**each, "modality": Modality(each["modality"])}, conditions.InputReport)
+            for each in found["per_input"]
+        ),
+        "diagnostics": copied(found["diagnostics"], conditions.Diagnostics),
+        "nearest": tuple(hit(each) for each in found["nearest"]),
+        "warnings": tuple(found["warnings"]),
+        "treatments": tuple(copied(each, answers.Treatment) for each in found["treatments"]),
+        "timing_ms": copied(found["timing_ms"], answers.TimingMs),
+    }
+    return copied({**found, **made}, conditions.Conditioned)
+
+
+def _tensor(found: JsonObject) -> conditions.Tensor:
+    data = base64.b64decode(found["data"])
+    return conditions.Tensor(found["dtype"], tuple(found["shape"]), data)
+
+
+def _call(found: JsonObject) -> conditions.PipelineCall:
+    arguments = {
+        keyword: tuple(name) if isinstance(name, list) else name
+        for keyword, name in found["arguments"].items()
+    }
+    made = {"arguments": arguments, "needs": tuple(found["needs"])}
+    return copied({**found, **made}, conditions.PipelineCall)

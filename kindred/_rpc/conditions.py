@@ -1,0 +1,146 @@
+"""Conditioning, as messages of `kindred.v1`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from kindred import _answers as answers
+from kindred import _conditions as conditions
+from kindred._rpc.answered import copied, hit, json_object, modality
+from kindred._rpc.asked import choice, weighted
+from kindred.v1 import conditioning_service_pb2 as conditioning_pb
+
+_BRIDGES: Mapping[str, conditioning_pb.Bridge] = {
+    "auto": conditioning_pb.BRIDGE_AUTO,
+    "none": conditioning_pb.BRIDGE_NONE,
+    "mean_shift": conditioning_pb.BRIDGE_MEAN_SHIFT,
+    "linear": conditioning_pb.BRIDGE_LINEAR,
+    "knn": conditioning_pb.BRIDGE_KNN,
+    "prior": conditioning_pb.BRIDGE_PRIOR,
+}
+_MIXES: Mapping[str, conditioning_pb.Mix] = {
+    "mean": conditioning_pb.MIX_MEAN,
+    "slerp": conditioning_pb.MIX_SLERP,
+    "stack": conditioning_pb.MIX_STACK,
+}
+_DTYPES: Mapping[str, conditioning_pb.DType] = {
+    "f32": conditioning_pb.D_TYPE_F32,
+    "f16": conditioning_pb.D_TYPE_F16,
+    "bf16": conditioning_pb.D_TYPE_BF16,
+}
+_FORMATS: Mapping[str, conditioning_pb.TensorFormat] = {
+    "safetensors": conditioning_pb.TENSOR_FORMAT_SAFETENSORS,
+    "npz": conditioning_pb.TENSOR_FORMAT_NPZ,
+}
+_MIME_TYPES = {"safetensors": "application/octet-stream", "npz": "application/zip"}
+_NAMED_DTYPES: Mapping[int, conditions.DType] = {
+    conditioning_pb.D_TYPE_F32: "f32",
+    conditioning_pb.D_TYPE_F16: "f16",
+    conditioning_pb.D_TYPE_BF16: "bf16",
+}
+
+
+def condition(call: conditions.Condition) -> conditioning_pb.ConditionRequest:
+    """Asks for tensors."""
+    return conditioning_pb.ConditionRequest(
+        inputs=weighted(call.inputs),
+        profile=call.profile,
+        negative_inputs=weighted(call.negative_inputs),
+        bridge=choice(call.bridge, _BRIDGES, "bridge"),
+        bridge_params=conditioning_pb.BridgeParams(**asdict(call.bridge_params)),
+        mix=choice(call.mix, _MIXES, "mix"),
+        num_vectors=call.num_vectors,
+        seed=call.seed,
+        cfg=call.cfg,
+        noise_level=call.noise_level,
+        dtype=choice(call.dtype, _DTYPES, "dtype"),
+        model=call.model,
+        collection=call.collection,
+    )
+
+
+def condition_file(call: conditions.ConditionFile) -> conditioning_pb.ConditionRequest:
+    """Asks for a file."""
+    asked = condition(call.condition)
+    asked.format = choice(call.format, _FORMATS, "format")
+    return asked
+
+
+def profile(found: conditioning_pb.Profile) -> conditions.Profile:
+    """Returns a target."""
+    levels = found.noise_levels
+    known = found.HasField("noise_levels")
+    return conditions.Profile(
+        id=found.id,
+        description=found.description,
+        version=found.version,
+        library=found.library,
+        class_name=found.class_name,
+        encoder=found.encoder,
+        dim=found.dim,
+        scale=found.scale,
+        norm=found.norm,
+        unconditional=found.unconditional,
+        most_vectors=found.most_vectors,
+        noise_levels=conditions.NoiseLevels(levels.most, levels.pictures, levels.others)
+        if known
+        else None,
+        arguments=tuple(
+            conditions.ProfileArgument(each.name, tuple(each.axes), each.holds, each.listed)
+            for each in found.arguments
+        ),
+        checkpoint=found.checkpoint,
+        needs=tuple(found.needs),
+        ready_models=tuple(found.ready_models),
+    )
+
+
+def conditioned(found: conditioning_pb.ConditionResponse) -> conditions.Conditioned:
+    """Returns tensors, and what to know of them."""
+    known = {field.name: value for field, value in found.diagnostics.ListFields()}
+    return conditions.Conditioned(
+        model=found.model,
+        space=found.space,
+        tensors={
+            name: conditions.Tensor(_NAMED_DTYPES[each.dtype], tuple(each.shape), each.data)
+            for name, each in found.tensors.items()
+        },
+        call=_call(found.call),
+        profile=found.profile,
+        profile_version=found.profile_version,
+        norm=found.norm,
+        adapter=found.adapter,
+        seed=found.seed,
+        bridge_used=found.bridge_used,
+        per_input=tuple(_report(each) for each in found.per_input),
+        diagnostics=conditions.Diagnostics(**known),
+        nearest=tuple(hit(each) for each in found.nearest),
+        warnings=tuple(found.warnings),
+        treatments=tuple(copied(each, answers.Treatment) for each in found.treatments),
+        timing_ms=copied(found.timing_ms, answers.TimingMs),
+    )
+
+
+def file(found: conditioning_pb.ConditionResponse) -> answers.File:
+    """Returns the file that was asked for: a zip archive is the one that begins so."""
+    kind = "npz" if found.file.startswith(b"PK") else "safetensors"
+    return answers.File(found.file, _MIME_TYPES[kind])
+
+
+def _report(found: conditioning_pb.InputReport) -> conditions.InputReport:
+    return conditions.InputReport(
+        modality(found.modality), found.weight, found.norm, found.bridge, found.cos_to_result
+    )
+
+
+def _call(found: conditioning_pb.Call) -> conditions.PipelineCall:
+    arguments = {
+        each.keyword: (each.tensor,) if each.listed else each.tensor for each in found.arguments
+    }
+    return conditions.PipelineCall(
+        library=found.library,
+        class_name=found.class_name,
+        arguments=arguments,
+        options=json_object(found.options),
+        needs=tuple(found.needs),
+        snippet=found.snippet,
+    )
