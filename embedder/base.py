@@ -171,6 +171,10 @@ class Embedder(ABC):
         """Returns which frames of a film this model looks at, as an `embedder.frames.Pick`."""
         return evenly(rate, count)
 
+    def window_frames(self, rate: float, count: int) -> Sequence[int]:
+        """Returns which frames are needed where a film is embedded window by window as well."""
+        return sorted({*self.frames(rate, count), *evenly(rate, count)})
+
     def _prepare_film(self, film: Video) -> Prepared:
         """Prepares each frame as a picture."""
         frames = [self._prepare(Image(frame)) for frame in film.frames]

@@ -4,13 +4,16 @@ import time
 from collections.abc import Container, Iterable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embedder.base import unit
+from embedder.windows import WindowVectors
 from indexes.errors import ItemNotFound
 from indexes.item import Item
 from service.batching import Encoded
 from service.errors import ItemFailed, item_error
 from service.messages import Embedded, ItemInput, ItemResult, RankedCandidate, TimingMs
+from service.windowing import Windowed
 
 Outcome = Encoded | BaseException
 """A vector, or what went wrong."""
@@ -37,9 +40,15 @@ def embedded(index: int, outcome: Outcome, dim: int) -> Embedded:
     """Returns one entry of an embed answer, its vector cut to `dim` numbers and unit again."""
     if isinstance(outcome, BaseException):
         return Embedded(index, error=item_error(outcome))
-    whole = outcome.vector
-    vector = whole if dim == whole.size else unit(whole[None, :dim])[0]
-    return Embedded(index, vector, outcome.modality, outcome.treatment)
+    vector = _cut(outcome.vector[None], dim)[0]
+    windows = None
+    if isinstance(outcome, Windowed):
+        windows = WindowVectors(outcome.windows.windows, _cut(outcome.windows.vectors, dim))
+    return Embedded(index, vector, outcome.modality, outcome.treatment, windows=windows)
+
+
+def _cut(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
+    return vectors if dim == vectors.shape[1] else unit(vectors[:, :dim])
 
 
 def ranked(

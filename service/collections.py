@@ -90,10 +90,17 @@ class Collections:
         await asyncio.to_thread(self._store.delete, name)
 
     @needs(Scope.WRITE, of="collection")
-    async def upsert(self, collection: str, items: Sequence[ItemInput]) -> tuple[ItemResult, ...]:
+    async def upsert(
+        self, collection: str, items: Sequence[ItemInput], *, windows: bool = False
+    ) -> tuple[ItemResult, ...]:
         """Stores items, each on its own: a bad one costs itself alone.
 
         What is answered as stored is on disk and found by the next search.
+
+        Args:
+            collection: Where to.
+            items: What to store.
+            windows: Whether hits are to tell where in a long sound or film they match.
 
         Raises:
             SpaceMismatch: If no served model makes vectors of the collection's space.
@@ -101,7 +108,7 @@ class Collections:
         check_count(len(items), self._settings.max_items)
         opened, served = await self._opened(collection)
         contents = [item.content for item in items]
-        outcomes = await served.embed(contents, opened, Priority.BULK)
+        outcomes = await served.embed(contents, opened, Priority.BULK, windows=windows)
         made = [self._made(*pair) for pair in zip(items, outcomes, strict=True)]
         with self._telemetry.stage("store"):
             await asyncio.to_thread(opened.upsert, [it for it in made if isinstance(it, Item)])

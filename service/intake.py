@@ -44,6 +44,9 @@ def limits_of(settings: Settings) -> Limits:
         max_bytes=settings.max_item_bytes,
         max_pixels=settings.max_pixels,
         max_seconds=settings.max_audio_seconds,
+        max_video_seconds=settings.max_video_seconds,
+        max_video_frames=settings.max_video_frames,
+        max_video_pixels=settings.max_video_pixels,
     )
 
 
@@ -86,7 +89,7 @@ def _decoded(data: bytes) -> str:
 
 
 def file_content(data: bytes) -> Content:
-    """Returns an uploaded file as content: a picture or a sound by its first bytes, else text.
+    """Returns an uploaded file as content: a picture, a film's pictures or a sound, else text.
 
     Raises:
         UndecodableMedia: If it is neither a known format nor UTF-8.
@@ -129,4 +132,18 @@ def mime_type(data: bytes, modality: Modality) -> str:
     if modality is Modality.TEXT:
         return TEXT_TYPE
     found = recognise(data)
-    return _MIME_TYPES[found.name] if found else UNKNOWN_TYPE
+    if found is None:
+        return UNKNOWN_TYPE
+    kind = _MIME_TYPES[found.name]
+    return kind.replace("audio/", "video/") if modality is Modality.IMAGE else kind
+
+
+def is_film(content: MediaContent) -> bool:
+    """Tells whether it is what is seen of a film."""
+    found = recognise(content.data)
+    return content.modality is Modality.IMAGE and found is not None and bool(found.demuxer)
+
+
+def has_duration(content: MediaContent) -> bool:
+    """Tells whether it is a sound or a film."""
+    return content.modality is Modality.AUDIO or is_film(content)

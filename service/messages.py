@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from embedder.base import Treatment
 from embedder.media import Modality
+from embedder.windows import Window, WindowVectors
 from indexes.stats import Stats
 
 Metadata = Mapping[str, Any]
@@ -30,7 +31,10 @@ class TextContent:
 
 @dataclass(frozen=True, slots=True)
 class MediaContent:
-    """An encoded picture or sound, as it came; `modality` says which decoder is meant."""
+    """An encoded picture, sound or film, as it came; `modality` says which sense is meant.
+
+    What is seen of a film lies among pictures, what is heard of it among sounds.
+    """
 
     modality: Modality
     data: bytes = field(repr=False)
@@ -101,13 +105,14 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
-    """One vector of an embed request, or the error that took its place."""
+    """One vector of an embed request, or the error that took its place; windows if asked for."""
 
     index: int
     vector: NDArray[np.float32] | None = None
     modality: Modality | None = None
     treatment: Treatment = field(default_factory=Treatment)
     error: ItemError | None = None
+    windows: WindowVectors | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +275,7 @@ class SearchHit:
         calibrated: The score in standard deviations above what a chance pair of these modalities
             has.
         probability: That the match is no accident.
+        at: Which of its windows is nearest to the question, if it was stored with windows.
     """
 
     id: str
@@ -280,6 +286,7 @@ class SearchHit:
     metadata: Metadata
     has_content: bool
     vector: NDArray[np.float32] | None = None
+    at: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from embedder.decode import decode_as
 from embedder.errors import EncodingFailed, ModelNotFound
 from embedder.frames import Pick
 from embedder.media import Audio, Image, Media, Modality, Text
+from embedder.windows import Windowing
 from indexes.collection import Collection
 from indexes.errors import IndexesError, InvalidVector, SpaceMismatch
 from indexes.store import Options, Store
@@ -35,6 +37,7 @@ from service.messages import (
 from service.settings import Settings
 from service.telemetry import Telemetry
 from service.terms import Priority, Terms, terms
+from service.windowing import Windower
 
 PROBES: Mapping[Modality, Media] = {
     Modality.TEXT: Text("ready"),
@@ -72,6 +75,7 @@ class ServedModel:
         self.info = describe(embedder)
         self._batcher = Batcher(embedder, settings, telemetry)
         self._limits = limits_of(settings)
+        self._windowing = Windowing(seconds=settings.window_seconds, most=settings.max_windows)
         self._ready_seconds = settings.ready_seconds
         self._probed_at = -float("inf")
         self._failed: Mapping[str, str] = {}
@@ -91,6 +95,8 @@ class ServedModel:
         contents: Sequence[Content],
         collection: Collection | None = None,
         priority: Priority = Priority.INTERACTIVE,
+        *,
+        windows: bool = False,
     ) -> list[Outcome]:
         """Returns the unit vector of each content, or what is wrong with it, in order.
 
@@ -98,17 +104,28 @@ class ServedModel:
             contents: What to embed.
             collection: Where its stored items are looked up.
             priority: That of the method, where the request names none.
+            windows: Whether each vector is to be `Windowed`.
 
         Raises:
             Overloaded: If the queue has no room for all of them.
             DeadlineExceeded: If they are not done in time.
         """
         work = await self._work([it for it in contents if isinstance(it, Sent)])
-        embedded = iter(await self._batcher.embed(work, _agreed(priority)) if work else ())
-        return [
+        agreed = _agreed(priority)
+        embedded = iter(await self._batcher.embed(work, agreed) if work else ())
+        outcomes = [
             next(embedded) if isinstance(it, Sent) else await self._known(it, collection)
             for it in contents
         ]
+        if not windows:
+            return outcomes
+        windower = self._windower(agreed)
+        pairs = zip(contents, outcomes, strict=True)
+        return [await windower.windowed(*pair) for pair in pairs]
+
+    def _windower(self, agreed: Terms) -> Windower:
+        decode = partial(self._decode, pick=self.embedder.window_frames)
+        return Windower(self._windowing, decode, partial(self._batcher.embed, terms=agreed))
 
     async def _work(self, contents: Sequence[Sent]) -> list[Work]:
         """Returns what is to be embedded, known by digests, which of much take a thread."""

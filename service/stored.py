@@ -3,13 +3,18 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from embedder.media import Modality
+from embedder.windows import Window
 from indexes import item as indexed
 from indexes.collection import Collection, Hit
 from indexes.truth.snapshot import describe
+from indexes.windows import Windows
 from service.batching import Encoded
 from service.intake import digest, mime_type, raw
 from service.messages import CollectionInfo, ItemInput, SearchHit, SnapshotInfo, StoredItem
+from service.windowing import Windowed
 
 
 def item_of(asked: ItemInput, encoded: Encoded, *, keep_content: bool) -> indexed.Item:
@@ -21,7 +26,22 @@ def item_of(asked: ItemInput, encoded: Encoded, *, keep_content: bool) -> indexe
     data = raw(asked.content) if keep_content else None
     kept = indexed.Content(mime_type(data, encoded.modality), data) if data else None
     name = digest(asked.content) if asked.id is None else asked.id
-    return indexed.Item(name, encoded.modality, encoded.vector, dict(asked.metadata), content=kept)
+    return indexed.Item(
+        name,
+        encoded.modality,
+        encoded.vector,
+        dict(asked.metadata),
+        content=kept,
+        windows=_windows_of(encoded),
+    )
+
+
+def _windows_of(encoded: Encoded) -> Windows | None:
+    """Returns what is worth keeping: of a single window, that it is the whole is known."""
+    if not isinstance(encoded, Windowed) or len(encoded.windows.windows) < 2:
+        return None
+    spans = np.array([(window.start, window.end) for window in encoded.windows.windows])
+    return Windows.of(spans, encoded.windows.vectors)
 
 
 def stored_item(item: indexed.Item, *, with_vector: bool) -> StoredItem:
@@ -47,6 +67,7 @@ def search_hit(hit: Hit) -> SearchHit:
         metadata=hit.metadata,
         has_content=hit.mime is not None,
         vector=hit.vector,
+        at=Window(hit.at.start, hit.at.end) if hit.at else None,
     )
 
 

@@ -5,7 +5,7 @@ formats which bytes are what             image   Pillow        audio  libsndfile
 video   FFmpeg: what is seen of a film
 """
 
-from embedder.decode.audio import decode_audio
+from embedder.decode.audio import decode_audio, sound_track
 from embedder.decode.formats import FORMATS, Format, recognise, sniff
 from embedder.decode.image import decode_image
 from embedder.decode.limits import DEFAULT_LIMITS, Limits
@@ -27,6 +27,7 @@ __all__ = [
     "recognise",
     "sense",
     "sniff",
+    "sound_track",
 ]
 
 

@@ -12,7 +12,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from embedder.decode.border import foreign_errors
-from embedder.decode.formats import expect
+from embedder.decode.formats import expect, expect_film
 from embedder.decode.limits import DEFAULT_LIMITS, Limits
 from embedder.errors import UndecodableMedia
 from embedder.media import Audio, Modality
@@ -46,6 +46,30 @@ def decode_audio(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Audio:
         demuxer = _DEMUXERS.get(name)
         blocks = _ffmpeg(data, demuxer) if demuxer else _sndfile(data, limits)
         return _joined(blocks, limits)
+
+
+def sound_track(data: bytes) -> bytes | None:
+    """Returns the sound track of a film as a file of its own, copied bit for bit; None without one.
+
+    Raises:
+        UndecodableMedia: If the file is no container of films, or damaged.
+        MediaTooLarge: If it has too many bytes.
+    """
+    found = expect_film(data, DEFAULT_LIMITS)
+    copy = io.BytesIO()
+    with (
+        foreign_errors(found.name),
+        av.open(io.BytesIO(data), format=found.demuxer, metadata_errors="ignore") as film,
+        av.open(copy, "w", format=found.demuxer) as file,
+    ):
+        if not film.streams.audio:
+            return None
+        track = file.add_stream_from_template(film.streams.audio[0])
+        for packet in film.demux(film.streams.audio[0]):
+            if packet.dts is not None:  # the last one only says that there are no more
+                packet.stream = track
+                file.mux(packet)
+    return copy.getvalue()
 
 
 class _Buffer(io.BytesIO):

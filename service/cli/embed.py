@@ -3,7 +3,9 @@
 import asyncio
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import typer
@@ -13,7 +15,7 @@ from service.cli import options
 from service.cli.backend import Where
 from service.cli.refusal import FAILED
 from service.cli.show import complain, notes
-from service.messages import Content, EmbedAnswer, MediaContent, TextContent
+from service.messages import Content, EmbedAnswer, Embedded, MediaContent, TextContent
 
 
 def embed(  # noqa: PLR0913 - one parameter per option
@@ -22,6 +24,7 @@ def embed(  # noqa: PLR0913 - one parameter per option
     image: options.Images = None,
     audio: options.Sounds = None,
     output: options.Array = None,
+    windows: options.Windows = False,
     server: options.Server = None,
 ) -> None:
     """Turns words, pictures and sounds into unit vectors of one space.
@@ -33,10 +36,14 @@ def embed(  # noqa: PLR0913 - one parameter per option
 
         kindred embed "a cat" "a dog" -o texts.npy
         kindred embed --image cat.jpg --audio purr.wav
+        kindred embed --audio interview.mp3 --windows
     """
+    if windows and output:
+        raise typer.BadParameter("--windows prints JSON lines: an array has one row for each input")
     inputs = _inputs(texts or (), image or (), audio or ())
     names = [name for name, _ in inputs]
-    answer = asyncio.run(_ask(Where.of(ctx, None, server), [content for _, content in inputs]))
+    contents = [content for _, content in inputs]
+    answer = asyncio.run(_ask(Where.of(ctx, None, server), contents, windows))
     failed = [found for found in answer.results if found.error]
     for found in failed:
         complain(f"{names[found.index]}: {found.error.message if found.error else ''}")
@@ -62,10 +69,10 @@ def _inputs(
     return inputs
 
 
-async def _ask(where: Where, contents: Sequence[Content]) -> EmbedAnswer:
+async def _ask(where: Where, contents: Sequence[Content], windows: bool) -> EmbedAnswer:
     with where.without_data() as scratch:
         async with scratch.open() as backend:
-            return await backend.embed(contents)
+            return await backend.embed(contents, windows=windows)
 
 
 def _print_lines(answer: EmbedAnswer, names: Sequence[str]) -> None:
@@ -77,8 +84,16 @@ def _print_lines(answer: EmbedAnswer, names: Sequence[str]) -> None:
                 "model": answer.model,
                 "space": answer.space,
                 "embedding": found.vector.tolist(),
+                **_windows(found),
             }
             typer.echo(json.dumps(line, ensure_ascii=False))
+
+
+def _windows(found: Embedded) -> dict[str, Any]:
+    if found.windows is None:
+        return {}
+    pairs = zip(found.windows.windows, found.windows.vectors.tolist(), strict=True)
+    return {"window_embeddings": [{**asdict(at), "embedding": vector} for at, vector in pairs]}
 
 
 def _write(output: Path, answer: EmbedAnswer) -> None:

@@ -10,17 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from embedder.errors import MediaTooLarge, UndecodableMedia
-from service.messages import ItemInput
+from embedder.media import Modality
+from service.messages import ItemInput, MediaContent
 
 TEXT_SUFFIX = ".txt"
 """Text has no signature, so this one kind of file is known by its name."""
 
 MEDIA_SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-    | {".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav", ".webm"}
+    | {".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"}
+    | {".m4v", ".mkv", ".mov", ".mp4", ".webm"}
     | {TEXT_SUFFIX}
 )
 """Files that claim to be media: one that can't be read has failed. Any other file is passed by."""
+
+SOUND = "#sound"
+"""Behind the id of a film, names its sound track."""
 
 HEAD_BYTES = 32
 """So much of a file tells its kind."""
@@ -124,21 +129,29 @@ def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
 
 
-def item_of(file: File, known: Stamp | None, max_bytes: int) -> ItemInput | None:
-    """Reads a file as an item, or returns None if its content is the one that is already known.
+def items_of(file: File, known: Stamp | None, max_bytes: int) -> list[ItemInput]:
+    """Reads a file as an item, or returns none if its content is the one that is already known.
+
+    A film is two items, if it has a sound track: what is seen and what is heard.
 
     Raises:
         MediaError: If the file is too large or holds nothing that can be embedded.
         OSError: If it can't be read.
     """
-    from service.intake import file_content  # loads every codec
+    from embedder.decode import sound_track  # loads every codec
+    from service.intake import file_content, is_film
 
     data = read_media(file.path, max_bytes)
     digest = hashlib.sha256(data).hexdigest()
     if known and known.sha256 == digest:
-        return None
+        return []
     metadata = {"bytes": file.bytes, "modified": file.modified, "sha256": digest}
-    return ItemInput(file_content(data), file.id, metadata)
+    content = file_content(data)
+    items = [ItemInput(content, file.id, metadata)]
+    if isinstance(content, MediaContent) and is_film(content) and (heard := sound_track(data)):
+        sound = MediaContent(Modality.AUDIO, heard)
+        items.append(ItemInput(sound, file.id + SOUND, {**metadata, "film": file.id}))
+    return items
 
 
 def read_media(path: Path, max_bytes: int) -> bytes:

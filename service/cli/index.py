@@ -16,6 +16,7 @@ from service.cli.folder import Listing, list_files
 from service.cli.ingest import Fate, Ingest, Outcome
 from service.cli.refusal import FAILED, INTERRUPTED
 from service.cli.show import answers, notes, progress
+from service.messages import NewCollection
 
 MARKS = {
     Fate.ADDED: ("+", "green"),
@@ -36,26 +37,34 @@ def index(  # noqa: PLR0913 - one parameter per option
     prefix: Annotated[
         str, typer.Option(metavar="TEXT", help="Put before every id, to keep two folders apart.")
     ] = "",
+    windows: Annotated[
+        bool,
+        typer.Option(help="Keep windows of longer sounds and films: hits tell where they match."),
+    ] = True,
+    indexed: options.Indexed = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name every file.")] = False,
     data: options.Data = None,
     server: options.Server = None,
 ) -> None:
-    """Adds a folder's pictures, sounds and texts to a collection; run again, only what is new.
+    """Adds a folder's pictures, sounds, films and texts to a collection; run again, what is new.
 
     An item's id is its path below FOLDER. What a file is, its content says, not its name; only
-    texts are known by .txt. A file is embedded again when its content has changed. What can't be
-    read is named with the reason, and the status is then 1; files that don't claim to be media are
+    texts are known by .txt. A film is two items: what is seen of it, and what is heard, whose id
+    has #sound behind it. A file is embedded again when its content has changed. What can't be read
+    is named with the reason, and the status is then 1; files that don't claim to be media are
     passed by. Ctrl-C is safe: the next run goes on from there.
 
     For example:
 
         kindred index ~/Pictures
+        kindred index ~/Pictures --indexed modified
         kindred index ~/Sounds --collection sounds --server http://localhost:8000
     """
     where = Where.of(ctx, data, server)
+    new = NewCollection(collection, indexed=tuple(indexed or ()))
     telling, started = Telling(verbose), time.monotonic()
     try:
-        asyncio.run(_index(where, collection, list_files(folder, prefix), telling))
+        asyncio.run(_index(where, new, list_files(folder, prefix), telling, windows))
     except KeyboardInterrupt:
         notes().print(f"Stopped: {telling.summary()}. Run it again to go on from there.")
         raise typer.Exit(INTERRUPTED) from None
@@ -65,10 +74,13 @@ def index(  # noqa: PLR0913 - one parameter per option
         raise typer.Exit(FAILED)
 
 
-async def _index(where: Where, collection: str, listing: Listing, telling: "Telling") -> None:
+async def _index(
+    where: Where, new: NewCollection, listing: Listing, telling: "Telling", windows: bool
+) -> None:
     async with where.open() as backend:
-        await backend.ensure_collection(collection)
-        await telling.run(Ingest(backend, collection, where.settings.max_item_bytes), listing)
+        await backend.ensure_collection(new)
+        ingest = Ingest(backend, new.name, where.settings.max_item_bytes, windows)
+        await telling.run(ingest, listing)
 
 
 @dataclass

@@ -9,11 +9,14 @@ from enum import StrEnum
 
 from embedder.errors import MediaError
 from service.cli.backend import Items
-from service.cli.folder import File, Listing, Stamp, item_of
+from service.cli.folder import File, Listing, Stamp, items_of
 from service.messages import ItemInput
 
 BATCH_FILES, BATCH_BYTES = 16, 8 * 1024 * 1024
 """Small enough that a bar moves and a request passes every default limit."""
+
+UNHEARD = "UNSUPPORTED_MODALITY"
+"""What a sound track meets in a model without ears: of its films only the pictures are stored."""
 
 BATCHES_IN_FLIGHT = 2
 """While one batch is in the model, the next is read and decoded."""
@@ -46,11 +49,13 @@ class Ingest:
         backend: Where the collection is.
         collection: Its name; it exists.
         max_item_bytes: Larger files are refused before they are read.
+        windows: Whether hits are to tell where in a long sound or film they match.
     """
 
     backend: Items
     collection: str
     max_item_bytes: int
+    windows: bool = True
 
     async def run(self, listing: Listing) -> AsyncIterator[Outcome]:
         """Stores what is new and yields the outcome of every file.
@@ -94,30 +99,35 @@ class Ingest:
 
     async def _store(self, batch: Sequence[File], known: Mapping[str, Stamp]) -> list[Outcome]:
         read = await asyncio.to_thread(self._read, batch, known)
-        items = [item for item in read if isinstance(item, ItemInput)]
+        items = [item for some in read if isinstance(some, list) for item in some]
         outcomes = [outcome for outcome in read if isinstance(outcome, Outcome)]
         if not items:
             return outcomes
         by_id = {file.id: file for file in batch}
-        for result in await self.backend.upsert(self.collection, items):
+        for result in await self.backend.upsert(self.collection, items, windows=self.windows):
             name = items[result.index].id or ""
-            if result.error:
+            if name not in by_id:  # the sound track of a film: the file has its outcome already
+                if result.error and result.error.reason != UNHEARD:
+                    outcomes.append(Outcome(name, Fate.FAILED, result.error.message))
+            elif result.error:
                 outcomes.append(_refused(by_id[name], result.error.message))
             else:
                 outcomes.append(Outcome(name, Fate.CHANGED if name in known else Fate.ADDED))
         return outcomes
 
-    def _read(self, batch: Sequence[File], known: Mapping[str, Stamp]) -> list[ItemInput | Outcome]:
+    def _read(
+        self, batch: Sequence[File], known: Mapping[str, Stamp]
+    ) -> list[list[ItemInput] | Outcome]:
         return [self._read_one(file, known.get(file.id)) for file in batch]
 
-    def _read_one(self, file: File, known: Stamp | None) -> ItemInput | Outcome:
+    def _read_one(self, file: File, known: Stamp | None) -> list[ItemInput] | Outcome:
         try:
-            item = item_of(file, known, self.max_item_bytes)
+            items = items_of(file, known, self.max_item_bytes)
         except MediaError as error:
             return _refused(file, str(error))
         except OSError as error:
             return Outcome(file.id, Fate.FAILED, error.strerror or str(error))
-        return item or Outcome(file.id, Fate.UNCHANGED)
+        return items or Outcome(file.id, Fate.UNCHANGED)
 
 
 def batches(files: Iterable[File]) -> Iterator[list[File]]:

@@ -54,13 +54,21 @@ Words = Annotated[list[str] | None, typer.Argument(metavar="[WORDS]...", help="W
 Images = Annotated[
     list[Path] | None,
     typer.Option(
-        "--image", metavar="FILE", exists=True, dir_okay=False, help="A picture. Repeatable."
+        "--image",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="A picture, or a film for what is seen of it. Repeatable.",
     ),
 ]
 Sounds = Annotated[
     list[Path] | None,
     typer.Option(
-        "--audio", metavar="FILE", exists=True, dir_okay=False, help="A sound. Repeatable."
+        "--audio",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="A sound, or a film for what is heard of it. Repeatable.",
     ),
 ]
 Likes = Annotated[
@@ -83,6 +91,13 @@ Filter = Annotated[
     ),
 ]
 Exact = Annotated[bool, typer.Option("--exact", help="Compare every item, however long it takes.")]
+Windows = Annotated[
+    bool,
+    typer.Option(
+        "--windows",
+        help="Also print the vectors of the windows of sounds and films, each of some seconds.",
+    ),
+]
 Array = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE.npy", help="Write an (n, dim) float32 array."),

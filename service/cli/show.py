@@ -17,6 +17,7 @@ from rich.text import Text
 
 from embedder.catalog import FAMILIES, ModelSpec
 from embedder.media import Modality
+from embedder.windows import Window
 from service.messages import ModelInfo, SearchHit
 
 PIPE_WIDTH = 120
@@ -78,12 +79,17 @@ def hits_table(hits: Sequence[SearchHit]) -> Table:
         table.add_row(
             str(rank),
             Text(hit.modality, MODALITY_STYLES[hit.modality]),
-            Text(hit.id),
+            Text(hit.id + (f" {moment(hit.at)}" if hit.at else "")),
             f"{hit.score:.3f}",
             f"{hit.calibrated:+.2f}",
             f"{hit.probability:.1%}",
         )
     return table
+
+
+def moment(window: Window) -> str:
+    """Returns where in a sound or a film something is."""
+    return f"at {window.start:.1f}-{window.end:.1f} s"
 
 
 def models_table(models: Sequence[ModelInfo]) -> Table:

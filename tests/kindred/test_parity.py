@@ -33,11 +33,13 @@ from kindred.v1 import embedding_service_pb2_grpc as embeddings_grpc
 from service.serve import Addresses
 from tests.fakes import DIM
 from tests.kindred.wires import Ask, asks, comparable
-from tests.samples import audio_bytes, image_bytes, photo, picture, tone
+from tests.samples import audio_bytes, colours, film_bytes, image_bytes, photo, picture, tone
 from tests.service.poison import POISON
 
 RED = Image(image_bytes(picture("red")))
 LOUD = Audio(audio_bytes(tone(loudness=0.9)))
+LONG = Audio(audio_bytes(tone(seconds=7, sample_rate=8_000)))
+FILM = film_bytes(colours("red", *["blue"] * 6, rate=2), rate=2, sound=tone(seconds=7))
 VECTOR = Vector(np.random.default_rng(0).standard_normal(DIM), Modality.IMAGE)
 BROKEN = Image(b"no picture")
 
@@ -53,6 +55,13 @@ ITEMS = [
     ItemInput("  ", "blank"),
     ItemInput("no name", ""),
     ItemInput("a long name", "x" * 10_000),
+]
+
+FILMS = [
+    ItemInput(Image(FILM), "seen"),
+    ItemInput(Audio(FILM), "heard"),
+    ItemInput(LONG, "long"),
+    ItemInput("red", "words"),
 ]
 
 Question = tuple[str, Sequence[Any], dict[str, Any]]
@@ -76,6 +85,10 @@ ANSWERED = [
     ask_for("embed", "some words", dimensions=20),
     ask_for("embed", ["red", BROKEN, "", Item("red"), "blue"], on_error="item"),
     ask_for("embed", Vector(np.zeros(DIM), "image"), on_error="item"),
+    ask_for("embed", ["red", RED, LONG, Image(FILM), Audio(FILM), VECTOR], windows=True),
+    ask_for("embed", [LONG, BROKEN], windows=True, dimensions=20, on_error="item"),
+    ask_for("search", "windowed", "red", with_vectors=True),
+    ask_for("get_content", "windowed", "seen"),
     ask_for("rank", RED, ["red", "green", LOUD]),
     ask_for("rank", RED, "red"),
     ask_for("list_collections"),
@@ -221,6 +234,8 @@ def clients(addresses: Addresses) -> dict[str, Ask]:
     for name in ("album", "empty"):
         found["Client, gRPC"]("create_collection", name)
     found["Client, gRPC"]("upsert", "album", ITEMS)
+    found["Client, gRPC"]("create_collection", "windowed")
+    found["Client, REST"]("upsert", "windowed", FILMS, windows=True)
     found["Client, gRPC"](
         "create_collection", "indexed", indexed=["year", "deep.list"], recall_target=0.9
     )
@@ -294,6 +309,7 @@ def test_writing_answers_alike(clients: dict[str, Ask]) -> None:
         script = [
             ask("create_collection", name),
             ask("upsert", name, ITEMS),
+            ask("upsert", name, FILMS, windows=True),
             ask("delete_items", name, ["red", "nobody"]),
             ask("delete_items", name, [""]),
             ask("update_collection", name, indexed=["year", "deep.list"]),

@@ -18,6 +18,7 @@ from service.messages import (
     ItemResult,
     MediaContent,
     ModelInfo,
+    NewCollection,
     SearchAnswer,
     SearchQuery,
     StoredItem,
@@ -37,10 +38,10 @@ class DictBackend:
     async def models(self) -> Sequence[ModelInfo]:
         return ()
 
-    async def embed(self, contents: Sequence[Content]) -> EmbedAnswer:
+    async def embed(self, contents: Sequence[Content], *, windows: bool = False) -> EmbedAnswer:
         raise NotImplementedError
 
-    async def ensure_collection(self, name: str) -> None:
+    async def ensure_collection(self, new: NewCollection) -> None:
         raise NotImplementedError
 
     async def search(self, collection: str, query: SearchQuery) -> SearchAnswer:
@@ -50,7 +51,9 @@ class DictBackend:
         for item in self.stored.values():
             yield StoredItem(item.id or "", Modality.TEXT, item.metadata, "", True)
 
-    async def upsert(self, collection: str, items: Sequence[ItemInput]) -> Sequence[ItemResult]:
+    async def upsert(
+        self, collection: str, items: Sequence[ItemInput], *, windows: bool = False
+    ) -> Sequence[ItemResult]:
         self.requests.append([item.id or "" for item in items])
         return [self._store(index, item) for index, item in enumerate(items)]
 
