@@ -46,6 +46,14 @@ Collection = Annotated[
     str,
     typer.Option("--collection", "-c", envvar="KINDRED_COLLECTION", help="Name of the collection."),
 ]
+Indexed = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--indexed",
+        metavar="FIELD",
+        help="A field of metadata that filters ask for often, to be indexed. Repeatable.",
+    ),
+]
 CollectionArgument = Annotated[
     str, typer.Argument(metavar="COLLECTION", help="Name of the collection.")
 ]
