@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MILVUS := .venv-milvus
-CODE := embedder indexes service kindred tests benchmarks
+CODE := embedder indexes service kindred tests benchmarks examples
 
 DATA ?= ../shared/data
 TEACHERS ?= ../shared/teachers
@@ -55,7 +55,8 @@ proto: $(STAMP)  ## Generate kindred/v1 from proto/
 
 train: $(STAMP)  ## Train kindred-mini from DATA and TEACHERS into OUT, then write embedder/weights
 	$(BIN)/kindred train --data $(DATA) --teachers $(TEACHERS) --out $(OUT)
-	cp $(OUT)/kindred-mini.safetensors $(OUT)/kindred-mini.tokenizer.json embedder/weights/
+	cp $(OUT)/kindred-mini.safetensors $(OUT)/kindred-mini.tokenizer.json \
+		$(OUT)/kindred-mini.bridges.safetensors embedder/weights/
 
 evaluate: $(STAMP)  ## Print the retrieval figures of kindred-mini on DATA
 	$(BIN)/kindred evaluate --data $(DATA) --names $(TEACHERS)/imagenet_labels.txt

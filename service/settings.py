@@ -78,11 +78,6 @@ class Settings(BaseSettings):
         default=Path(".snapshots"),
         description="Folder of the server's snapshots; a relative one lies in the data folder.",
     )
-    adapters: Path = Field(
-        default=Path("adapters"),
-        description="Folder of what `kindred profile fit` has fitted, read by conditioning; a "
-        "relative one lies in the data folder.",
-    )
     models: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("kindred-mini",),
         min_length=1,
@@ -165,6 +160,11 @@ class Settings(BaseSettings):
         le=1,
         description="Share of the true ten nearest that approximate searches of a new collection "
         "must find.",
+    )
+    density_items: int = Field(
+        default=10_000,
+        ge=20,
+        description="Items of a modality, drawn from all, that a density is fitted to.",
     )
     queue_size: int = Field(
         default=1024,
@@ -273,11 +273,6 @@ class Settings(BaseSettings):
     def key_file(self) -> Path:
         """The file of the keys."""
         return self.data / self.keys
-
-    @property
-    def adapter_folder(self) -> Path:
-        """The folder of conditioning adapters."""
-        return self.data / self.adapters
 
     @property
     def forward_threads(self) -> int:
