@@ -24,6 +24,7 @@ from service.access.needs import needs
 from service.batching import Encoded
 from service.collections import Collections
 from service.conditioning.conditions import Conditions
+from service.conditioning.densities import Densities
 from service.intake import check_count
 from service.messages import Content, EmbedAnswer, ModelInfo, RankAnswer, Readiness
 from service.served import Models
@@ -61,6 +62,7 @@ class Engine:
         snapshots: What is done with files that hold a collection.
         tables: What is done with Parquet files.
         conditions: What is asked of conditioning.
+        densities: What is asked of how usual something is.
         guard: Knows who may call.
     """
 
@@ -68,6 +70,7 @@ class Engine:
     snapshots: Snapshots
     tables: Tables
     conditions: Conditions
+    densities: Densities
 
     def __init__(self, settings: Settings, embedders: Sequence[Embedder] = ()) -> None:
         self.settings = settings
@@ -97,7 +100,10 @@ class Engine:
             self.snapshots = Snapshots(store, self._models, settings)
             await asyncio.to_thread(self.snapshots.sweep)
             self.tables = Tables(store, self._models, settings)
-            self.conditions = await asyncio.to_thread(Conditions, store, self._models, settings)
+            self.densities = Densities(store, self._models, settings)
+            self.conditions = await asyncio.to_thread(
+                Conditions, store, self._models, self.densities, settings
+            )
             self._running = starting.pop_all()
         return self
 

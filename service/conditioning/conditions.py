@@ -11,8 +11,10 @@ from embedder.conditioning.bridge import BridgeName, Known
 from embedder.conditioning.bridge_file import find_bridges
 from embedder.conditioning.condition import Input, Request
 from embedder.conditioning.conditioner import Conditioner, Served
+from embedder.conditioning.density import Density
 from embedder.conditioning.installed import Adapters
 from embedder.conditioning.profiles import PROFILES, find_profile
+from embedder.errors import TooFewVectors
 from embedder.media import Modality
 from indexes.collection import Collection, Hit, SearchRequest
 from indexes.store import Store
@@ -20,6 +22,7 @@ from service import answers
 from service.access.caller import Scope, caller
 from service.access.needs import needs
 from service.batching import Encoded
+from service.conditioning.densities import Densities
 from service.conditioning.messages import ConditionAnswer, ConditionQuery, ProfileInfo
 from service.errors import InvalidRequest
 from service.intake import check_count
@@ -38,12 +41,16 @@ class Conditions:
     Args:
         store: Where the collections are.
         models: Make the vectors.
+        densities: Tell how usual a condition is among the pictures of a collection.
         settings: Limits of a request, and where adapters lie.
     """
 
-    def __init__(self, store: Store, models: Models, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, models: Models, densities: Densities, settings: Settings
+    ) -> None:
         self._store = store
         self._models = models
+        self._densities = densities
         self._settings = settings
         adapters = Adapters(settings.adapter_folder)
         self._conditioners: Mapping[str, Conditioner] = {
@@ -85,7 +92,8 @@ class Conditions:
         request = _request(query, _inputs(parts, encoded))
         known = await asyncio.to_thread(_known, request, collection)
         conditioner = self._conditioners[served.info.space]
-        made = await asyncio.to_thread(conditioner.condition, request, known)
+        density = await self._density(collection)
+        made = await asyncio.to_thread(conditioner.condition, request, known, density)
         searched = time.perf_counter()
         hits = await asyncio.to_thread(_pictures, collection, made.vectors[0], NEAREST)
         return ConditionAnswer(
@@ -106,6 +114,15 @@ class Conditions:
             treatments=tuple(each.treatment for each in encoded),
             timing_ms=answers.timing(encoded, began, searched),
         )
+
+    async def _density(self, collection: Collection | None) -> Density | None:
+        """Returns the density of a collection's pictures, where there are enough of them."""
+        if collection is None:
+            return None
+        try:
+            return await self._densities.of(collection, Modality.IMAGE)
+        except TooFewVectors:
+            return None
 
     def _profile(self, name: str) -> ProfileInfo:
         profile = find_profile(name)

@@ -11,7 +11,8 @@ from embedder.conditioning.condition import Diagnostics, InputReport
 from embedder.conditioning.mix import Mix
 from embedder.conditioning.profile import Profile
 from embedder.conditioning.tensors import DType, Tensor, to_npz, to_safetensors
-from service.messages import QueryPart, SearchHit, TimingMs
+from embedder.media import Modality
+from service.messages import ItemError, QueryPart, SearchHit, TimingMs
 
 FileFormat = Literal["safetensors", "npz"]
 """Files that hold tensors, where they are not asked for as what a wire has of its own."""
@@ -86,3 +87,53 @@ class ConditionAnswer:
             return to_npz(self.tensors)
         told = {name: str(getattr(self, name)) for name in ("model", "space", "profile", "seed")}
         return to_safetensors(self.tensors, told)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How usual a content is among the items of its modality, or why that can't be said.
+
+    Attributes:
+        percentile: Share of held-out items, 0..100, that are less usual in the worse of both views;
+            near 0 is an outlier.
+        density_percentile: Share of held-out items of a lower log density.
+        residual_percentile: Share of held-out items that are further off the main directions.
+        log_density: Log p of the principal components, in nats: relative, no probability.
+        residual: Norm of what the components leave out.
+    """
+
+    index: int
+    modality: Modality | None = None
+    percentile: float | None = None
+    density_percentile: float | None = None
+    residual_percentile: float | None = None
+    log_density: float | None = None
+    residual: float | None = None
+    error: ItemError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DensityInfo:
+    """What scores of one modality stand on.
+
+    Attributes:
+        kind: "flow" or "gaussian".
+        fitted: Items that it was fitted to.
+        held_out: Items that the percentiles refer to.
+    """
+
+    modality: Modality
+    kind: str
+    fitted: int
+    held_out: int
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreAnswer:
+    """The answer to `Densities.score`: one score per content, in order."""
+
+    space: str
+    scores: tuple[Score, ...]
+    densities: tuple[DensityInfo, ...]
+    timing_ms: TimingMs
