@@ -12,7 +12,7 @@ from rich.table import Table
 
 from service.cli import options
 from service.cli.refusal import needs
-from service.cli.show import answers, progress
+from service.cli.show import answers, moving, progress
 from service.settings import load_settings
 
 if TYPE_CHECKING:
@@ -56,6 +56,28 @@ Rebind = Annotated[
     ),
 ]
 Demo = Annotated[bool, typer.Option("--demo", help="Ask for the demo's gallery by name too.")]
+Generated = Annotated[
+    int | None,
+    typer.Option(
+        metavar="COUNT",
+        min=1,
+        help="Judge the generator instead: make so many pictures of each kind and embed them.",
+    ),
+]
+Generator = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The generator that --generated judges. Default: bundled."),
+]
+Conditioning = Annotated[
+    bool,
+    typer.Option(
+        "--conditioning", help="Judge bridges to pictures and densities instead. Minutes."
+    ),
+]
+BridgesFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The bridges that --conditioning judges. Default: bundled."),
+]
 Markdown = Annotated[
     bool, typer.Option("--markdown", help="Print the tables of the model card instead.")
 ]
@@ -70,6 +92,10 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     teachers: Teachers = None,
     rebind: Rebind = False,
     demo: Demo = False,
+    generated: Generated = None,
+    generator: Generator = None,
+    conditioning: Conditioning = False,
+    bridges: BridgesFile = None,
     markdown: Markdown = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -84,13 +110,26 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     With a finished training, also what its teachers reach in their joint space:
 
         kindred evaluate --data DIR --run runs/mini --teachers DIR
+
+    Whether what the generator makes is what was meant, of photos, words and sounds:
+
+        kindred evaluate --data DIR --generated 100
+
+    How well words and sounds are led to pictures, and strangers told from a collection's own:
+
+        kindred evaluate --data DIR --conditioning
     """
     trained = _trained(run, teachers)
     if rebind and (run is None or model != BUNDLED):
         raise typer.BadParameter(f"--rebind needs --run, and binds {BUNDLED} alone")
     asked = _lines(names) if names else None
     embedder = _load(model, threads)
-    report = _judged(embedder, data, asked)
+    if conditioning:
+        report = _conditioning(embedder, data, bridges)
+    elif generated is None:
+        report = _judged(embedder, data, asked)
+    else:
+        report = _generated(embedder, data, generated, generator)
     if demo:
         report = report.plus(_by_name(embedder))
     if trained:
@@ -98,7 +137,7 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
     if as_json:
         typer.echo(_json(report, embedder))
     elif markdown:
-        typer.echo(_card(report))
+        typer.echo(_conditioning_card(report) if conditioning else _card(report))
     else:
         answers().print(figures_table(report))
 
@@ -130,6 +169,40 @@ def _judged(embedder: "Embedder", data: Path, names: Sequence[str] | None) -> "R
             names=names,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
+
+
+def _generated(embedder: "Embedder", data: Path, count: int, weights: Path | None) -> "Report":
+    """Returns the figures of a generator in the embedder's space, asked as `generate` asks it."""
+    with needs("train"):
+        from embedder.evaluate.generated import Maker, evaluate_generated
+    from embedder.conditioning.bridge import Choice
+    from embedder.conditioning.bridge_file import find_bridges
+    from embedder.conditioning.generator.sampler import Generator, PictureSampling
+    from embedder.conditioning.generator.weights import WEIGHTS
+
+    loaded = Generator.load(weights or WEIGHTS, space=embedder.space.id)
+    with moving(progress("making pictures")) as advance:
+        maker = Maker(
+            embedder=embedder,
+            bridges=find_bridges(embedder.space),
+            generator=loaded,
+            choice=Choice(),
+            sampling=PictureSampling(),
+            progress=advance,
+        )
+        return evaluate_generated(maker, data, count)
+
+
+def _conditioning(embedder: "Embedder", data: Path, bridges: Path | None) -> "Report":
+    """Returns figures of bridges and densities."""
+    with needs("train"):
+        from embedder.conditioning.bridge_file import find_bridges, load_bridges
+        from embedder.evaluate.conditioning import judge_conditioning
+
+    space = embedder.space
+    found = load_bridges(space, bridges) if bridges else find_bridges(space)
+    with moving(progress("embedding")) as told:
+        return judge_conditioning(embedder, found, data, told)
 
 
 def _by_name(embedder: "Embedder") -> "Report":
@@ -176,6 +249,12 @@ def _card(report: "Report") -> str:
     from embedder.evaluate.card import card
 
     return card(report)
+
+
+def _conditioning_card(report: "Report") -> str:
+    from embedder.evaluate.conditioning_card import conditioning_card
+
+    return conditioning_card(report)
 
 
 def figures_table(report: "Report") -> Table:
