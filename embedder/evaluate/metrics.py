@@ -90,3 +90,38 @@ def calibration_error(z: NDArray[np.floating]) -> float:
     thresholds = [NormalDist().inv_cdf(1.0 - share) for share in shares]
     above = 1.0 - np.searchsorted(np.sort(z, axis=None), thresholds, side="right") / z.size
     return float(np.abs(above - shares).mean())
+
+
+def frechet(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
+    """Returns the Frechet distance of the Gaussians that two sets of rows have for moments.
+
+    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)); 0 if means and covariances are equal. Small sets of
+    the same distribution are not at 0, so put the distance of two such sets beside it.
+    Source: Heusel et al. 2017, arXiv:1706.08500.
+    """
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    one, two = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    values, axes = np.linalg.eigh(one)
+    root = (axes * np.sqrt(np.maximum(values, 0.0))) @ axes.T
+    shared = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ two @ root), 0.0)).sum()
+    return float(
+        np.square(a.mean(axis=0) - b.mean(axis=0)).sum() + np.trace(one + two) - 2 * shared
+    )
+
+
+def auroc(usual: NDArray[np.floating], strange: NDArray[np.floating]) -> float:
+    """Returns how often a strange item scores below a usual one; ties count half. 0.5 is chance."""
+    ordered = np.sort(usual)
+    below = np.searchsorted(ordered, strange, side="left")
+    level = np.searchsorted(ordered, strange, side="right") - below
+    return float(1.0 - ((below + level / 2) / len(ordered)).mean())
+
+
+def uniformity_distance(shares: NDArray[np.floating]) -> float:
+    """Returns the largest distance of the shares' distribution from uniform in 0..1.
+
+    The statistic of the one-sample test of Kolmogorov and Smirnov.
+    """
+    found = np.sort(shares)
+    steps = np.arange(len(found) + 1) / len(found)
+    return float(max(np.abs(found - steps[1:]).max(), np.abs(found - steps[:-1]).max()))

@@ -14,7 +14,7 @@ from embedder.media import Text
 from embedder.training.shards import ShardItem, read_media
 
 _BATCH = 64
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int], object]
 
 
 class VectorSource(Protocol):

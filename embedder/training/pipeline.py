@@ -6,6 +6,7 @@ which was stopped goes on where it was, and a finished stage costs nothing.
     targets/   what the teachers say of every item          text/    the text tower
     space.safetensors   the teachers' joint space           image/   the image tower
     kindred-mini.*      what ships                          audio/   the audio tower
+    bridges/   vectors of the finished model, and the prior
 
 The generator kindred-demo is optional and made by `train_generator`, when there is a kindred-mini:
 
@@ -21,6 +22,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from embedder.base import Embedder, Vectors
+from embedder.conditioning.bridge_file import BUNDLED
 from embedder.decode import decode
 from embedder.media import Modality, Text
 from embedder.models.audio_tower import AudioTower
@@ -28,6 +30,7 @@ from embedder.models.image_tower import ImageShape, ImageTower
 from embedder.models.mini import WEIGHTS, KindredMini
 from embedder.models.text_tower import TextTower
 from embedder.training.audio import SoundLessons, teach_audio
+from embedder.training.bridging import make_bridges
 from embedder.training.export import Geometry, Tower, export, measure_geometry
 from embedder.training.generator import make_generator
 from embedder.training.generator_recipe import GeneratorRecipe
@@ -35,6 +38,7 @@ from embedder.training.image import teach_image
 from embedder.training.image_vectors import Guidance
 from embedder.training.joint import Outputs, known_pictures, make_space, picture_names
 from embedder.training.lessons import Sentences
+from embedder.training.prior_recipe import PriorRecipe
 from embedder.training.recipe import Recipe
 from embedder.training.shards import (
     ShardItem,
@@ -115,7 +119,25 @@ def train(data: Path, teachers: Path, out: Path, recipe: Recipe | None = None) -
         Modality.IMAGE: Tower(ImageShape(DIM), image),
         Modality.AUDIO: Tower(audio.shape, audio),
     }
-    return ship(shop, towers, texts.tokenizer, space)
+    weights = ship(shop, towers, texts.tokenizer, space)
+    train_bridges(data, out)
+    return weights
+
+
+def train_bridges(data: Path, out: Path, recipe: PriorRecipe | None = None) -> Path:
+    """Fits the bridges to pictures and returns the path of their file; run again, it goes on.
+
+    Args:
+        data: As for `train`.
+        out: Folder of a finished run of `train`, whose vectors they are to bridge. Without one,
+            they bridge those of the bundled kindred-mini.
+        recipe: Other numbers than those the shipped bridges were made with.
+    """
+    items = [item for part in ("train", "val") for item in read_items(data / part)]
+    labels = read_sound_image_pairs(data / "train")
+    path = out / BUNDLED.name
+    make_bridges(_embedder(out), items, labels, path, recipe or PriorRecipe())
+    return path
 
 
 def train_generator(
@@ -131,9 +153,15 @@ def train_generator(
         recipe: Other numbers than those the shipped weights were made with.
     """
     items = [item for part in ("train", "val") for item in read_items(data / part)]
+    return make_generator(
+        items, _embedder(out), out / "generator", recipe or GeneratorRecipe(), device
+    )
+
+
+def _embedder(out: Path) -> Embedder:
+    """Returns the kindred-mini of a run, or without one the bundled one."""
     own = out / WEIGHTS.name
-    embedder = KindredMini.load(own if own.exists() else WEIGHTS)
-    return make_generator(items, embedder, out / "generator", recipe or GeneratorRecipe(), device)
+    return KindredMini.load(own if own.exists() else WEIGHTS)
 
 
 def teacher_outputs(shop: Workshop, bank: TextBank) -> Outputs:

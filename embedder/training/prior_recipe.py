@@ -34,15 +34,15 @@ class PriorRecipe:
         ("emoji_noto", 0.03),
     )
     rest: float = 0.16
-    penalty: float = 0.1
-    coordinates: int = 128
+    penalty: float = 0.03
+    coordinates: int = 256
     width: int = 256
-    blocks: int = 3
+    blocks: int = 2
     sounds: float = 0.2
     dropped: float = 0.1
     batch: int = 512
     loop: LoopRecipe = field(
         default_factory=lambda: LoopRecipe(
-            steps=3_000, learning_rate=1e-3, weight_decay=0.02, warmup=100, ema=0.998, seed=61
+            steps=2_500, learning_rate=3e-3, weight_decay=0.02, warmup=50, ema=0.995, seed=61
         )
     )

@@ -8,7 +8,7 @@ import typer
 from service.cli.refusal import needs
 
 
-def train(
+def train(  # noqa: PLR0913 - one parameter per option
     data: Annotated[
         Path, typer.Option(exists=True, file_okay=False, metavar="DIR", help="Folder of shards.")
     ],
@@ -26,6 +26,12 @@ def train(
         bool,
         typer.Option("--generator", help="Make the generator kindred-demo instead; no teachers."),
     ] = False,
+    bridges: Annotated[
+        bool,
+        typer.Option(
+            "--bridges", help="Fit the bridges to pictures alone, of finished weights; no teachers."
+        ),
+    ] = False,
     device: Annotated[str, typer.Option(help="Where the generator trains: cpu or cuda.")] = "cpu",
 ) -> None:
     """Trains kindred-mini by its recipe; run again, it goes on where it stopped.
@@ -41,14 +47,20 @@ def train(
     bundled one:
 
         kindred train --generator --data shared/data --out runs/mini --device cuda
+
+    The bridges from words and sounds to pictures are the last stage, and can be fitted alone:
+
+        kindred train --bridges --data shared/data --out runs/mini
     """
     with needs("train"):
-        from embedder.training.pipeline import train, train_generator
+        from embedder.training.pipeline import train, train_bridges, train_generator
 
     if generator:
         weights = train_generator(data, out, device)
+    elif bridges:
+        weights = train_bridges(data, out)
     elif teachers is None:
-        raise typer.BadParameter("--teachers must be given, except with --generator")
+        raise typer.BadParameter("--teachers must be given, except with --generator or --bridges")
     else:
         weights = train(data, teachers, out)
     typer.echo(f"The weights are in {weights}.")
