@@ -39,12 +39,15 @@ from kindred._client import DEFAULT_TIMEOUT, AsyncClient, Client
 from kindred._conditions import (
     BridgeParams,
     Conditioned,
+    Density,
     Diagnostics,
     InputReport,
     NoiseLevels,
     PipelineCall,
     Profile,
     ProfileArgument,
+    Score,
+    Scores,
     Tensor,
 )
 from kindred._content import (
@@ -89,6 +92,7 @@ __all__ = [
     "Content",
     "ContentLike",
     "DeadlineExceeded",
+    "Density",
     "Diagnostics",
     "Embedding",
     "Embeddings",
@@ -120,6 +124,8 @@ __all__ = [
     "RankedCandidate",
     "Ranking",
     "RecallStats",
+    "Score",
+    "Scores",
     "SearchAnswer",
     "SegmentStats",
     "ServerError",

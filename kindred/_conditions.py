@@ -1,15 +1,15 @@
 """The calls about conditioning, and their answers. See `kindred._calls`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kindred._answers import File, Hit, TimingMs, Treatment
+from kindred._answers import File, Hit, ItemError, TimingMs, Treatment
 from kindred._calls import Call
-from kindred._content import Modality, Parts
+from kindred._content import ContentLike, Modality, Parts
 from kindred._errors import InvalidArgument
 
 Bridge = Literal["auto", "none", "mean_shift", "linear", "knn", "prior"]
@@ -266,3 +266,63 @@ def condition_file(
     if format not in ("safetensors", "npz"):
         raise InvalidArgument(f"format must be safetensors or npz, got {format!r}")
     return ConditionFile(Condition(inputs, profile, **options), format)
+
+
+@dataclass(frozen=True)
+class Score:
+    """How usual a content is among the items of its modality; None where there is an error.
+
+    Attributes:
+        percentile: Share of held-out items, 0 to 100, that are less usual: near 0 is an outlier.
+        density_percentile: Share of them of a lower log density.
+        residual_percentile: Share of them that are further off the main directions.
+        log_density: In nats: relative, no probability.
+        residual: Norm of what the main directions leave out.
+    """
+
+    index: int
+    modality: Modality | None = None
+    percentile: float | None = None
+    density_percentile: float | None = None
+    residual_percentile: float | None = None
+    log_density: float | None = None
+    residual: float | None = None
+    error: ItemError | None = None
+
+
+@dataclass(frozen=True)
+class Density:
+    """What the scores of one modality stand on."""
+
+    modality: Modality
+    kind: str
+    fitted: int
+    held_out: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How usual contents are, one score for each, in order."""
+
+    space: str
+    scores: tuple[Score, ...]
+    densities: tuple[Density, ...]
+    timing_ms: TimingMs
+
+
+@dataclass(frozen=True)
+class ScoreItems(Call[Scores]):
+    """Tells how usual contents are among a collection's items of their modality.
+
+    Args:
+        collection: The collection.
+        contents: What is compared; a bad one, or one of a modality with too few items, has an
+            error in its place.
+
+    Raises:
+        NotFound: If there is no such collection.
+    """
+
+    collection: str
+    contents: ContentLike | Iterable[ContentLike]

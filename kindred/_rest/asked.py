@@ -26,7 +26,7 @@ def embed(call: calls.Embed) -> JsonObject:
     """Asks for vectors as base64: packed float32, smaller than decimals and exact."""
     return given(
         model=call.model,
-        input=[_content(each) for each in contents_of(call.contents)],
+        input=[content(each) for each in contents_of(call.contents)],
         dimensions=call.dimensions,
         on_error=call.on_error,
         windows=call.windows,
@@ -38,8 +38,8 @@ def rank(call: calls.Rank) -> JsonObject:
     """Asks for a ranking."""
     return given(
         model=call.model,
-        query=_content(content_of(call.query)),
-        candidates=[_content(each) for each in contents_of(call.candidates)],
+        query=content(content_of(call.query)),
+        candidates=[content(each) for each in contents_of(call.candidates)],
     )
 
 
@@ -56,7 +56,7 @@ def create_collection(call: calls.CreateCollection) -> JsonObject:
 def upsert(call: calls.Upsert) -> JsonObject:
     """Asks to store items."""
     items = [
-        given(id=item.id, content=_content(content_of(item.content)), metadata=dict(item.metadata))
+        given(id=item.id, content=content(content_of(item.content)), metadata=dict(item.metadata))
         for item in call.items
     ]
     return {"items": items, "windows": call.windows}
@@ -89,7 +89,7 @@ def search(call: calls.Search) -> JsonObject:
 
 def weighted(parts: Parts) -> list[JsonObject]:
     """Returns contents and their weights."""
-    return [{**_content(each), "weight": weight} for each, weight in parts_of(parts)]
+    return [{**content(each), "weight": weight} for each, weight in parts_of(parts)]
 
 
 def given(**fields: Any) -> JsonObject:  # noqa: ANN401 - any JSON
@@ -97,17 +97,18 @@ def given(**fields: Any) -> JsonObject:  # noqa: ANN401 - any JSON
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _content(content: Content) -> Mapping[str, Any]:
-    match content:
+def content(asked: Content) -> Mapping[str, Any]:
+    """Asks about a asked."""
+    match asked:
         case Text():
-            return {"type": "text", "text": content.text}
+            return {"type": "text", "text": asked.text}
         case Image():
-            return {"type": "image", "data": base64.b64encode(content.data).decode()}
+            return {"type": "image", "data": base64.b64encode(asked.data).decode()}
         case Audio():
-            return {"type": "audio", "data": base64.b64encode(content.data).decode()}
+            return {"type": "audio", "data": base64.b64encode(asked.data).decode()}
         case Item():
-            return {"type": "item", "id": content.id}
+            return {"type": "item", "id": asked.id}
         case Vector():
-            vector, modality = content.values.tolist(), str(content.modality)
-            said = {"space": content.space} if content.space else {}
+            vector, modality = asked.values.tolist(), str(asked.modality)
+            said = {"space": asked.space} if asked.space else {}
             return {"type": "vector", "vector": vector, "modality": modality, **said}

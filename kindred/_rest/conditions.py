@@ -6,9 +6,9 @@ from typing import Any
 
 from kindred import _answers as answers
 from kindred import _conditions as conditions
-from kindred._content import Modality
+from kindred._content import Modality, contents_of
 from kindred._rest.answered import copied, hit
-from kindred._rest.asked import given, weighted
+from kindred._rest.asked import content, given, weighted
 
 JsonObject = dict[str, Any]
 
@@ -35,6 +35,37 @@ def condition(call: conditions.Condition) -> JsonObject:
 def condition_file(call: conditions.ConditionFile) -> JsonObject:
     """Asks for a file."""
     return {**condition(call.condition), "format": call.format}
+
+
+def score(call: conditions.ScoreItems) -> JsonObject:
+    """Asks how usual contents are."""
+    return {"contents": [content(each) for each in contents_of(call.contents)]}
+
+
+def scores(found: JsonObject) -> conditions.Scores:
+    """Returns how usual contents are."""
+    return conditions.Scores(
+        space=found["space"],
+        scores=tuple(_score(each) for each in found["scores"]),
+        densities=tuple(
+            copied(
+                {
+                    **each,
+                    "modality": Modality(each["modality"]),
+                    "warnings": tuple(each["warnings"]),
+                },
+                conditions.Density,
+            )
+            for each in found["densities"]
+        ),
+        timing_ms=copied(found["timing_ms"], answers.TimingMs),
+    )
+
+
+def _score(found: JsonObject) -> conditions.Score:
+    if "error" in found:
+        return conditions.Score(found["index"], error=copied(found["error"], answers.ItemError))
+    return copied({**found, "modality": Modality(found["modality"])}, conditions.Score)
 
 
 def profile(found: JsonObject) -> conditions.Profile:

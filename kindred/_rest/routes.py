@@ -131,6 +131,12 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
     conditions.Condition: Route(
         "POST", _CONDITION, _json(conditioning.conditioned), conditioning.condition
     ),
+    conditions.ScoreItems: Route(
+        "POST",
+        f"{_COLLECTIONS}/{{collection}}:score",
+        _json(conditioning.scores),
+        conditioning.score,
+    ),
     conditions.ConditionFile: Route("POST", _CONDITION, _file, conditioning.condition_file),
     snapshots.TakeSnapshot: Route(
         "POST", f"{_COLLECTIONS}/{{collection}}:snapshot", _json(answered.snapshot)

@@ -53,7 +53,7 @@ _ON_ERROR: Mapping[str, embeddings_pb.OnError] = {
 def embed(call: calls.Embed) -> embeddings_pb.EmbedRequest:
     return embeddings_pb.EmbedRequest(
         model=call.model,
-        contents=[_content(each) for each in contents_of(call.contents)],
+        contents=[content_message(each) for each in contents_of(call.contents)],
         dimensions=call.dimensions,
         on_error=choice(call.on_error, _ON_ERROR, "on_error"),
         windows=call.windows,
@@ -63,8 +63,8 @@ def embed(call: calls.Embed) -> embeddings_pb.EmbedRequest:
 def rank(call: calls.Rank) -> embeddings_pb.RankRequest:
     return embeddings_pb.RankRequest(
         model=call.model,
-        query=_content(content_of(call.query)),
-        candidates=[_content(each) for each in contents_of(call.candidates)],
+        query=content_message(content_of(call.query)),
+        candidates=[content_message(each) for each in contents_of(call.candidates)],
     )
 
 
@@ -92,7 +92,9 @@ def update_collection(call: calls.UpdateCollection) -> collections_pb.UpdateColl
 def upsert(call: calls.Upsert) -> collections_pb.UpsertItemsRequest:
     items = [
         collections_pb.ItemInput(
-            id=item.id, content=_content(content_of(item.content)), metadata=_struct(item.metadata)
+            id=item.id,
+            content=content_message(content_of(item.content)),
+            metadata=_struct(item.metadata),
         )
         for item in call.items
     ]
@@ -137,12 +139,13 @@ def upload_snapshot(
 def weighted(parts: Parts) -> list[collections_pb.QueryPart]:
     """Returns contents and their weights."""
     return [
-        collections_pb.QueryPart(content=_content(each), weight=weight)
+        collections_pb.QueryPart(content=content_message(each), weight=weight)
         for each, weight in parts_of(parts)
     ]
 
 
-def _content(content: Content) -> content_pb.Content:
+def content_message(content: Content) -> content_pb.Content:
+    """Asks about a content."""
     match content:
         case Text():
             return content_pb.Content(text=content.text)

@@ -5,8 +5,10 @@ from dataclasses import asdict
 
 from kindred import _answers as answers
 from kindred import _conditions as conditions
+from kindred._content import contents_of
 from kindred._rpc.answered import copied, hit, json_object, modality
-from kindred._rpc.asked import choice, weighted
+from kindred._rpc.asked import choice, content_message, weighted
+from kindred.v1 import collection_service_pb2 as collections_pb
 from kindred.v1 import conditioning_service_pb2 as conditioning_pb
 
 _BRIDGES: Mapping[str, conditioning_pb.Bridge] = {
@@ -63,6 +65,42 @@ def condition_file(call: conditions.ConditionFile) -> conditioning_pb.ConditionR
     asked = condition(call.condition)
     asked.format = choice(call.format, _FORMATS, "format")
     return asked
+
+
+def score(call: conditions.ScoreItems) -> collections_pb.ScoreItemsRequest:
+    """Asks how usual contents are."""
+    contents = [content_message(each) for each in contents_of(call.contents)]
+    return collections_pb.ScoreItemsRequest(collection=call.collection, contents=contents)
+
+
+def scores(found: collections_pb.ScoreItemsResponse) -> conditions.Scores:
+    """Returns how usual contents are."""
+    return conditions.Scores(
+        space=found.space,
+        scores=tuple(_score(each) for each in found.results),
+        densities=tuple(
+            conditions.Density(
+                modality(each.modality), each.kind, each.fitted, each.held_out, tuple(each.warnings)
+            )
+            for each in found.densities
+        ),
+        timing_ms=copied(found.timing_ms, answers.TimingMs),
+    )
+
+
+def _score(found: collections_pb.ScoreResult) -> conditions.Score:
+    if found.HasField("error"):
+        return conditions.Score(found.index, error=copied(found.error, answers.ItemError))
+    each = found.score
+    return conditions.Score(
+        index=found.index,
+        modality=modality(each.modality),
+        percentile=each.percentile,
+        density_percentile=each.density_percentile,
+        residual_percentile=each.residual_percentile,
+        log_density=each.log_density,
+        residual=each.residual,
+    )
 
 
 def profile(found: conditioning_pb.Profile) -> conditions.Profile:

@@ -141,6 +141,9 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
     conditions.Condition: Route(
         _CONDITIONING, "Condition", conditioning.condition, conditioning.conditioned
     ),
+    conditions.ScoreItems: Route(
+        _COLLECTIONS, "ScoreItems", conditioning.score, conditioning.scores
+    ),
     conditions.ConditionFile: Route(
         _CONDITIONING, "Condition", conditioning.condition_file, conditioning.file
     ),

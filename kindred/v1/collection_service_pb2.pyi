@@ -340,3 +340,63 @@ class SearchItemsResponse(_message.Message):
     treatments: _containers.RepeatedCompositeFieldContainer[_content_pb2.Treatment]
     timing_ms: _content_pb2.TimingMs
     def __init__(self, hits: _Optional[_Iterable[_Union[SearchHit, _Mapping]]] = ..., space: _Optional[str] = ..., index: _Optional[str] = ..., exact: _Optional[bool] = ..., ranking: _Optional[_Union[Ranking, str]] = ..., treatments: _Optional[_Iterable[_Union[_content_pb2.Treatment, _Mapping]]] = ..., timing_ms: _Optional[_Union[_content_pb2.TimingMs, _Mapping]] = ...) -> None: ...
+
+class ScoreItemsRequest(_message.Message):
+    __slots__ = ("collection", "contents")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    CONTENTS_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    contents: _containers.RepeatedCompositeFieldContainer[_content_pb2.Content]
+    def __init__(self, collection: _Optional[str] = ..., contents: _Optional[_Iterable[_Union[_content_pb2.Content, _Mapping]]] = ...) -> None: ...
+
+class Score(_message.Message):
+    __slots__ = ("modality", "percentile", "density_percentile", "residual_percentile", "log_density", "residual")
+    MODALITY_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    DENSITY_PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    RESIDUAL_PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    LOG_DENSITY_FIELD_NUMBER: _ClassVar[int]
+    RESIDUAL_FIELD_NUMBER: _ClassVar[int]
+    modality: _content_pb2.Modality
+    percentile: float
+    density_percentile: float
+    residual_percentile: float
+    log_density: float
+    residual: float
+    def __init__(self, modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., percentile: _Optional[float] = ..., density_percentile: _Optional[float] = ..., residual_percentile: _Optional[float] = ..., log_density: _Optional[float] = ..., residual: _Optional[float] = ...) -> None: ...
+
+class ScoreResult(_message.Message):
+    __slots__ = ("index", "score", "error")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    score: Score
+    error: _content_pb2.Error
+    def __init__(self, index: _Optional[int] = ..., score: _Optional[_Union[Score, _Mapping]] = ..., error: _Optional[_Union[_content_pb2.Error, _Mapping]] = ...) -> None: ...
+
+class Density(_message.Message):
+    __slots__ = ("modality", "kind", "fitted", "held_out", "warnings")
+    MODALITY_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    FITTED_FIELD_NUMBER: _ClassVar[int]
+    HELD_OUT_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    modality: _content_pb2.Modality
+    kind: str
+    fitted: int
+    held_out: int
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., kind: _Optional[str] = ..., fitted: _Optional[int] = ..., held_out: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ScoreItemsResponse(_message.Message):
+    __slots__ = ("space", "results", "densities", "timing_ms")
+    SPACE_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    DENSITIES_FIELD_NUMBER: _ClassVar[int]
+    TIMING_MS_FIELD_NUMBER: _ClassVar[int]
+    space: str
+    results: _containers.RepeatedCompositeFieldContainer[ScoreResult]
+    densities: _containers.RepeatedCompositeFieldContainer[Density]
+    timing_ms: _content_pb2.TimingMs
+    def __init__(self, space: _Optional[str] = ..., results: _Optional[_Iterable[_Union[ScoreResult, _Mapping]]] = ..., densities: _Optional[_Iterable[_Union[Density, _Mapping]]] = ..., timing_ms: _Optional[_Union[_content_pb2.TimingMs, _Mapping]] = ...) -> None: ...

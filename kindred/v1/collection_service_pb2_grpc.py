@@ -90,6 +90,11 @@ class CollectionServiceStub:
                 request_serializer=kindred_dot_v1_dot_collection__service__pb2.SearchItemsRequest.SerializeToString,
                 response_deserializer=kindred_dot_v1_dot_collection__service__pb2.SearchItemsResponse.FromString,
                 _registered_method=True)
+        self.ScoreItems = channel.unary_unary(
+                '/kindred.v1.CollectionService/ScoreItems',
+                request_serializer=kindred_dot_v1_dot_collection__service__pb2.ScoreItemsRequest.SerializeToString,
+                response_deserializer=kindred_dot_v1_dot_collection__service__pb2.ScoreItemsResponse.FromString,
+                _registered_method=True)
 
 
 class CollectionServiceServicer:
@@ -175,6 +180,14 @@ class CollectionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ScoreItems(self, request, context):
+        """Tells how usual contents are among the items of their modality: an outlier has a percentile near 0. A bad content
+        costs itself alone. The first question fits a density, which takes seconds to a minute.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CollectionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -232,6 +245,11 @@ def add_CollectionServiceServicer_to_server(servicer, server):
                     servicer.SearchItems,
                     request_deserializer=kindred_dot_v1_dot_collection__service__pb2.SearchItemsRequest.FromString,
                     response_serializer=kindred_dot_v1_dot_collection__service__pb2.SearchItemsResponse.SerializeToString,
+            ),
+            'ScoreItems': grpc.unary_unary_rpc_method_handler(
+                    servicer.ScoreItems,
+                    request_deserializer=kindred_dot_v1_dot_collection__service__pb2.ScoreItemsRequest.FromString,
+                    response_serializer=kindred_dot_v1_dot_collection__service__pb2.ScoreItemsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -532,6 +550,33 @@ class CollectionService:
             '/kindred.v1.CollectionService/SearchItems',
             kindred_dot_v1_dot_collection__service__pb2.SearchItemsRequest.SerializeToString,
             kindred_dot_v1_dot_collection__service__pb2.SearchItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ScoreItems(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kindred.v1.CollectionService/ScoreItems',
+            kindred_dot_v1_dot_collection__service__pb2.ScoreItemsRequest.SerializeToString,
+            kindred_dot_v1_dot_collection__service__pb2.ScoreItemsResponse.FromString,
             options,
             channel_credentials,
             insecure,

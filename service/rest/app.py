@@ -15,6 +15,7 @@ from service.rest import (
     operations,
     pages,
     rank,
+    scores,
     search,
     snapshots,
 )
@@ -36,7 +37,17 @@ def create_app(engine: Engine) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.engine = engine
-    resources = (models, embeddings, rank, collections, items, search, snapshots, conditioning)
+    resources = (
+        models,
+        embeddings,
+        rank,
+        collections,
+        items,
+        search,
+        snapshots,
+        conditioning,
+        scores,
+    )
     for module in (*resources, operations, pages):
         app.include_router(module.router)
     handle_failures(app)

@@ -20,6 +20,7 @@ from kindred.v1 import model_service_pb2 as models_pb
 from kindred.v1 import snapshot_service_pb2 as snapshots_pb
 from kindred.v1 import stats_pb2 as stats_pb
 from service import messages
+from service.conditioning.messages import Score, ScoreAnswer
 
 _MODALITIES: Mapping[Modality, content_pb.Modality] = {
     Modality.TEXT: content_pb.MODALITY_TEXT,
@@ -192,6 +193,28 @@ def search_response(answer: messages.SearchAnswer) -> collections_pb.SearchItems
         treatments=[treatment(each) for each in answer.treatments],
         timing_ms=timing(answer.timing_ms),
     )
+
+
+def score_response(answer: ScoreAnswer) -> collections_pb.ScoreItemsResponse:
+    """Returns how usual contents are."""
+    return collections_pb.ScoreItemsResponse(
+        space=answer.space,
+        results=[_score(each) for each in answer.scores],
+        densities=[
+            collections_pb.Density(**{**asdict(each), "modality": modality(each.modality)})
+            for each in answer.densities
+        ],
+        timing_ms=timing(answer.timing_ms),
+    )
+
+
+def _score(score: Score) -> collections_pb.ScoreResult:
+    if score.error:
+        return collections_pb.ScoreResult(index=score.index, error=error(score.error))
+    facts = {**asdict(score), "modality": modality(score.modality)}
+    for name in ("index", "error"):
+        del facts[name]
+    return collections_pb.ScoreResult(index=score.index, score=collections_pb.Score(**facts))
 
 
 def hit(found: messages.SearchHit) -> collections_pb.SearchHit:

@@ -229,6 +229,14 @@ class Collections(collections_grpc.CollectionServiceServicer):
         )
         return answered.search_response(answer)
 
+    async def ScoreItems(
+        self, request: collections_pb.ScoreItemsRequest, context: Context
+    ) -> collections_pb.ScoreItemsResponse:
+        """Tells how usual contents are."""
+        contents = [asked.content(each) for each in request.contents]
+        answer = await self._engine.densities.score(request.collection, contents)
+        return answered.score_response(answer)
+
 
 class Snapshots(snapshots_grpc.SnapshotServiceServicer):
     """SnapshotService."""

@@ -134,6 +134,7 @@ ANSWERED = [
     ),
     ask_for("condition_file", "red", seed=7),
     ask_for("condition_file", "red", seed=7, format="npz", dtype="f16"),
+    ask_for("score_items", "album", ["red", RED, BROKEN]),
     ask_for("list_snapshots"),
     ask_for("snapshot_pieces", "album.snapshot"),
 ]
@@ -192,6 +193,8 @@ REFUSED = [
     refused("UNDECODABLE_MEDIA", "search", "album", BROKEN),
     refused("INVALID_ARGUMENT", "search", "album", "red", filter={"x": float("nan")}),
     refused("COLLECTION_NOT_FOUND", "search", "nobody", "red"),
+    refused("COLLECTION_NOT_FOUND", "score_items", "nobody", "red"),
+    refused("INVALID_ARGUMENT", "score_items", "album", []),
     refused("PROFILE_NOT_FOUND", "get_profile", "sd99"),
     refused("PROFILE_NOT_FOUND", "condition", "red", "sd99"),
     refused("ADAPTER_NOT_FITTED", "condition", "red", "sd21-unclip-h"),
