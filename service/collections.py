@@ -84,6 +84,25 @@ class Collections:
         """Returns one collection; unknown ones are CollectionNotFound, as in every method."""
         return await self._on(name, lambda opened: collection_info(opened, with_stats=with_stats))
 
+    @needs(Scope.WRITE, of="name")
+    async def update(self, name: str, *, indexed: Sequence[str]) -> CollectionInfo:
+        """Changes which fields of metadata are indexed; answered when filters on them are fast.
+
+        Args:
+            name: The collection.
+            indexed: All fields that are to be, those of before as well as new ones.
+
+        Raises:
+            InvalidQuery: If they are too many, one is there twice, or one needs no index.
+            InvalidFilter: If no filter could ask for one of them.
+        """
+
+        def updated(opened: Collection) -> CollectionInfo:
+            opened.declare(indexed)
+            return collection_info(opened)
+
+        return await self._on(name, updated)
+
     @needs(Scope.ADMIN, of="name")
     async def delete(self, name: str) -> None:
         """Deletes a collection and everything in it."""

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from embedder.errors import MissingDependency
 from embedder.evaluate import Figure, Report
+from indexes.local.folder import FolderStore
 from service.cli import app
 from service.cli.app import COMMANDS
 from service.cli.evaluate import figures_table
@@ -93,6 +94,21 @@ class TestIndex:
         kindred("index", gallery, "--data", data, "-c", "one", "--prefix", "again/")
         result = kindred("search", "blue", "-c", "one", "-m", "image", "--data", data, "--json")
         assert set(found(result)[:2]) == {"blue.png", "again/blue.png"}
+
+    def test_fields_are_indexed_in_a_new_collection_and_in_one_there_is(
+        self, gallery: Path, data: Path
+    ) -> None:
+        for options, fields in (
+            (["--indexed", "modified"], ("modified",)),
+            ([], ("modified",)),
+            (["--indexed", "bytes", "--indexed", "modified"], ("modified", "bytes")),
+        ):
+            assert kindred("index", gallery, "--data", data, *options).exit_code == 0
+            with FolderStore(data) as store:
+                assert store.open("default").indexed == fields
+        refused = kindred("index", gallery, "--data", data, "--indexed", "created")
+        assert refused.exit_code == 2
+        assert "not 'created'" in said(refused)
 
     def test_an_empty_folder_is_no_error(self, tmp_path: Path, data: Path) -> None:
         (tmp_path / "empty").mkdir()

@@ -6,6 +6,7 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.struct_pb2 import Struct
 
 from embedder.media import Modality, Text
@@ -141,6 +142,23 @@ async def test_items_are_stored_found_listed_and_deleted(channel: Channel) -> No
     await stub.DeleteCollection(collections_pb.DeleteCollectionRequest(name="album"))
     left = await stub.ListCollections(collections_pb.ListCollectionsRequest())
     assert not left.collections
+
+
+async def test_only_the_indexed_fields_can_be_changed(tmp_path: Path) -> None:
+    async with serving(engine_in(tmp_path)) as channel:
+        stub = collections_grpc.CollectionServiceStub(channel)
+        await stub.CreateCollection(collections_pb.CreateCollectionRequest(name="album"))
+        album = collections_pb.Collection(name="album", indexed=["year"], recall_target=0.5)
+        for paths in ([], ["recall_target"], ["indexed", "recall_target"], ["*"]):
+            request = collections_pb.UpdateCollectionRequest(
+                collection=album, update_mask=FieldMask(paths=paths)
+            )
+            with pytest.raises(grpc.aio.AioRpcError, match="update_mask must be 'indexed'"):
+                await stub.UpdateCollection(request)
+        request.update_mask.paths[:] = ["indexed"]
+        changed = await stub.UpdateCollection(request)
+        assert list(changed.collection.indexed) == ["year"]
+        assert changed.collection.recall_target == 0.97
 
 
 async def test_whole_numbers_are_stored_as_integers(tmp_path: Path) -> None:
