@@ -1,7 +1,7 @@
 """Teaches the generator to show what a picture's vector says, from pictures and vectors alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -136,7 +136,7 @@ def teach_generator(
 
 
 def as_it_is(folder: Path, recipe: GeneratorRecipe, space: EmbeddingSpace) -> GeneratorFile:
-    """Returns the generator of the last checkpoint, finished or not.
+    """Returns the generator of the last checkpoint, finished or not, of its stage's size.
 
     Args:
         folder: What `make_generator` was given.
@@ -146,16 +146,18 @@ def as_it_is(folder: Path, recipe: GeneratorRecipe, space: EmbeddingSpace) -> Ge
     Raises:
         FileNotFoundError: If there is no checkpoint yet.
     """
-    paths = [stage.folder(folder) / "checkpoint.pt" for stage in recipe.stages]
-    begun = [path for path in paths if path.exists()]
+    paths = {stage: stage.folder(folder) / "checkpoint.pt" for stage in recipe.stages}
+    begun = [stage for stage, path in paths.items() if path.exists()]
     if not begun:
         raise FileNotFoundError(f"a generator must have a checkpoint, got none in {folder}")
-    steps = sum(stage.loop.steps for stage in recipe.stages[: len(begun) - 1])
-    state = torch.load(begun[-1], weights_only=True, map_location="cpu")
-    tensors = {name: tensor.numpy() for name, tensor in state["averaged"].items()}
-    return GeneratorFile(
-        recipe.shape, space.id, recipe_digest(recipe), steps + state["step"], tensors
-    )
+    *before, last = begun
+    state = torch.load(paths[last], weights_only=True, map_location="cpu")
+    steps = sum(stage.loop.steps for stage in before) + state["step"]
+    shape = replace(recipe.shape, size=last.size)
+    network = Network(recipe.shape)
+    network.load_state_dict(state["averaged"])
+    tensors = {name: t.numpy() for name, t in network.resized(last.size).state_dict().items()}
+    return GeneratorFile(shape, space.id, recipe_digest(recipe), steps, tensors)
 
 
 def flow_loss(model: nn.Module, lesson: Lesson, device: str) -> Tensor:

@@ -85,7 +85,8 @@ def test_a_painter_of_one_colour_is_right_by_chance(shards: Path) -> None:
     assert report.value("text > made > text", "val", "R@1") == pytest.approx(1 / 3)
     figures = {figure.name: figure for figure in report.figures}
     named = figures["image > made > class", "toys", "top-1"]
-    assert (named.ceiling, named.chance, named.count) == (1.0, pytest.approx(0.2), 6)
+    assert (named.ceiling, named.count) == (1.0, 6)
+    assert named.chance == pytest.approx(0.2)
 
 
 def test_sounds_are_judged_by_labels_that_have_photos(tmp_path: Path) -> None:

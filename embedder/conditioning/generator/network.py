@@ -6,7 +6,7 @@ shared by all layers, each of which adds an offset of its own (adaLN-single, arX
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -64,6 +64,14 @@ class Network(nn.Module):
         wide = functional.pixel_shuffle(self.out_of_middle(middle), 2)
         fine = self.fine_up(torch.cat([fine, wide], 1), signal)
         return functional.pixel_shuffle(self.last(functional.silu(fine)), 2)
+
+    @torch.no_grad()
+    def resized(self, size: int) -> "Network":
+        """Returns a network for smaller pictures that does with them what this one does."""
+        smaller = Network(replace(self.shape, size=size))
+        places = functional.adaptive_avg_pool2d(self.places, size // 8)
+        smaller.load_state_dict({**self.state_dict(), "places": places})
+        return smaller
 
     def _places(self, side: int) -> Tensor:
         """Returns what tells tokens where they are, for pictures of 8 `side` pixels too."""

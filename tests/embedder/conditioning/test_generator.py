@@ -81,8 +81,14 @@ def test_guidance_goes_beyond_what_was_heard() -> None:
 
 
 def test_the_network_takes_smaller_pictures_too() -> None:
+    torch.manual_seed(0)
     network = Network(SHAPE)
-    assert network(torch.zeros(2, 3, 8, 8), torch.zeros(2), heard(2)).shape == (2, 3, 8, 8)
+    torch.nn.init.normal_(network.last.weight)
+    points, times = torch.randn(2, 3, 8, 8), torch.tensor([0.2, 0.7])
+    with torch.no_grad():
+        found, smaller = network(points, times, heard(2)), network.resized(8)
+        assert found.shape == points.shape
+        np.testing.assert_array_equal(smaller(points, times, heard(2)).numpy(), found.numpy())
 
 
 def test_a_vector_that_does_not_count_changes_nothing(generator: Generator) -> None:

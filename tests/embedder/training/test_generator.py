@@ -86,7 +86,7 @@ def test_a_run_that_was_stopped_gives_what_it_has(tmp_path: Path) -> None:
     found = as_it_is(
         tmp_path, replace(RECIPE, stages=(stage(8, 50), stage(16, 80))), embedder.space
     )
-    assert found.steps == 3
+    assert (found.steps, found.shape.size) == (3, 8)
 
 
 def test_held_out_pictures_are_not_learnt_from(tmp_path: Path) -> None:
