@@ -1,4 +1,4 @@
-// Items as cards: a picture, a sound with its waveform and a player, or words.
+// Items as cards: a picture, a film, a sound with its waveform and a player, or words.
 
 import { content, mediaUrl } from "./api.js";
 
@@ -17,6 +17,7 @@ export function makeCard(collection, item, more) {
   name.textContent = nameOf(item);
   name.title = item.id;
   if (item.score !== undefined) showMatch(card, item);
+  if (item.at) showMoment(card, item.at);
   const button = card.querySelector(".more");
   button.setAttribute("aria-label", `More like ${nameOf(item)}`);
   button.addEventListener("click", more);
@@ -29,7 +30,7 @@ export const nameOf = ({ id, metadata }) =>
 
 /** Lets go of what a card holds that is removed from the page. */
 export function discard(card) {
-  const media = card.querySelector("audio, img");
+  const media = card.querySelector("audio, video, img");
   if (media?.src.startsWith("blob:")) URL.revokeObjectURL(media.src);
 }
 
@@ -44,14 +45,39 @@ function showMatch(card, { score, calibrated, probability }) {
     `${score.toFixed(3)}  ·  ${sigma}  ·  ${Math.round(100 * probability)} %`;
 }
 
+/** Says where in a sound or a film the match is, and plays it from there when asked. */
+function showMoment(card, { start, end }) {
+  const button = card.querySelector(".at");
+  button.hidden = false;
+  button.textContent = `▶ at ${start.toFixed(1)}-${end.toFixed(1)} s`;
+  button.addEventListener("click", () => {
+    const player = card.querySelector("audio, video");
+    if (!player) return;
+    const play = () => { player.currentTime = start; player.play(); };
+    if (player.readyState) play();
+    else player.addEventListener("loadedmetadata", play, { once: true });
+  });
+}
+
 function mediaOf(collection, item) {
   if (!item.has_content) return made("p", { className: "none", textContent: "not kept" });
   if (item.modality === "image") {
     const picture = made("img", { alt: nameOf(item), loading: "lazy", decoding: "async" });
+    picture.addEventListener("error", () => showFilm(picture, collection, item), { once: true });
     mediaUrl(collection, item.id).then((url) => { picture.src = url; }, () => {});
     return picture;
   }
   return item.modality === "audio" ? soundOf(collection, item) : wordsOf(collection, item);
+}
+
+/** Puts a film in the place of a picture that is none. */
+async function showFilm(picture, collection, item) {
+  const player = made("video", { controls: true, preload: "metadata", muted: true });
+  player.setAttribute("aria-label", nameOf(item));
+  player.addEventListener("play", () => pauseOthers(player));
+  picture.replaceWith(player);
+  const blob = await (await content(collection, item.id)).blob();
+  player.src = URL.createObjectURL(blob);
 }
 
 function wordsOf(collection, item) {
@@ -116,7 +142,7 @@ function bars(heights) {
 }
 
 function pauseOthers(player) {
-  for (const other of document.querySelectorAll("audio")) {
+  for (const other of document.querySelectorAll("audio, video")) {
     if (other !== player) other.pause();
   }
 }

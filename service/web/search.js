@@ -106,13 +106,14 @@ function culprit({ index }) {
 
 async function addFiles(files) {
   for (const file of files) {
-    const modality = file.type.split("/")[0];
+    const kind = file.type.split("/")[0];
+    const modality = kind === "video" ? "image" : kind; // what is seen of a film
     if (modality !== "image" && modality !== "audio") {
-      complain(new Error(`${file.name} is neither a picture nor a sound.`));
+      complain(new Error(`${file.name} is neither a picture nor a sound nor a film.`));
       return;
     }
     const data = await dataUrl(file);
-    const picture = modality === "image" ? data : null;
+    const picture = kind === "image" ? data : null;
     parts.push({ part: { type: modality, data }, label: file.name, modality, picture, weight: 1 });
   }
   showParts();

@@ -7,7 +7,16 @@ import av
 import numpy as np
 import pytest
 
-from embedder.decode import Limits, decode, decode_as, decode_image, decode_video, sense
+from embedder.decode import (
+    Limits,
+    decode,
+    decode_as,
+    decode_audio,
+    decode_image,
+    decode_video,
+    sense,
+    sound_track,
+)
 from embedder.errors import MediaTooLarge, TooManyPixels, UndecodableMedia, VideoTooLong
 from embedder.frames import MOST_PICKED, evenly
 from embedder.media import Audio, Image, Modality, Video
@@ -88,6 +97,19 @@ def test_a_film_is_a_picture_and_a_sound() -> None:
     heard = decode_as(Modality.AUDIO, data)
     assert isinstance(heard, Audio)
     assert heard.seconds == pytest.approx(2, abs=0.05)
+
+
+@pytest.mark.parametrize("kind", [("mp4", "libx264", "aac"), WEBM])
+def test_a_sound_track_is_copied_out_of_its_film(kind: tuple[str, str, str]) -> None:
+    data = film_bytes(GREYS, sound=tone(440, seconds=2.5, sample_rate=48_000), kind=kind)
+    track = sound_track(data)
+    assert track is not None
+    assert len(track) < len(data)
+    assert sense(track) is Modality.AUDIO
+    whole, alone = decode_audio(data), decode_audio(track)
+    assert alone.sample_rate == whole.sample_rate
+    np.testing.assert_array_equal(alone.samples, whole.samples)
+    assert sound_track(film_bytes(GREYS, kind=kind)) is None
 
 
 def test_what_is_no_film_stays_what_it_is() -> None:

@@ -14,7 +14,7 @@ from playwright.async_api import Browser, FilePayload, Locator, Page, async_play
 from service.access.caller import Scope
 from service.access.keys import KeyFile
 from service.serve import Addresses
-from tests.samples import audio_bytes, image_bytes, picture, tone
+from tests.samples import audio_bytes, colours, film_bytes, image_bytes, picture, tone
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
@@ -137,6 +137,27 @@ async def test_a_sound_can_be_played_and_shows_its_wave(page: Page) -> None:
     heights = await page.locator(".sound path").get_attribute("d")
     assert heights is not None
     assert "V96" in heights  # the loudest stretch reaches the full height
+
+
+async def test_a_film_is_played_from_where_it_matches(page: Page, base: str) -> None:
+    frames = colours(*["blue"] * 8, *["red"] * 5, *["green"] * 4, rate=4)
+    film = film_bytes(frames, rate=4, kind=("webm", "libvpx", "libopus"))
+    async with httpx.AsyncClient(base_url=base) as client:
+        answer = await client.post(
+            "/v1/collections/default/items:upload",
+            files={"file": ("film.webm", film)},
+            data={"id": "film.webm", "windows": "true"},
+        )
+    assert answer.json()["ok"] == 1, answer.text
+    await ask(page, "red")
+    card = page.locator(".card", has_text="film.webm")
+    await expect(card.locator(".at")).to_have_text("▶ at 7.5-12.5 s")
+    player = card.locator("video")
+    await expect(player).to_have_attribute("src", re.compile("^blob:"))
+    await card.locator(".at").click()
+    await expect(player).to_have_js_property("paused", False)
+    assert 7.5 <= await player.evaluate("p => p.currentTime") < 13
+    await expect(page.locator(".card:not([data-id='film.webm']) .at:visible")).to_have_count(0)
 
 
 async def test_only_the_wanted_modalities_answer(page: Page) -> None:
