@@ -117,7 +117,7 @@ def build(task: Plan, order: Order) -> Segment:
         dim = task.sources[0].held.rows.shape[1]
         rows: Half = np.memmap(folder / "rows.f16", dtype="<f2", mode="r").reshape(-1, dim)
         codes = Codes.of(rows, order.seed, order.cancelled)
-        facts["codes.faiss"] = files.write(folder / "codes.faiss", [codes.to_bytes()])
+        facts["codes.faiss"] = files.write(folder / "codes.faiss", [codes.data])
         write_efforts(folder, _efforts(rows, codes, order))
         manifest = {
             "format": FORMAT,

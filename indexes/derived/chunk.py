@@ -9,6 +9,10 @@ from indexes.base import Half, Keys
 _SMALLEST = 64
 """Rows of the smallest buffer."""
 
+_SMALL = 1_024
+"""Buffers double up to so many rows, and then are as large as they will ever be: what is unwritten
+takes no memory, and what is copied at every size leaves the memory in pieces."""
+
 
 class _Buffer:
     """Rows that versions of a chunk share: each sees the first n, which nobody writes again.
@@ -61,7 +65,8 @@ class Chunk:
         size = old + len(keys)
         buffer = self._buffer
         if buffer.used != old or size > len(buffer.keys):
-            buffer = _Buffer(min(max(2 * size, _SMALLEST), max(capacity, size)), self.dim)
+            room = max(2 * size, _SMALLEST) if size < _SMALL else capacity
+            buffer = _Buffer(max(min(room, capacity), size), self.dim)
             buffer.write(0, self.keys, self.rows)
         buffer.write(old, keys, rows)
         return type(self)(buffer, size)

@@ -6,7 +6,7 @@ product. What the codes propose, the caller scores by the vectors themselves.
 """
 
 import math
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import faiss
 import numpy as np
@@ -29,18 +29,31 @@ _PER_LIST = 32
 
 _AT_ONCE = 8_192
 
-_Index = Any
-"""Of FAISS, whose stubs are incomplete."""
+_LIST_BYTES = 128
+"""What FAISS keeps of each list beside the codes themselves."""
 
+_faiss: Any = faiss  # its stubs are incomplete
+_Index = Any
 _Parameters: Any = faiss.IVFRaBitQSearchParameters
 
 
 class Codes:
-    """Codes of rows, which are known by their positions; immutable once built."""
+    """Codes of rows, which are known by their positions; immutable.
 
-    def __init__(self, index: _Index) -> None:
-        self._index = index
-        self._rotation = index.chain.at(0)
+    Args:
+        data: All of them as bytes. They stay where they lie, which need not be memory: those of a
+            mapped file take none.
+
+    Attributes:
+        data: The same.
+    """
+
+    def __init__(self, data: NDArray[np.uint8]) -> None:
+        self.data = data
+        index: _Index = faiss.read_index(_faiss.ZeroCopyIOReader(faiss.swig_ptr(data), len(data)))
+        rotation: _Index = faiss.downcast_VectorTransform(index.chain.at(0))
+        self._index = index  # owns the lists
+        self._rotation = faiss.vector_to_array(rotation.A).reshape(-1, index.d)
         self._lists: _Index = faiss.extract_index_ivf(index)
         self._coarse: _Index = faiss.downcast_index(self._lists.quantizer)
 
@@ -56,9 +69,8 @@ class Codes:
 
     @property
     def nbytes(self) -> int:
-        """What they take in memory: codes, numbers of rows, centroids and rotation."""
-        dim = self._lists.d
-        return int(self.rows * (self._lists.code_size + 8) + 4 * dim * (self.lists + dim))
+        """What they take in memory beside `data`: the rotation, and where each list lies."""
+        return int(4 * self._lists.d**2 + _LIST_BYTES * self.lists)
 
     @classmethod
     def of(cls, rows: Half, seed: int, cancelled: Asked) -> Self:
@@ -84,55 +96,70 @@ class Codes:
             _add(index, rotation.apply(rows[start : start + _AT_ONCE].astype(np.float32)), centres)
             stop_if(cancelled)
         joined = faiss.IndexPreTransform(rotation, index)
-        return cls.from_bytes(faiss.serialize_index(joined))  # a copy that owns all its parts
+        return cls(faiss.serialize_index(joined))
 
-    @classmethod
-    def from_bytes(cls, data: NDArray[np.uint8]) -> Self:
-        """Returns what `to_bytes` gave; the bytes must be those, bit for bit."""
-        return cls(faiss.deserialize_index(data))
-
-    def to_bytes(self) -> NDArray[np.uint8]:
-        """Returns all as bytes."""
-        data: NDArray[np.uint8] = faiss.serialize_index(self._index)
-        return data
-
-    def nearest(
-        self,
-        query: NDArray[np.float32],
-        count: int,
-        nprobe: int,
-        chosen: Chosen | None = None,
-        share: tuple[int, int] = (0, 1),
-    ) -> NDArray[np.int64]:
+    def nearest(self, query: NDArray[np.float32], count: int, nprobe: int) -> NDArray[np.int64]:
         """Returns positions of up to `count` rows whose codes are nearest, nearest first.
 
         Args:
             query: float32, shape (dim,).
             count: How many.
             nprobe: How many lists are looked through, those with the nearest centroids.
-            chosen: Which rows may answer; None means all.
-            share: (i, n): look through every n-th of the lists only, from the i-th on.
         """
+        return self.among(self.probe(query, nprobe), count)
+
+    def probe(self, query: NDArray[np.float32], nprobe: int) -> "Probe":
+        """Returns the lists with the nearest centroids, nearest first."""
         use_one_thread()
-        turned = self._rotation.apply(query[None])
+        turned = (self._rotation @ query)[None]
         distances, lists = self._coarse.search(turned, min(nprobe, self.lists))
-        lists = np.ascontiguousarray(lists[:, share[0] :: share[1]])
-        distances = np.ascontiguousarray(distances[:, share[0] :: share[1]])
-        if not lists.size:
+        return Probe(turned, lists[0], distances[0])
+
+    def among(self, probe: "Probe", count: int, chosen: Chosen | None = None) -> NDArray[np.int64]:
+        """Returns positions of up to `count` rows of some lists whose codes are nearest.
+
+        Args:
+            probe: The lists.
+            count: How many.
+            chosen: Which rows may answer; None means all.
+        """
+        if not len(probe.lists):
             return np.empty(0, dtype=np.int64)
+        use_one_thread()
         selector = None
         if chosen is not None:  # FAISS borrows the memory of the bits
             selector = faiss.IDSelectorBitmap(len(chosen.bits), faiss.swig_ptr(chosen.bits))
-        found = np.full((1, count), -1, dtype=np.int64)
-        estimates = np.empty((1, count), dtype=np.float32)
-        pointers = [faiss.swig_ptr(array) for array in (lists, distances, estimates, found)]
+        found = np.full(count, -1, dtype=np.int64)
+        estimates = np.empty(count, dtype=np.float32)
+        arrays = (probe.lists, probe.distances, estimates, found)
         parameters = _Parameters(
-            nprobe=lists.shape[1], qb=_QUERY_BITS, centered=False, sel=selector
+            nprobe=len(probe.lists), qb=_QUERY_BITS, centered=False, sel=selector
         )
-        self._lists.search_preassigned_c(
-            1, faiss.swig_ptr(turned), count, *pointers, False, parameters
-        )
+        query, *pointers = [faiss.swig_ptr(array) for array in (probe.turned, *arrays)]
+        self._lists.search_preassigned_c(1, query, count, *pointers, False, parameters)
         return found[found >= 0]
+
+
+class Probe(NamedTuple):
+    """A query and the lists that are to be looked through for it.
+
+    Attributes:
+        turned: The query as the codes know it, float32, shape (1, dim).
+        lists: Which lists, int64, shape (n,).
+        distances: Squared distances of their centroids, float32, shape (n,).
+    """
+
+    turned: NDArray[np.float32]
+    lists: NDArray[np.int64]
+    distances: NDArray[np.float32]
+
+    def share(self, first: int, step: int) -> "Probe":
+        """Returns every so many-th of the lists, from the first on."""
+        return Probe(
+            self.turned,
+            np.ascontiguousarray(self.lists[first::step]),
+            np.ascontiguousarray(self.distances[first::step]),
+        )
 
 
 def _add(index: _Index, rows: Vectors, centres: Vectors) -> None:

@@ -13,13 +13,14 @@ from indexes.derived.chunk import Chunk
 from indexes.derived.part import Part
 from indexes.derived.scan import Found, best, merged
 from indexes.derived.segment import Segment
-from indexes.derived.threads import Helpers
+from indexes.derived.threads import ALONE, Helpers
 
 _SHARE = 8_192
 """Rows that one thread scans before it looks for more; a multiple of 8, the bits of a byte."""
 
-_WORTH_PROBING = 50_000
-"""Fewer codes are looked through sooner than a second thread wakes."""
+_WORTH_SHARING = 40_000
+"""Fewer codes or rows, a millisecond of comparing, are looked through as soon by one thread as by
+two: the other has to wake, and both wait for Python's lock in turn."""
 
 _Scanned = tuple[Part[Chunk] | Part[Segment], Chosen | None]
 """A part, and which of its rows may answer."""
@@ -51,13 +52,20 @@ def nearest(
     scanned: list[_Scanned] = [(part, part.chosen(question.allowed)) for part in chunks]
     probed: list[_Probed] = [(part, part.chosen(question.allowed)) for part in segments]
     if not question.exact:
+        team = helpers if _work(question, scanned, probed) >= _WORTH_SHARING else ALONE
         shares = chain(
-            _scans(question, scanned, helpers.threads), _probes(question, probed, helpers.threads)
+            _probes(question, probed, team.threads), _scans(question, scanned, team.threads)
         )
-        found = _run(shares, question.k, helpers)
+        found = _run(shares, question.k, team)
         if len(found.places) == min(question.k, _count(scanned) + _count(probed)):
             return found
     return _run(_scans(question, [*scanned, *probed], helpers.threads), question.k, helpers)
+
+
+def _work(question: Question, scanned: Sequence[_Scanned], probed: Sequence[_Probed]) -> float:
+    """Returns what the search costs, in codes or rows compared one after another."""
+    probing = (part.held.work(question.k, chosen, question.asked) for part, chosen in probed)
+    return _count(scanned) + sum(probing)
 
 
 def _run(shares: Iterator[Callable[[], list[Found]]], k: int, helpers: Helpers) -> Found:
@@ -74,17 +82,15 @@ def _probes(
 ) -> Iterator[Callable[[], list[Found]]]:
     """Yields shares of approximate searches."""
     for part, chosen in parts:
-        shares = threads if len(part.held.keys) >= _WORTH_PROBING else 1
-        for share in range(shares):
-            yield partial(_probe, question, part, chosen, (share, shares))
+        for search in part.held.searches(
+            question.query, question.k, chosen, question.asked, threads
+        ):
+            yield partial(_probe, search, part)
 
 
-def _probe(
-    question: Question, part: Part[Segment], chosen: Chosen | None, share: tuple[int, int]
-) -> list[Found]:
+def _probe(search: Callable[[], Found], part: Part[Segment]) -> list[Found]:
     """Returns the k nearest that one share of the search of a segment finds."""
-    found = part.held.nearest(question.query, question.k, chosen, question.asked, share)
-    return [_keyed(found, part)]
+    return [_keyed(search(), part)]
 
 
 def _scans(

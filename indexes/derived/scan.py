@@ -70,8 +70,11 @@ def merged(founds: Iterable[Found], k: int) -> Found:
 
 
 def positions(bits: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Returns the positions of the bits that are set."""
-    return np.flatnonzero(np.unpackbits(bits, bitorder="little"))
+    """Returns the positions of the bits that are set, the sooner the fewer they are."""
+    filled = np.flatnonzero(bits)
+    places = np.flatnonzero(np.unpackbits(bits[filled], bitorder="little"))
+    spread: NDArray[np.int64] = filled[places >> 3] * 8 + (places & 7)
+    return spread
 
 
 def _best(

@@ -3,15 +3,16 @@
 A segment is one folder that is never changed, but for `effort.json`, which is replaced whole:
 
     manifest.json   what it is, and the checksums of the other files
-    codes.faiss     RaBitQ codes in inverted lists: one bit a dimension, in memory
+    codes.faiss     RaBitQ codes in inverted lists: one bit a dimension, mapped
     rows.f16        the vectors, mapped
     keys.i64        their keys, mapped
     effort.json     what calibration chose, by modality of the query
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -22,7 +23,7 @@ from indexes.base import Chosen, Half, Keys, Vectors
 from indexes.derived import files
 from indexes.derived.clustering import Asked, stop_if
 from indexes.derived.codes import Codes
-from indexes.derived.effort import TRUE, Effort, cheapest
+from indexes.derived.effort import PER_ROW, TRUE, Effort, cheapest, cost
 from indexes.derived.scan import Found, best, best_of, positions
 from indexes.errors import StorageError
 from indexes.stats import SegmentStats
@@ -123,31 +124,41 @@ class Segment:
         """Returns how hard a query of this modality searches here: a guess before calibration."""
         return self.efforts.get(asked) or self.efforts[self.modality].wider()
 
-    def nearest(
+    def work(self, k: int, chosen: Chosen | None, asked: str) -> float:
+        """Returns what a search costs, in codes compared: some 27 ns each."""
+        if chosen is not None and chosen.count <= _GATHERED:
+            return PER_ROW * chosen.count
+        return cost(self._codes, self._effort(k, chosen, asked))
+
+    def searches(
         self,
         query: NDArray[np.float32],
         k: int,
         chosen: Chosen | None,
         asked: str,
-        share: tuple[int, int] = (0, 1),
-    ) -> Found:
-        """Returns positions and scores of the k nearest rows that it finds.
+        shares: int = 1,
+    ) -> list[Callable[[], Found]]:
+        """Returns searches that together find the k nearest rows: their positions and scores.
 
         Args:
             query: float32, shape (dim,).
-            k: How many.
+            k: How many each is to find.
             chosen: Which rows may answer; None means all.
             asked: Modality of the query.
-            share: (i, n): do the i-th of n shares of the work; together they find all.
+            shares: How many searches, each with its part of the work.
         """
-        count = len(self.keys) if chosen is None else chosen.count
-        if chosen is not None and count <= _GATHERED:
-            places = positions(chosen.bits)[share[0] :: share[1]]
-            return best_of(query, self.rows, places, k)
-        effort = self.effort(asked).scaled(k, count / len(self.keys))
-        shortlist = -(-effort.shortlist // share[1])
-        places = self._codes.nearest(query, shortlist, effort.nprobe, chosen, share)
-        return best_of(query, self.rows, np.sort(places), k)
+        if chosen is not None and chosen.count <= _GATHERED:
+            places = positions(chosen.bits)
+            return [partial(best_of, query, self.rows, places[i::shares], k) for i in range(shares)]
+        effort = self._effort(k, chosen, asked)
+        probe = self._codes.probe(query, effort.nprobe)
+        length = -(-effort.shortlist // shares)
+
+        def search(share: int) -> Found:
+            places = self._codes.among(probe.share(share, shares), length, chosen)
+            return best_of(query, self.rows, np.sort(places), k)
+
+        return [partial(search, share) for share in range(shares)]
 
     def calibrated(
         self, asked: str, queries: Vectors, target: float, cancelled: Asked = lambda: False
@@ -179,14 +190,17 @@ class Segment:
         memory = memory_bytes + self._codes.nbytes
         return SegmentStats("ivf", len(self.keys), dead, memory, size, self.build_seconds)
 
+    def _effort(self, k: int, chosen: Chosen | None, asked: str) -> Effort:
+        share = 1.0 if chosen is None else chosen.count / len(self.keys)
+        return self.effort(asked).scaled(k, share)
+
     def _open(self) -> None:
         facts = self._facts
         keys = files.read(self.folder / "keys.i64", facts["keys.i64"])
         self.keys = keys.view("<i8")
         self.rows = files.mapped(self.folder / "rows.f16", facts["rows.f16"]).view("<f2")
         self.rows = self.rows.reshape(len(self.keys), self._dim)
-        codes = files.read(self.folder / "codes.faiss", facts["codes.faiss"])
-        self._codes = Codes.from_bytes(codes)
+        self._codes = Codes(files.read(self.folder / "codes.faiss", facts["codes.faiss"]))
         efforts = files.read_document(self.folder / "effort.json")["efforts"]
         self.efforts = {asked: Effort(**effort) for asked, effort in efforts.items()}
 

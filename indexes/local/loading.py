@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from sqlite3 import Connection
 
+from indexes.derived.heap import give_back
 from indexes.derived.partition import Layout, Partition
 from indexes.derived.segment import Segment, uncovered
 from indexes.derived.threads import Helpers
@@ -46,6 +47,7 @@ class Loader:
                 connection, modality, segments.get(modality, ())
             )
             damaged += unread
+        give_back()
         return Revision(sequence(connection), partitions), damaged
 
     def partition(

@@ -16,6 +16,7 @@ import numpy as np
 from indexes.base import Vectors
 from indexes.derived.building import Order, Plan, adopt, build, plan
 from indexes.derived.clustering import Asked
+from indexes.derived.heap import give_back
 from indexes.derived.partition import Partition
 from indexes.derived.segment import Segment
 from indexes.errors import StorageError
@@ -126,6 +127,7 @@ class Upkeep:
         self._watch.start_over(modality)
         self._sweep()
         self._prune(modality)
+        give_back()
 
     def _prune(self, modality: str) -> None:
         """Forgets deletions of rows that no file holds any longer."""

@@ -11,6 +11,7 @@ import pytest
 from indexes.base import Allowed, Half, Vectors, half
 from indexes.derived import files
 from indexes.derived.building import Cancelled, Order, build, plan
+from indexes.derived.codes import Codes
 from indexes.derived.effort import Effort
 from indexes.derived.partition import Layout, Partition
 from indexes.derived.segment import LAST_KEY, KeyRange, Segment, uncovered
@@ -70,7 +71,7 @@ def test_two_threads_find_as_much_as_one(
     partition, queries = _partition().with_segments([large]), SPACE.vectors("text", 100, 10)
     allowed = Allowed(KEYS[np.random.default_rng(11).random(N) < share])
     alone = partition.search(queries, 10, allowed=allowed, asked="text")
-    monkeypatch.setattr("indexes.derived.nearest._WORTH_PROBING", 1)
+    monkeypatch.setattr("indexes.derived.nearest._WORTH_SHARING", 1)
     shared = partition.search(queries, 10, allowed=allowed, asked="text")
     pairs = zip(alone.keys, shared.keys, strict=True)
     assert np.mean([np.isin(a, b).mean() for a, b in pairs]) >= 0.98
@@ -78,9 +79,19 @@ def test_two_threads_find_as_much_as_one(
 
 def test_a_share_of_one_list_may_be_none(large: Segment) -> None:
     query = SPACE.vectors("text", 1, 12)[0]
-    shares = [large.codes.nearest(query, 50, 1, share=(share, 2)) for share in (0, 1)]
+    probe = large.codes.probe(query, 1)
+    shares = [large.codes.among(probe.share(share, 2), 50) for share in (0, 1)]
     assert len(shares[0]) > 0
     assert len(shares[1]) == 0
+
+
+def test_codes_are_read_where_they_lie(large: Segment) -> None:
+    mapped = Segment.open(large.folder).codes
+    assert isinstance(mapped.data.base, np.memmap)
+    assert mapped.nbytes < 4 * DIM**2 + 1_000 * mapped.lists
+    query = SPACE.vectors("text", 1, 13)[0]
+    copied = Codes(np.fromfile(large.folder / "codes.faiss", dtype=np.uint8))
+    np.testing.assert_array_equal(mapped.nearest(query, 50, 8), copied.nearest(query, 50, 8))
 
 
 def test_works_harder_for_queries_of_which_it_knows_nothing(small: Segment) -> None:
