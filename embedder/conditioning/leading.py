@@ -66,7 +66,7 @@ class Way:
             return led
         asked = {} if negatives is None else self._led(negatives)
         for what in tuple(led):
-            side = asked.get(what, self._own(what, led[what].shape[2:]))
+            side = asked[what] if asked else self._own(what, led[what].shape[2:])
             led[against(what)] = np.broadcast_to(side, led[what].shape)
         return led
 
