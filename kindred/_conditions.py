@@ -269,6 +269,55 @@ def condition_file(
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """Small pictures that were made.
+
+    Attributes:
+        generator: Its id.
+        pictures: PNG files.
+        seed: Makes the same pictures again.
+    """
+
+    generator: str
+    pictures: tuple[bytes, ...] = field(repr=False)
+    seed: int
+    bridge_used: str
+    warnings: tuple[str, ...]
+    timing_ms: TimingMs
+
+
+@dataclass(frozen=True)
+class Generate(Call[Pictures]):
+    """Makes small pictures of words, pictures, sounds or items: a demonstration.
+
+    Args:
+        inputs: Alone, or as a mix of parts.
+        count: Pictures to make.
+        seed: The same one makes the same pictures; None draws one.
+        bridge: How words and sounds are brought to where pictures lie.
+        bridge_params: Its numbers.
+        steps: From noise to a picture; None means the generator's own number.
+        guidance: How far to lean towards what is asked; likewise.
+        noise: How freely to read what is asked, 0 to 1; likewise.
+        collection: Whose items are named.
+
+    Raises:
+        Conflict: If the server has no generator, or one of another model.
+    """
+
+    inputs: Parts
+    _: KW_ONLY
+    count: int = 1
+    seed: int | None = None
+    bridge: Bridge = "auto"
+    bridge_params: BridgeParams = BridgeParams()
+    steps: int | None = None
+    guidance: float | None = None
+    noise: float | None = None
+    collection: str | None = None
+
+
+@dataclass(frozen=True)
 class Score:
     """How usual a content is among the items of its modality; None where there is an error.
 

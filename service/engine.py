@@ -25,6 +25,7 @@ from service.batching import Encoded
 from service.collections import Collections
 from service.conditioning.conditions import Conditions
 from service.conditioning.densities import Densities
+from service.conditioning.pictures import Pictures
 from service.intake import check_count
 from service.messages import Content, EmbedAnswer, ModelInfo, RankAnswer, Readiness
 from service.served import Models
@@ -63,6 +64,7 @@ class Engine:
         tables: What is done with Parquet files.
         conditions: What is asked of conditioning.
         densities: What is asked of how usual something is.
+        pictures: What is asked of the generator of pictures.
         guard: Knows who may call.
     """
 
@@ -71,6 +73,7 @@ class Engine:
     tables: Tables
     conditions: Conditions
     densities: Densities
+    pictures: Pictures
 
     def __init__(self, settings: Settings, embedders: Sequence[Embedder] = ()) -> None:
         self.settings = settings
@@ -104,6 +107,7 @@ class Engine:
             self.conditions = await asyncio.to_thread(
                 Conditions, store, self._models, self.densities, settings
             )
+            self.pictures = Pictures(self.conditions, settings)
             self._running = starting.pop_all()
         return self
 

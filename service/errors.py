@@ -11,6 +11,7 @@ ServiceError
 ├── Unauthenticated            no key was shown, or one that is not good
 ├── PermissionDenied           the key may not do this, or a page of another origin may not call
 ├── KeysError                  the file of keys can't be read or written
+├── GeneratorMissing           the weights of the generator of pictures are not here
 ├── SnapshotNotFound           no snapshot has this name
 ├── SnapshotExists             the name of a snapshot is taken
 ├── RouteNotFound              no such path
@@ -80,6 +81,10 @@ class PermissionDenied(ServiceError):
 
 class KeysError(ServiceError):
     """The file of keys can't be read or written, or is none."""
+
+
+class GeneratorMissing(ServiceError):
+    """The weights of the generator of pictures are not on this server."""
 
 
 class SnapshotNotFound(ServiceError):
@@ -201,6 +206,7 @@ TABLE: Mapping[type[Exception], Status] = {
     Unauthenticated: Status("UNAUTHENTICATED", 401, "UNAUTHENTICATED"),
     PermissionDenied: Status("PERMISSION_DENIED", 403, "PERMISSION_DENIED"),
     KeysError: INTERNAL,
+    GeneratorMissing: Status("GENERATOR_MISSING", 409, "FAILED_PRECONDITION"),
     SnapshotNotFound: Status("SNAPSHOT_NOT_FOUND", 404, "NOT_FOUND"),
     SnapshotExists: Status("SNAPSHOT_EXISTS", 409, "ALREADY_EXISTS"),
     RouteNotFound: Status("NOT_FOUND", 404, "UNIMPLEMENTED"),

@@ -74,6 +74,11 @@ class Settings(BaseSettings):
         description="Folder of the adapters that lead to generators, which `kindred profile fit` "
         "makes; a relative one lies in the data folder.",
     )
+    generator: Path | None = Field(
+        default=None,
+        description="Weights of the generator of small pictures; by default the bundled ones.",
+    )
+    max_pictures: int = Field(default=16, ge=1, description="Pictures that one request may make.")
     snapshots: Path = Field(
         default=Path(".snapshots"),
         description="Folder of the server's snapshots; a relative one lies in the data folder.",

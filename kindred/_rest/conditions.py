@@ -37,6 +37,31 @@ def condition_file(call: conditions.ConditionFile) -> JsonObject:
     return {**condition(call.condition), "format": call.format}
 
 
+def generate(call: conditions.Generate) -> JsonObject:
+    """Asks for pictures."""
+    return given(
+        inputs=weighted(call.inputs),
+        bridge=call.bridge,
+        bridge_params=given(**asdict(call.bridge_params)),
+        count=call.count,
+        seed=call.seed,
+        steps=call.steps,
+        guidance=call.guidance,
+        noise=call.noise,
+        collection=call.collection,
+    )
+
+
+def pictures(found: JsonObject) -> conditions.Pictures:
+    """Returns pictures."""
+    made = {
+        "pictures": tuple(base64.b64decode(each) for each in found["pictures"]),
+        "warnings": tuple(found["warnings"]),
+        "timing_ms": copied(found["timing_ms"], answers.TimingMs),
+    }
+    return copied({**found, **made}, conditions.Pictures)
+
+
 def score(call: conditions.ScoreItems) -> JsonObject:
     """Asks how usual contents are."""
     return {"contents": [content(each) for each in contents_of(call.contents)]}

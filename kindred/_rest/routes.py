@@ -131,6 +131,9 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
     conditions.Condition: Route(
         "POST", _CONDITION, _json(conditioning.conditioned), conditioning.condition
     ),
+    conditions.Generate: Route(
+        "POST", "/v1/generate", _json(conditioning.pictures), conditioning.generate
+    ),
     conditions.ScoreItems: Route(
         "POST",
         f"{_COLLECTIONS}/{{collection}}:score",

@@ -67,6 +67,33 @@ def condition_file(call: conditions.ConditionFile) -> conditioning_pb.ConditionR
     return asked
 
 
+def generate(call: conditions.Generate) -> conditioning_pb.GenerateRequest:
+    """Asks for pictures."""
+    return conditioning_pb.GenerateRequest(
+        inputs=weighted(call.inputs),
+        bridge=choice(call.bridge, _BRIDGES, "bridge"),
+        bridge_params=conditioning_pb.BridgeParams(**asdict(call.bridge_params)),
+        count=call.count,
+        seed=call.seed,
+        steps=call.steps,
+        guidance=call.guidance,
+        noise=call.noise,
+        collection=call.collection,
+    )
+
+
+def pictures(found: conditioning_pb.GenerateResponse) -> conditions.Pictures:
+    """Returns pictures."""
+    return conditions.Pictures(
+        generator=found.generator,
+        pictures=tuple(found.pictures),
+        seed=found.seed,
+        bridge_used=found.bridge_used,
+        warnings=tuple(found.warnings),
+        timing_ms=copied(found.timing_ms, answers.TimingMs),
+    )
+
+
 def score(call: conditions.ScoreItems) -> collections_pb.ScoreItemsRequest:
     """Asks how usual contents are."""
     contents = [content_message(each) for each in contents_of(call.contents)]

@@ -141,6 +141,9 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
     conditions.Condition: Route(
         _CONDITIONING, "Condition", conditioning.condition, conditioning.conditioned
     ),
+    conditions.Generate: Route(
+        _CONDITIONING, "Generate", conditioning.generate, conditioning.pictures
+    ),
     conditions.ScoreItems: Route(
         _COLLECTIONS, "ScoreItems", conditioning.score, conditioning.scores
     ),

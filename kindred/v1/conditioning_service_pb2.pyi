@@ -296,3 +296,41 @@ class ConditionResponse(_message.Message):
     treatments: _containers.RepeatedCompositeFieldContainer[_content_pb2.Treatment]
     timing_ms: _content_pb2.TimingMs
     def __init__(self, model: _Optional[str] = ..., space: _Optional[str] = ..., tensors: _Optional[_Mapping[str, Tensor]] = ..., file: _Optional[bytes] = ..., call: _Optional[_Union[Call, _Mapping]] = ..., profile: _Optional[str] = ..., profile_version: _Optional[int] = ..., norm: _Optional[float] = ..., adapter: _Optional[str] = ..., seed: _Optional[int] = ..., bridge_used: _Optional[str] = ..., per_input: _Optional[_Iterable[_Union[InputReport, _Mapping]]] = ..., diagnostics: _Optional[_Union[ConditionDiagnostics, _Mapping]] = ..., nearest: _Optional[_Iterable[_Union[_collection_service_pb2.SearchHit, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ..., treatments: _Optional[_Iterable[_Union[_content_pb2.Treatment, _Mapping]]] = ..., timing_ms: _Optional[_Union[_content_pb2.TimingMs, _Mapping]] = ...) -> None: ...
+
+class GenerateRequest(_message.Message):
+    __slots__ = ("collection", "inputs", "bridge", "bridge_params", "count", "seed", "steps", "guidance", "noise")
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
+    BRIDGE_FIELD_NUMBER: _ClassVar[int]
+    BRIDGE_PARAMS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    GUIDANCE_FIELD_NUMBER: _ClassVar[int]
+    NOISE_FIELD_NUMBER: _ClassVar[int]
+    collection: str
+    inputs: _containers.RepeatedCompositeFieldContainer[_collection_service_pb2.QueryPart]
+    bridge: Bridge
+    bridge_params: BridgeParams
+    count: int
+    seed: int
+    steps: int
+    guidance: float
+    noise: float
+    def __init__(self, collection: _Optional[str] = ..., inputs: _Optional[_Iterable[_Union[_collection_service_pb2.QueryPart, _Mapping]]] = ..., bridge: _Optional[_Union[Bridge, str]] = ..., bridge_params: _Optional[_Union[BridgeParams, _Mapping]] = ..., count: _Optional[int] = ..., seed: _Optional[int] = ..., steps: _Optional[int] = ..., guidance: _Optional[float] = ..., noise: _Optional[float] = ...) -> None: ...
+
+class GenerateResponse(_message.Message):
+    __slots__ = ("generator", "pictures", "seed", "bridge_used", "warnings", "timing_ms")
+    GENERATOR_FIELD_NUMBER: _ClassVar[int]
+    PICTURES_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    BRIDGE_USED_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    TIMING_MS_FIELD_NUMBER: _ClassVar[int]
+    generator: str
+    pictures: _containers.RepeatedScalarFieldContainer[bytes]
+    seed: int
+    bridge_used: str
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    timing_ms: _content_pb2.TimingMs
+    def __init__(self, generator: _Optional[str] = ..., pictures: _Optional[_Iterable[bytes]] = ..., seed: _Optional[int] = ..., bridge_used: _Optional[str] = ..., warnings: _Optional[_Iterable[str]] = ..., timing_ms: _Optional[_Union[_content_pb2.TimingMs, _Mapping]] = ...) -> None: ...

@@ -50,6 +50,11 @@ class ConditioningServiceStub:
                 request_serializer=kindred_dot_v1_dot_conditioning__service__pb2.ConditionRequest.SerializeToString,
                 response_deserializer=kindred_dot_v1_dot_conditioning__service__pb2.ConditionResponse.FromString,
                 _registered_method=True)
+        self.Generate = channel.unary_unary(
+                '/kindred.v1.ConditioningService/Generate',
+                request_serializer=kindred_dot_v1_dot_conditioning__service__pb2.GenerateRequest.SerializeToString,
+                response_deserializer=kindred_dot_v1_dot_conditioning__service__pb2.GenerateResponse.FromString,
+                _registered_method=True)
 
 
 class ConditioningServiceServicer:
@@ -77,6 +82,13 @@ class ConditioningServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Generate(self, request, context):
+        """Makes small pictures with the generator that belongs to kindred-mini. GENERATOR_MISSING if the server has none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ConditioningServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +106,11 @@ def add_ConditioningServiceServicer_to_server(servicer, server):
                     servicer.Condition,
                     request_deserializer=kindred_dot_v1_dot_conditioning__service__pb2.ConditionRequest.FromString,
                     response_serializer=kindred_dot_v1_dot_conditioning__service__pb2.ConditionResponse.SerializeToString,
+            ),
+            'Generate': grpc.unary_unary_rpc_method_handler(
+                    servicer.Generate,
+                    request_deserializer=kindred_dot_v1_dot_conditioning__service__pb2.GenerateRequest.FromString,
+                    response_serializer=kindred_dot_v1_dot_conditioning__service__pb2.GenerateResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +195,33 @@ class ConditioningService:
             '/kindred.v1.ConditioningService/Condition',
             kindred_dot_v1_dot_conditioning__service__pb2.ConditionRequest.SerializeToString,
             kindred_dot_v1_dot_conditioning__service__pb2.ConditionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Generate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kindred.v1.ConditioningService/Generate',
+            kindred_dot_v1_dot_conditioning__service__pb2.GenerateRequest.SerializeToString,
+            kindred_dot_v1_dot_conditioning__service__pb2.GenerateResponse.FromString,
             options,
             channel_credentials,
             insecure,

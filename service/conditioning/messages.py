@@ -90,6 +90,24 @@ class ConditionAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureAnswer:
+    """The answer to `Pictures.generate`.
+
+    Attributes:
+        generator: Its id.
+        pictures: PNG files.
+        seed: Makes the same pictures again.
+    """
+
+    generator: str
+    pictures: tuple[bytes, ...]
+    seed: int
+    bridge_used: str
+    warnings: tuple[str, ...]
+    timing_ms: TimingMs
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """How usual a content is among the items of its modality, or why that can't be said.
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 from pydantic import BeforeValidator, Field
 
 from embedder.conditioning.bridge import BridgeName, Choice
+from embedder.conditioning.generator.sampler import PictureSampling
 from embedder.conditioning.mix import Mix
 from embedder.conditioning.prior import Sampling
 from embedder.conditioning.tensors import DType
@@ -26,14 +27,17 @@ from service.rest.wire import (
     reply,
 )
 
-router = APIRouter(prefix="/v1/condition", tags=["conditioning"], route_class=JsonRoute)
+router = APIRouter(prefix="/v1", tags=["conditioning"], route_class=JsonRoute)
 
 FILES: Mapping[FileFormat, str] = {
     "safetensors": "application/octet-stream",
     "npz": "application/zip",
 }
 
-_USUAL = Choice()
+_USUAL, _SAMPLED = Choice(), PictureSampling()
+
+Base64 = Annotated[str, BeforeValidator(lambda data: base64.b64encode(data).decode())]
+"""Bytes, as JSON can hold them."""
 
 
 class ProfileArgument(Answer):
@@ -90,6 +94,16 @@ class BridgeParams(Question):
     guidance: float = Field(_USUAL.sampling.guidance, description="1 samples as the prior learnt.")
     candidates: int = Field(_USUAL.sampling.candidates, description="Samples; the fittest is kept.")
 
+    def choice(self, name: BridgeName) -> Choice:
+        """Returns the bridge of this name, with these numbers."""
+        return Choice(
+            name,
+            strength=self.strength,
+            k=self.k,
+            temperature=self.temperature,
+            sampling=Sampling(self.steps, self.guidance, self.candidates),
+        )
+
 
 class ConditionQuestion(Question):
     """What a generator is to listen to."""
@@ -117,21 +131,13 @@ class ConditionQuestion(Question):
 
     def asked(self) -> ConditionQuery:
         """Returns the question as the engine takes it."""
-        params = self.bridge_params
-        sampling = Sampling(params.steps, params.guidance, params.candidates)
         return ConditionQuery(
             inputs=parts_of(self.inputs),
             negative_inputs=parts_of(self.negative_inputs),
             model=self.model,
             collection=self.collection,
             profile=self.profile,
-            bridge=Choice(
-                self.bridge,
-                strength=params.strength,
-                k=params.k,
-                temperature=params.temperature,
-                sampling=sampling,
-            ),
+            bridge=self.bridge_params.choice(self.bridge),
             mix=self.mix,
             num_vectors=self.num_vectors,
             seed=self.seed,
@@ -146,7 +152,7 @@ class Tensor(Answer):
 
     dtype: DType
     shape: list[int]
-    data: Annotated[str, BeforeValidator(lambda data: base64.b64encode(data).decode())]
+    data: Base64
 
 
 class Call(Answer):
@@ -199,19 +205,56 @@ class Conditioned(Answer):
     timing_ms: Timing
 
 
-@router.get("/profiles", response_model=Profiles)
+class PictureQuestion(Question):
+    """What small pictures are to be of."""
+
+    inputs: Part | list[Part]
+    bridge: BridgeName = BridgeName.AUTO
+    bridge_params: BridgeParams = BridgeParams.model_validate({})
+    count: int = Field(1, description="Pictures to make.")
+    seed: int | None = Field(None, description="The same seed makes the same pictures.")
+    steps: int = Field(_SAMPLED.steps, description="From noise to a picture.")
+    guidance: float = Field(_SAMPLED.guidance, description="1 follows what is asked as it learnt.")
+    noise: float = Field(_SAMPLED.noise, description="How freely to read what is asked, 0 to 1.")
+    collection: str | None = Field(None, description="Whose items are named.")
+
+    def asked(self) -> tuple[ConditionQuery, PictureSampling]:
+        """Returns the question as the engine takes it."""
+        query = ConditionQuery(
+            inputs=parts_of(self.inputs),
+            collection=self.collection,
+            bridge=self.bridge_params.choice(self.bridge),
+            num_vectors=self.count,
+            seed=self.seed,
+        )
+        how = PictureSampling(steps=self.steps, guidance=self.guidance, noise=self.noise)
+        return query, how
+
+
+class Generated(Answer):
+    """PNG files in base64."""
+
+    generator: str
+    pictures: list[Base64]
+    seed: int
+    bridge_used: str
+    warnings: list[str]
+    timing_ms: Timing
+
+
+@router.get("/condition/profiles", response_model=Profiles)
 async def list_profiles(engine: TheEngine) -> Response:
     """Lists the targets that can be conditioned."""
     return reply(Profiles(profiles=list(map(_profile, await engine.conditions.profiles()))))
 
 
-@router.get("/profiles/{name}", response_model=Profile)
+@router.get("/condition/profiles/{name}", response_model=Profile)
 async def get_profile(name: PathText, engine: TheEngine) -> Response:
     """Gets one target."""
     return reply(_profile(await engine.conditions.profile(name)))
 
 
-@router.post("", response_model=Conditioned)
+@router.post("/condition", response_model=Conditioned)
 async def condition(question: ConditionQuestion, engine: TheEngine) -> Response:
     """Makes the tensors of a target's call, from any mix of words, pictures, sounds and items."""
     answer = await engine.conditions.condition(question.asked())
@@ -219,6 +262,12 @@ async def condition(question: ConditionQuestion, engine: TheEngine) -> Response:
         body = await asyncio.to_thread(answer.file, question.format)
         return Response(body, media_type=FILES[question.format])
     return reply(Conditioned.model_validate(answer))
+
+
+@router.post("/generate", response_model=Generated)
+async def generate(question: PictureQuestion, engine: TheEngine) -> Response:
+    """Makes small pictures of words, pictures, sounds and items: a demonstration."""
+    return reply(Generated.model_validate(await engine.pictures.generate(*question.asked())))
 
 
 def _profile(info: ProfileInfo) -> Profile:

@@ -6,6 +6,7 @@ from typing import Any
 
 from embedder.conditioning.bridge import BridgeName, Choice
 from embedder.conditioning.call import Call
+from embedder.conditioning.generator.sampler import PictureSampling
 from embedder.conditioning.mix import Mix
 from embedder.conditioning.prior import Sampling
 from embedder.conditioning.profile import Profile
@@ -89,6 +90,35 @@ class Conditioning(conditioning_grpc.ConditioningServiceServicer):
         answer = await self._engine.conditions.condition(_query(request))
         return _response(answer, form)
 
+    async def Generate(
+        self, request: conditioning_pb.GenerateRequest, context: Context
+    ) -> conditioning_pb.GenerateResponse:
+        """Makes small pictures."""
+        answer = await self._engine.pictures.generate(*_pictures(request))
+        return conditioning_pb.GenerateResponse(
+            generator=answer.generator,
+            pictures=answer.pictures,
+            seed=answer.seed,
+            bridge_used=answer.bridge_used,
+            warnings=answer.warnings,
+            timing_ms=answered.timing(answer.timing_ms),
+        )
+
+
+def _pictures(
+    message: conditioning_pb.GenerateRequest,
+) -> tuple[ConditionQuery, PictureSampling]:
+    query = ConditionQuery(
+        inputs=[asked.query_part(part) for part in message.inputs],
+        collection=asked.optional(message, "collection"),
+        bridge=_choice(message),
+        num_vectors=message.count if message.HasField("count") else 1,
+        seed=asked.optional(message, "seed"),
+    )
+    numbers = ("steps", "guidance", "noise")
+    how = {name: getattr(message, name) for name in numbers if message.HasField(name)}
+    return query, PictureSampling(**how)
+
 
 def _query(message: conditioning_pb.ConditionRequest) -> ConditionQuery:
     said = {
@@ -106,7 +136,9 @@ def _query(message: conditioning_pb.ConditionRequest) -> ConditionQuery:
     )
 
 
-def _choice(message: conditioning_pb.ConditionRequest) -> Choice:
+def _choice(
+    message: conditioning_pb.ConditionRequest | conditioning_pb.GenerateRequest,
+) -> Choice:
     params = {field.name: value for field, value in message.bridge_params.ListFields()}
     sampling = {
         name: params.pop(name) for name in ("steps", "guidance", "candidates") & params.keys()

@@ -11,16 +11,24 @@ from service.engine import Engine
 from service.serve import Addresses, listening
 from service.settings import Settings
 from tests.fakes import FakeEmbedder
+from tests.generator import saved_generator
 
 MAX_BODY_BYTES = 1_000_000
 
 
 @asynccontextmanager
 async def serving(folder: Path) -> AsyncIterator[Addresses]:
+    embedder = FakeEmbedder(gap=0.5)
     settings = Settings.model_validate(
-        {"data": folder, "port": 0, "grpc_port": 0, "max_body_bytes": MAX_BODY_BYTES}
+        {
+            "data": folder,
+            "port": 0,
+            "grpc_port": 0,
+            "max_body_bytes": MAX_BODY_BYTES,
+            "generator": saved_generator(folder / "demo.safetensors", embedder.space),
+        }
     )
-    async with Engine(settings, [FakeEmbedder(gap=0.5)]) as engine, listening(engine) as found:
+    async with Engine(settings, [embedder]) as engine, listening(engine) as found:
         yield found
 
 
