@@ -9,7 +9,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 import orjson
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 
 from service.tracing import Traces
 
@@ -38,6 +45,7 @@ class Telemetry:
     def __init__(self, collector: str = "") -> None:
         self.traces = Traces(collector)
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self.requests = Counter(
             "kindred_requests",
             "Requests answered, by transport, method and status.",
