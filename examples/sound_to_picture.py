@@ -32,6 +32,7 @@ from embedder.conditioning.profiles import find_profile
 from embedder.decode import decode_audio
 from embedder.media import Modality
 from embedder.models.open_clip_import import import_open_clip
+from embedder.runtime.base import Placement
 
 PROFILE = find_profile("sd21-unclip-h")
 
@@ -60,6 +61,7 @@ def random_pipeline() -> Any:  # noqa: ANN401 - of diffusers
         StableUnCLIPImageNormalizer,
     )
     from transformers import (
+        CLIPImageProcessor,
         CLIPTextConfig,
         CLIPTextModel,
         CLIPTokenizer,
@@ -73,7 +75,7 @@ def random_pipeline() -> Any:  # noqa: ANN401 - of diffusers
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return diffusers.StableUnCLIPImg2ImgPipeline(
-            feature_extractor=None,
+            feature_extractor=CLIPImageProcessor(),
             image_encoder=CLIPVisionModelWithProjection(
                 CLIPVisionConfig(
                     hidden_size=8, image_size=4, patch_size=2, projection_dim=PROFILE.dim, **small
@@ -130,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     import_open_clip()  # lets torchvision, which diffusers imports, be where only its half works
     from diffusers import StableUnCLIPImg2ImgPipeline
 
-    model = catalog.load()
+    model = catalog.load(how=Placement(runtime="torch"))
     with TemporaryDirectory() as scratch:
         if asked.pipeline:
             pipe = StableUnCLIPImg2ImgPipeline.from_pretrained(asked.pipeline)
