@@ -81,7 +81,7 @@ class RemoteBackend:
     async def ensure_collection(self, new: NewCollection) -> None:
         """Creates the collection unless it exists; then the fields are indexed there, too."""
         try:
-            await self.client.create_collection(new.name, indexed=new.indexed)
+            await self.client.create_collection(new.name, model=new.model, indexed=new.indexed)
         except kindred.Conflict:
             known = (await self.client.get_collection(new.name)).indexed
             if fields := together(known, new.indexed):

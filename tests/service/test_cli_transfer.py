@@ -79,6 +79,8 @@ class TestSnapshot:
         assert taken.stdout.startswith("Wrote 6 items of default, "), taken.output
         restored = kindred("restore", file, "-c", "again", "--server", server)
         assert restored.stdout == "Restored 6 items to again.\n", restored.output
+        with client.Client(server) as asked:
+            assert asked.get_collection("again").indexed == ("bytes",)
         assert hits(kindred("search", "red", "-c", "again", "--json", "--server", server)) == hits(
             kindred("search", "red", "--json", "--server", server)
         )
@@ -108,7 +110,7 @@ class TestParquet:
         assert kindred("index", gallery, "--server", server).exit_code == 0
         out = kindred("export", "default", "-o", file, "--server", server)
         assert out.stdout == f"Wrote 6 items of default to {file}.\n", out.output
-        back = kindred("import", file, "-c", "again", "--server", server)
+        back = kindred("import", file, "-c", "again", "--indexed", "bytes", "--server", server)
         assert back.stdout == "again: 6 stored\n", back.output
         assert hits(kindred("search", "red", "-c", "again", "--json", "--server", server)) == hits(
             kindred("search", "red", "--json", "--server", server)
@@ -139,6 +141,12 @@ class TestParquet:
         assert done.stdout == "mine: 2 stored, 2 failed\n", done.output
         assert "row 1: " in said(done)
         assert "row 2: the modality 'smell'" in said(done)
+        again = kindred(
+            "import", file, "-c", "mine", "--model", "fake", "--indexed", "year", "--data", data
+        )
+        assert again.exit_code == 1
+        with FolderStore(data) as store:
+            assert store.open("mine").indexed == ("year",)
         found = hits(kindred("search", "red", "-c", "mine", "--json", "--data", data))
         assert {hit["id"]: hit["metadata"] for hit in found} == {"a": {"year": 2020}, "d": {}}
 
