@@ -28,7 +28,8 @@ from service.messages import (
     StoredItem,
 )
 from service.mixing import search_request
-from service.served import Models, ServedModel
+from service.models import Models
+from service.served import ServedModel
 from service.settings import Settings
 from service.stored import collection_info, item_of, search_hit, stored_item
 from service.telemetry import Telemetry

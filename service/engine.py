@@ -28,7 +28,7 @@ from service.conditioning.densities import Densities
 from service.conditioning.pictures import Pictures
 from service.intake import check_count
 from service.messages import Content, EmbedAnswer, ModelInfo, RankAnswer, Readiness
-from service.served import Models
+from service.models import Models
 from service.settings import Settings
 from service.snapshots import Snapshots
 from service.tables import Tables

@@ -23,7 +23,7 @@ from service.access.caller import Scope
 from service.access.needs import needs
 from service.errors import InvalidRequest, PayloadTooLarge, SnapshotExists, SnapshotNotFound
 from service.messages import CollectionInfo, SnapshotInfo
-from service.served import Models
+from service.models import Models
 from service.settings import Settings
 from service.stored import collection_info, snapshot_info
 

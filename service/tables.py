@@ -10,7 +10,7 @@ from indexes.errors import CollectionNotFound, SpaceMismatch
 from indexes.progress import Progress, silent
 from indexes.store import Store
 from service.messages import NewCollection
-from service.served import Models
+from service.models import Models
 from service.settings import Settings
 
 if TYPE_CHECKING:

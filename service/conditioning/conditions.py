@@ -27,7 +27,8 @@ from service.conditioning.messages import ConditionAnswer, ConditionQuery, Profi
 from service.errors import InvalidRequest
 from service.intake import check_count
 from service.messages import QueryPart
-from service.served import Models, ServedModel
+from service.models import Models
+from service.served import ServedModel
 from service.settings import Settings
 from service.stored import search_hit
 

@@ -28,7 +28,7 @@ from service.conditioning.messages import DensityInfo, Score, ScoreAnswer
 from service.errors import item_error
 from service.intake import check_count
 from service.messages import Content
-from service.served import Models
+from service.models import Models
 from service.settings import Settings
 
 MOST_KEPT = 16

@@ -1,0 +1,108 @@
+"""The models of an engine: found by name or by space, started and stopped together."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+
+from embedder.base import Embedder
+from embedder.errors import ModelNotFound
+from indexes.collection import Collection
+from indexes.errors import SpaceMismatch
+from service.decoding.pool import Bounds, DecodePool
+from service.intake import limits_of
+from service.served import ServedModel
+from service.settings import Settings
+from service.telemetry import Telemetry
+
+
+class Models:
+    """The models of an engine, the default one first. An async context manager.
+
+    Args:
+        embedders: At least one.
+        settings: Limits of what each takes.
+        telemetry: Where their work is counted.
+    """
+
+    def __init__(
+        self, embedders: Sequence[Embedder], settings: Settings, telemetry: Telemetry
+    ) -> None:
+        self._decoders = _decoders(settings)
+        self.served = tuple(
+            ServedModel(it, settings, telemetry, self._decoders) for it in embedders
+        )
+        self._running = AsyncExitStack()
+
+    async def __aenter__(self) -> "Models":
+        """Starts their workers, and the processes that decode for all of them."""
+        if self._decoders:
+            self._running.enter_context(self._decoders)
+        for model in self.served:
+            await self._running.enter_async_context(model)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Waits for their work, then stops their workers."""
+        await self._running.aclose()
+
+    def named(self, name: str | None) -> ServedModel:
+        """Returns a model by its name; None means the default one.
+
+        Raises:
+            ModelNotFound: If it is not served.
+        """
+        for model in self.served:
+            if name is None or model.info.name == name:
+                return model
+        known = ", ".join(model.info.name for model in self.served)
+        raise ModelNotFound(f"a model must be one that is served ({known}), got {name!r}")
+
+    def of(self, collection: Collection) -> ServedModel:
+        """Returns the model of a collection's space.
+
+        Raises:
+            SpaceMismatch: If that model is not served.
+        """
+        return self.of_space(
+            collection.space_id, collection.model, f"collection {collection.name!r}"
+        )
+
+    def of_space(self, space: str, model: str, holder: str) -> ServedModel:
+        """Returns the model of a space.
+
+        Args:
+            space: The id of the space.
+            model: The name of the model that made the vectors; empty where it is not known.
+            holder: What holds its vectors, for the error.
+
+        Raises:
+            SpaceMismatch: If that model is not served.
+        """
+        for served in self.served:
+            if served.info.space == space:
+                return served
+        known = ", ".join(f"{each.info.space} ({each.info.name})" for each in self.served)
+        raise SpaceMismatch(
+            f"{holder} holds vectors of space {space} ({model or 'of an unknown model'}); "
+            f"the models served make {known}. {self._advice(model)}"
+        )
+
+    def _advice(self, model: str) -> str:
+        """Says what to do where vectors of a model can't be compared with anything."""
+        if any(served.info.name == model for served in self.served):
+            return (
+                f"The weights or the preprocessing of {model} are not those that made these "
+                "vectors: put the old ones back, or index the media again into a new collection"
+            )
+        return f"Serve {model or 'the model of that space'} as well"
+
+    async def failures(self) -> Mapping[str, str]:
+        """Returns what fails its probe, as model/modality, with the reason."""
+        found = await asyncio.gather(*(model.failures() for model in self.served))
+        return {name: reason for each in found for name, reason in each.items()}
+
+
+def _decoders(settings: Settings) -> DecodePool | None:
+    """Returns the processes that decode, if there are to be any."""
+    bounds = Bounds(limits_of(settings), settings.decode_bytes, settings.decode_seconds)
+    return DecodePool(settings.decode_workers, bounds) if settings.decode_workers else None
