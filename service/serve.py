@@ -85,6 +85,7 @@ def _config(engine: Engine) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nobody is believed about who asks
         lifespan="off",
         timeout_graceful_shutdown=int(GRACE_SECONDS),
         ssl_certfile=settings.tls_certificate,

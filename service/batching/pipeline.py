@@ -31,7 +31,7 @@ READY_BYTES: Mapping[Priority, int] = {
 BULK_SECONDS = 0.25
 """About how long a forward pass of bulk may keep interactive work waiting ..."""
 
-SHORT_BULK_SECONDS = 0.04
+SHORT_BULK_SECONDS = 0.01
 """... and how long after interactive work that came lately: more of it is likely."""
 
 LATELY_SECONDS = 5.0

@@ -1,7 +1,9 @@
 """What can be asked about, as JSON: a tagged union, where a bare string means text."""
 
+import asyncio
 import base64
 import binascii
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import numpy as np
@@ -79,6 +81,16 @@ Content = str | Annotated[TextPart | MediaPart | ItemPart | VectorPart, Field(di
 def content_of(part: Content) -> messages.Content:
     """Returns what the engine is asked about."""
     return messages.TextContent(part) if isinstance(part, str) else part.content()
+
+
+async def contents_of(parts: Sequence[Content]) -> list[messages.Content]:
+    """Returns what the engine is asked about; between files, other requests have their turn."""
+    found = []
+    for part in parts:
+        found.append(content_of(part))
+        if isinstance(part, MediaPart):
+            await asyncio.sleep(0)
+    return found
 
 
 def decoded(data: str) -> bytes:

@@ -3,10 +3,10 @@
 import logging
 import re
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access.caller import caller
@@ -63,7 +63,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers, limit = Headers(scope=scope), self._limit(scope)
+        headers, limit = _headers_of(scope), self._limit(scope)
         name = _id_of(headers)
         request_id.set(name)
         began, status = time.perf_counter(), 500
@@ -95,7 +95,7 @@ class Edge:
                     {"http.response.status_code": status, "kindred.request_id": name}
                 )
 
-    def _let_in(self, scope: Scope, headers: Headers, limit: int) -> float | None:
+    def _let_in(self, scope: Scope, headers: Mapping[str, str], limit: int) -> float | None:
         """Notes who asks and on what terms, and returns the seconds that the answer may take."""
         self._check(headers, limit)
         if scope["path"].startswith(GUARDED):
@@ -110,7 +110,7 @@ class Edge:
         is_file = scope["method"] == "PUT" and scope["path"].startswith(SNAPSHOTS)
         return self._settings.max_snapshot_bytes if is_file else self._settings.max_body_bytes
 
-    def _check(self, headers: Headers, limit: int) -> None:
+    def _check(self, headers: Mapping[str, str], limit: int) -> None:
         """Refuses what a browser sends for a foreign page, and a body that says it is too large.
 
         A page elsewhere may not read our answers (CORS is closed), but could have a browser send
@@ -161,7 +161,13 @@ def _name_of(host: str) -> str:
     return host.rpartition("]")[0].lstrip("[") if "]" in host else host.partition(":")[0]
 
 
-def _id_of(headers: Headers) -> str:
+def _headers_of(scope: Scope) -> Mapping[str, str]:
+    """Returns the headers by name; of one that was sent twice, the first."""
+    sent = reversed(scope["headers"])
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in sent}
+
+
+def _id_of(headers: Mapping[str, str]) -> str:
     """Returns the client's own request id if it can stand in a log, else a new one."""
     sent = headers.get("x-request-id", "")
     return sent if _SAFE_ID.fullmatch(sent) else new_request_id()

@@ -11,7 +11,7 @@ from pydantic import Field, WithJsonSchema
 from embedder.media import Modality
 from embedder.windows import WindowVectors
 from service.messages import EmbedAnswer, Embedded
-from service.rest.content import Content, content_of
+from service.rest.content import Content, contents_of
 from service.rest.wire import Answer, JsonRoute, Question, TheEngine, Timing, WrongItem, reply
 
 router = APIRouter(prefix="/v1", tags=["embeddings"], route_class=JsonRoute)
@@ -92,7 +92,7 @@ async def create_embeddings(question: EmbeddingsQuestion, engine: TheEngine) -> 
     """Embeds texts, pictures, sounds or any list of them into one space."""
     asked = question.input if isinstance(question.input, list) else [question.input]
     answer = await engine.embed(
-        [content_of(part) for part in asked],
+        await contents_of(asked),
         model=question.model,
         dimensions=question.dimensions,
         on_error=question.on_error,

@@ -13,7 +13,7 @@ from embedder.media import Modality
 from service import messages
 from service.errors import InvalidRequest
 from service.intake import TEXT_TYPE, file_content
-from service.rest.content import Content, content_of
+from service.rest.content import Content, contents_of
 from service.rest.wire import (
     Answer,
     JsonRoute,
@@ -107,9 +107,10 @@ class Items(Answer):
 @router.post(":upsert", response_model=Results)
 async def upsert_items(collection: PathText, question: Upsert, engine: TheEngine) -> Response:
     """Stores items, each on its own: a bad one costs itself alone."""
+    contents = await contents_of([item.content for item in question.items])
     items = [
-        messages.ItemInput(content_of(item.content), item.id, item.metadata)
-        for item in question.items
+        messages.ItemInput(content, item.id, item.metadata)
+        for content, item in zip(contents, question.items, strict=True)
     ]
     results = await engine.collections.upsert(collection, items, windows=question.windows)
     return reply(_results(results))

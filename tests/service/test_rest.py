@@ -54,6 +54,21 @@ def assert_failure(response: httpx.Response, status: int, reason: str) -> str:
     return message
 
 
+async def test_the_short_way_of_a_body_that_is_right_answers_like_the_long_way(
+    http: httpx.AsyncClient,
+) -> None:
+    body = orjson.dumps({"input": ["red", image("red"), sound(0.5)], "on_error": "item"})
+    short, long = [
+        await http.post("/v1/embeddings", content=body, headers={"content-type": kind})
+        for kind in ("application/json", "application/json; charset=utf-8")
+    ]
+    answers = [answer.json() for answer in (short, long)]
+    for answer in answers:
+        del answer["timing_ms"]
+    assert short.status_code == 200
+    assert answers[0] == answers[1]
+
+
 async def gallery(client: httpx.AsyncClient) -> None:
     await ask(client, "/v1/collections", {"name": "gallery"}, 201)
     items = [

@@ -1,0 +1,114 @@
+"""Measures, prints a table, and writes every figure as JSON; see `benchmarks.serve`."""
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.serve import scenes
+from benchmarks.serve.models import MODELS
+from benchmarks.serve.processes import Raw, Server, pin, raw, server
+from benchmarks.serve.scenes import Row
+
+SCENES = ("closed", "open", "bulk", "poison", "soak")
+_RATIOS = ("served_by_ceiling", "served_by_raw", "p99_by_unloaded", "by_clean", "rss_growth")
+
+
+def measured(chosen: argparse.Namespace, served: Server, alone: Raw) -> Iterator[Row]:
+    """Yields the rows of the chosen scenes."""
+    wanted, seconds, rounds = set(chosen.scenes), chosen.seconds, chosen.rounds
+    for kind in chosen.kinds:
+        capacity = 0.0
+        if wanted & {"closed", "open"}:
+            for row in scenes.closed(served, alone, kind, seconds, rounds):
+                capacity = max(capacity, row["items_per_second"])
+                yield row
+        if "open" in wanted:
+            yield from scenes.open_loop(served, kind, capacity, seconds)
+        if "bulk" in wanted:
+            yield from scenes.beside_bulk(served, kind, 2 * seconds)
+        if "poison" in wanted:
+            yield from scenes.poisoned(served, kind, seconds, rounds)
+    if "soak" in wanted:
+        yield from scenes.soak(served, chosen.requests, chosen.soak_seconds)
+
+
+def show(console: Console, row: Row) -> None:
+    """Prints a row as soon as it is there."""
+    ratio = next((f"{name} {row[name]:.2f}" for name in _RATIOS if name in row), "")
+    console.print(f"{row['scene']}: {row['items_per_second']:.1f}/s, {ratio}", highlight=False)
+
+
+def table(rows: list[Row], title: str, caption: str) -> Table:
+    """Returns the figures of all rows."""
+    found = Table(title=title, caption=caption)
+    for heading in (
+        "load",
+        "items/s",
+        "alone",
+        "with decoding",
+        "p50 ms",
+        "p99 ms",
+        "ratio",
+        "target",
+    ):
+        found.add_column(heading, justify="left" if heading == "load" else "right")
+    for row in rows:
+        name, ratio = next((name, row[name]) for name in _RATIOS if name in row)
+        found.add_row(
+            row["scene"],
+            f"{row['items_per_second']:.1f}",
+            *(
+                f"{row[f'{what}_items_per_second']:.1f}"
+                if f"{what}_items_per_second" in row
+                else ""
+                for what in ("raw", "ceiling")
+            ),
+            f"{row['p50_ms']:.1f}",
+            f"{row['p99_ms']:.1f}",
+            f"{ratio:.2f} {name}",
+            f"{row['target']:.2f}",
+        )
+    return found
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", choices=MODELS, default=MODELS[0])
+    parser.add_argument("--cpus", default="", help="such as 2,3: for server, clients and model")
+    parser.add_argument("--scenes", nargs="+", choices=SCENES, default=SCENES[:-1])
+    parser.add_argument("--kinds", nargs="+", choices=("text", "image"), default=("text", "image"))
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--requests", type=int, default=200_000, help="of a soak")
+    parser.add_argument("--soak-seconds", type=float, default=36_000.0)
+    parser.add_argument("--json", type=Path, help="where the figures go")
+    chosen = parser.parse_args()
+    pin(chosen.cpus)
+    console, rows, load = Console(), list[Row](), os.getloadavg()[0]
+    with ExitStack() as running:
+        alone = running.enter_context(raw(chosen.model))
+        served = running.enter_context(server(chosen.model))
+        for row in measured(chosen, served, alone):
+            rows.append(row)
+            show(console, row)
+    cpus = len(os.sched_getaffinity(0))
+    title = f"{chosen.model} ({alone.runtime}) on {cpus} CPUs"
+    day = f"{datetime.now(UTC):%Y-%m-%d}"
+    caption = f"{platform.machine()}, load {load:.1f} before, {day}"
+    console.print(table(rows, title, caption))
+    if chosen.json:
+        facts = {"title": title, "date": day, "load_before": load, "rows": rows}
+        chosen.json.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""Clients in a process of their own: told what to send as JSON, they tell how long it took.
+
+HTTP is spoken by hand, over connections that are kept: a client library would take more processor
+time than some answers do, and on the server's processors.
+"""
+
+import asyncio
+import json
+import random
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from benchmarks.serve import items
+
+WARM_SHARE = 0.15
+"""Part of the time at the beginning that is not counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What to send.
+
+    Attributes:
+        url: Of the server, http://HOST:PORT.
+        path: Where requests go.
+        kind: "text" or "image".
+        clients: So many, each of which waits for its answer (closed loop); 0 means `rate`.
+        rate: Requests a second, whether or not answers come (open loop, Poisson).
+        seconds: How long.
+        requests: Ends sooner, after so many; 0 means no such end.
+        batch: Items in a request.
+        bad: Part of the requests that are bad.
+        headers: Sent with each.
+    """
+
+    url: str
+    path: str = "/v1/embeddings"
+    kind: str = "text"
+    clients: int = 0
+    rate: float = 0.0
+    seconds: float = 3.0
+    requests: int = 0
+    batch: int = 1
+    bad: float = 0.0
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Connection:
+    """One connection to the server."""
+
+    def __init__(self, load: Load) -> None:
+        self._host = load.url.removeprefix("http://")
+        extra = "".join(f"{name}: {value}\r\n" for name, value in load.headers.items())
+        self._head = (
+            f"POST {load.path} HTTP/1.1\r\nhost: {self._host}\r\n"
+            f"content-type: application/json\r\n{extra}content-length: "
+        )
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(self, body: bytes) -> int:
+        """Sends a request and returns the status of its answer."""
+        if self._streams is None:
+            host, _, port = self._host.partition(":")
+            self._streams = await asyncio.open_connection(host, int(port))
+        reader, writer = self._streams
+        writer.write(f"{self._head}{len(body)}\r\n\r\n".encode() + body)
+        head = await reader.readuntil(b"\r\n\r\n")
+        lines = head.lower().split(b"\r\n")
+        length = next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
+        await reader.readexactly(length)
+        return int(head[9:12])
+
+
+class Clients:
+    """Sends a load and notes when each answer came."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._bodies = _bodies(load)
+        self._sent = 0
+        self.answers: list[tuple[float, float, str]] = []  # begun, seconds, what it was
+
+    async def run(self) -> None:
+        """Sends until it is over."""
+        self._until = time.perf_counter() + self._load.seconds
+        await (self._closed() if self._load.clients else self._open())
+
+    async def _closed(self) -> None:
+        async def client() -> None:
+            connection = Connection(self._load)
+            while time.perf_counter() < self._until and self._may_send():
+                await self._ask(connection, time.perf_counter())
+
+        await asyncio.gather(*(client() for _ in range(self._load.clients)))
+
+    async def _open(self) -> None:
+        rng, idle = random.Random(0), deque[Connection]()
+        due, asked = time.perf_counter(), list[asyncio.Task[None]]()
+
+        async def client(began: float) -> None:
+            connection = idle.pop() if idle else Connection(self._load)
+            await self._ask(connection, began)
+            idle.append(connection)
+
+        while (due := due + rng.expovariate(self._load.rate)) < self._until:
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            asked.append(asyncio.create_task(client(due)))
+        await asyncio.gather(*asked)
+
+    def _may_send(self) -> bool:
+        self._sent += 1
+        return not self._load.requests or self._sent <= self._load.requests
+
+    async def _ask(self, connection: Connection, began: float) -> None:
+        name, body = next(self._bodies)
+        status = await connection.ask(body)
+        right = (status == 200) == (name == "good")
+        said = name if right else f"{name} answered {status}"
+        self.answers.append((began, time.perf_counter() - began, said))
+
+
+def _bodies(load: Load) -> Iterator[tuple[str, bytes]]:
+    make: Callable[[str, int, int], bytes] = (
+        items.upsert if load.path.endswith(":upsert") else items.embedding
+    )
+    bad, rng = list(items.bad().items()), random.Random(1)
+    number = 0
+    while True:
+        number += 1
+        if rng.random() < load.bad:
+            yield bad[number % len(bad)]
+        else:
+            yield "good", make(load.kind, number, load.batch)
+
+
+def summary(load: Load, answers: list[tuple[float, float, str]]) -> dict[str, Any]:
+    """Returns what the answers say: items a second, and milliseconds."""
+    first = min(began for began, _, _ in answers)
+    counted = [each for each in answers if each[0] - first >= WARM_SHARE * load.seconds]
+    counted = counted or answers
+    good = [seconds for _, seconds, said in counted if said == "good"] or [float("nan")]
+    begins, ends = min(a for a, _, _ in counted), max(a + b for a, b, _ in counted)
+    p50, p95, p99 = (1000 * np.percentile(good, (50, 95, 99))).tolist()
+    return {
+        "items_per_second": len(good) * load.batch / (ends - begins),
+        "requests": len(counted),
+        "p50_ms": p50,
+        "p95_ms": p95,
+        "p99_ms": p99,
+        "answers": dict(Counter(said for _, _, said in counted)),
+        "client_cpu_ms": 1000 * time.process_time() / len(answers),
+    }
+
+
+def main() -> None:
+    """Reads a load from standard input and writes what became of it."""
+    load = Load(**json.load(sys.stdin))
+    clients = Clients(load)
+    asyncio.run(clients.run())
+    json.dump(summary(load, clients.answers), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

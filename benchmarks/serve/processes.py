@@ -1,0 +1,127 @@
+"""The processes of a measurement: a server, the model alone, and clients; all on the same CPUs."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.serve.load import Load
+
+
+def _python(module: str, *arguments: str, **options: Any) -> "subprocess.Popen[str]":  # noqa: ANN401
+    command = [sys.executable, "-m", f"benchmarks.serve.{module}", *arguments]
+    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, **options)
+
+
+@contextlib.contextmanager
+def ended(process: "subprocess.Popen[str]") -> Iterator["subprocess.Popen[str]"]:
+    """Ends a process as its operator would."""
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+class Server:
+    """A server that listens.
+
+    Args:
+        process: Prints its address first.
+    """
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self.url = _line(process)
+
+    @property
+    def rss_mib(self) -> float:
+        """Memory of the server and of its decoding processes."""
+        pids = [self._process.pid, *_children(self._process.pid)]
+        return sum(_rss_kib(pid) for pid in pids) / 1024
+
+    def post(self, path: str, body: object) -> int:
+        """Sends one request and returns its status."""
+        return self._status(urllib.request.Request(self.url + path, json.dumps(body).encode()))
+
+    def is_ready(self) -> bool:
+        """Asks whether the server thinks that it is well."""
+        return self._status(urllib.request.Request(f"{self.url}/readyz")) == 200
+
+    def _status(self, request: urllib.request.Request) -> int:
+        request.add_header("content-type", "application/json")
+        with urllib.request.urlopen(request) as answer:
+            return int(answer.status)
+
+
+@contextlib.contextmanager
+def server(model: str) -> Iterator[Server]:
+    """Serves a model without a cache, since clients send the same pictures again."""
+    # Its log has a line for each request and write, to which a terminal would be no help.
+    with ended(_python("server", "--model", model, stderr=subprocess.DEVNULL)) as process:
+        yield Server(process)
+
+
+class Raw:
+    """The model alone."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self.runtime = _line(process)
+
+    def rates(self, kind: str, batch: int, seconds: float) -> tuple[float, float]:
+        """Returns items a second of forward passes of so many items, and with their decoding."""
+        assert self._process.stdin
+        self._process.stdin.write(f"{kind} {batch} {seconds}\n")
+        self._process.stdin.flush()
+        forward, most = _line(self._process).split()
+        return float(forward), float(most)
+
+
+@contextlib.contextmanager
+def raw(model: str) -> Iterator[Raw]:
+    """Loads a model in a process of its own."""
+    with ended(_python("raw", "--model", model, stdin=subprocess.PIPE)) as process:
+        yield Raw(process)
+
+
+def sent(*loads: Load) -> Sequence[dict[str, Any]]:
+    """Sends loads at the same time, each from a process of its own."""
+    processes = [_python("load", stdin=subprocess.PIPE) for _ in loads]
+    for process, load in zip(processes, loads, strict=True):
+        assert process.stdin
+        process.stdin.write(json.dumps(asdict(load)))
+        process.stdin.close()
+        process.stdin = None
+    return [json.loads(process.communicate()[0]) for process in processes]
+
+
+def _line(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout
+    line = process.stdout.readline().strip()
+    if not line:
+        raise RuntimeError(f"{process.args!r} ended")
+    return line
+
+
+def _children(pid: int) -> Sequence[int]:
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def _rss_kib(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next((int(line.split()[1]) for line in status if line.startswith("VmRSS")), 0)
+
+
+def pin(cpus: str) -> None:
+    """Keeps this process and those that it starts on some CPUs, such as "2,3"."""
+    if cpus:
+        os.sched_setaffinity(0, {int(cpu) for cpu in cpus.split(",")})

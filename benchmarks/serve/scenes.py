@@ -1,0 +1,117 @@
+"""What is measured; each scene returns rows, and every ratio is of figures taken in turns."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from benchmarks.serve.load import Load
+from benchmarks.serve.processes import Raw, Server, sent
+
+Row = dict[str, Any]
+
+CONCURRENCY = (1, 8, 32)
+TARGETS = {1: 0.80, 8: 0.85, 32: 0.90}
+OPEN_SHARE = 0.8
+BULK_BATCH = 64
+
+
+def closed(server: Server, raw: Raw, kind: str, seconds: float, rounds: int) -> Iterator[Row]:
+    """Yields served throughput beside that of the model alone, at each concurrency."""
+    for clients in CONCURRENCY:
+        pairs = []
+        for _ in range(rounds):
+            alone = raw.rates(kind, clients, seconds / 2)
+            (found,) = sent(Load(url=server.url, kind=kind, clients=clients, seconds=seconds))
+            pairs.append((alone, found))
+        best = max(pairs, key=lambda pair: pair[1]["items_per_second"])[1]
+        rates = [found["items_per_second"] for _, found in pairs]
+        yield {
+            "scene": f"{kind}, {clients} at a time",
+            "raw_items_per_second": statistics.median(alone for (alone, _), _ in pairs),
+            "ceiling_items_per_second": statistics.median(most for (_, most), _ in pairs),
+            **best,
+            "items_per_second": statistics.median(rates),
+            "served_by_raw": _median_ratio(rates, [alone for (alone, _), _ in pairs]),
+            "served_by_ceiling": _median_ratio(rates, [most for (_, most), _ in pairs]),
+            "target": TARGETS[clients],
+        }
+
+
+def open_loop(server: Server, kind: str, capacity: float, seconds: float) -> Iterator[Row]:
+    """Yields latencies at a steady rate that is most of what can be served."""
+    (alone,) = sent(Load(url=server.url, kind=kind, clients=1, seconds=seconds))
+    rate = OPEN_SHARE * capacity
+    (found,) = sent(Load(url=server.url, kind=kind, rate=rate, seconds=2 * seconds))
+    yield {
+        "scene": f"{kind}, open loop, {rate:.0f}/s",
+        **found,
+        "p99_by_unloaded": found["p99_ms"] / alone["p99_ms"],
+        "p99_by_unloaded_p50": found["p99_ms"] / alone["p50_ms"],
+        "target": 4.0,
+    }
+
+
+def beside_bulk(server: Server, kind: str, seconds: float) -> Iterator[Row]:
+    """Yields latencies of single requests while others store as much as they can."""
+    collection = f"bulk-{kind}"
+    server.post("/v1/collections", {"name": collection})
+    one = Load(url=server.url, kind=kind, clients=1, seconds=seconds)
+    (alone,) = sent(one)
+    bulk = Load(
+        url=server.url,
+        path=f"/v1/collections/{collection}/items:upsert",
+        kind="image",
+        clients=2,
+        batch=BULK_BATCH,
+        seconds=seconds + 4,
+    )
+    (bulk_alone,) = sent(bulk)
+    found, stored = sent(one, bulk)
+    yield {
+        "scene": f"{kind}, 1 at a time, beside bulk",
+        **found,
+        "p99_by_unloaded": found["p99_ms"] / alone["p99_ms"],
+        "unloaded_p99_ms": alone["p99_ms"],
+        "bulk_items_per_second": stored["items_per_second"],
+        "bulk_alone_items_per_second": bulk_alone["items_per_second"],
+        "target": 3.0,
+    }
+
+
+def poisoned(server: Server, kind: str, seconds: float, rounds: int) -> Iterator[Row]:
+    """Yields throughput with one bad request in a hundred, beside that without."""
+    ratios, found = [], dict[str, Any]()
+    for _ in range(rounds):
+        (clean,) = sent(Load(url=server.url, kind=kind, clients=16, seconds=seconds))
+        (found,) = sent(Load(url=server.url, kind=kind, clients=16, seconds=seconds, bad=0.01))
+        ratios.append(found["items_per_second"] / clean["items_per_second"])
+    yield {
+        "scene": f"{kind}, 16 at a time, 1 % bad",
+        **found,
+        "by_clean": statistics.median(ratios),
+        "ready": server.is_ready(),
+        "target": 0.9,
+    }
+
+
+def soak(server: Server, requests: int, seconds: float) -> Iterator[Row]:
+    """Yields how memory grows over many requests, one in a hundred bad, after a tenth of them."""
+    texts = Load(url=server.url, clients=12, requests=requests, seconds=seconds, bad=0.01)
+    first = Load(url=server.url, clients=12, requests=max(1, requests // 10), seconds=seconds)
+    pictures = Load(url=server.url, kind="image", clients=2, requests=400, seconds=seconds)
+    sent(first, pictures)
+    begun = server.rss_mib
+    (found,) = sent(texts)
+    sent(pictures)
+    yield {
+        "scene": f"soak, {requests} requests",
+        **found,
+        "rss_mib": server.rss_mib,
+        "rss_growth": server.rss_mib / begun - 1,
+        "ready": server.is_ready(),
+        "target": 0.05,
+    }
+
+
+def _median_ratio(served: Sequence[float], alone: Sequence[float]) -> float:
+    return statistics.median(a / b for a, b in zip(served, alone, strict=True))
