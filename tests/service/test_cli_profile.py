@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def kindred(*args: str | Path) -> Result:
     return CliRunner().invoke(app, ["profile", *map(str, args)])
 
 
-def listed(data: Path) -> dict[str, dict[str, object]]:
+def listed(data: Path) -> dict[str, dict[str, Any]]:
     told = kindred("list", "--json", "--data", data)
     assert told.exit_code == 0, told.output
     return {profile["id"]: profile for profile in json.loads(told.stdout)}
@@ -53,7 +54,7 @@ def test_what_is_fitted_is_listed_and_tied_to_the_space(
     made = fit(pairs, "--profile", "sd21-unclip-h", "--data", tmp_path)
     assert made.exit_code == 0, made.output
     assert "100 pairs; of 10 held out, cosine 1.000, R@1 100.0% (chance 10.0%)" in made.stdout
-    (card,) = listed(tmp_path)["sd21-unclip-h"]["adapters"]  # type: ignore[misc]
+    (card,) = listed(tmp_path)["sd21-unclip-h"]["adapters"]
     assert card["space"] == fake.space.id
     table = kindred("list", "--data", tmp_path).stdout
     assert "needs an adapter" in table

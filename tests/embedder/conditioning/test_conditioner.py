@@ -168,7 +168,9 @@ def test_kandinskys_own_negative_can_not_be_made_up(tmp_path: Path) -> None:
         ours.condition(request)
     assert set(ours.condition(replace(request, cfg=False)).tensors) == {"image_embeds"}
     led = ours.condition(replace(request, negative_inputs=request.inputs))
-    np.testing.assert_array_equal(*(tensor.values for tensor in led.tensors.values()))
+    np.testing.assert_array_equal(
+        led.tensors["negative_image_embeds"].values, led.tensors["image_embeds"].values
+    )
 
 
 def test_negative_inputs_are_subtracted_where_no_negative_is_taken(adapted: Conditioner) -> None:
