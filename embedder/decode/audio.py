@@ -48,14 +48,14 @@ def decode_audio(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Audio:
         return _joined(blocks, limits)
 
 
-def sound_track(data: bytes) -> bytes | None:
+def sound_track(data: bytes, limits: Limits = DEFAULT_LIMITS) -> bytes | None:
     """Returns the sound track of a film as a file of its own, copied bit for bit; None without one.
 
     Raises:
         UndecodableMedia: If the file is no container of films, or damaged.
         MediaTooLarge: If it has too many bytes.
     """
-    found = expect_film(data, DEFAULT_LIMITS)
+    found = expect_film(data, limits)
     copy = io.BytesIO()
     with (
         foreign_errors(found.name),

@@ -138,7 +138,7 @@ def items_of(file: File, known: Stamp | None, max_bytes: int) -> list[ItemInput]
         MediaError: If the file is too large or holds nothing that can be embedded.
         OSError: If it can't be read.
     """
-    from embedder.decode import sound_track  # loads every codec
+    from embedder.decode import Limits, sound_track  # loads every codec
     from service.intake import file_content, is_film
 
     data = read_media(file.path, max_bytes)
@@ -148,9 +148,14 @@ def items_of(file: File, known: Stamp | None, max_bytes: int) -> list[ItemInput]
     metadata = {"bytes": file.bytes, "modified": file.modified, "sha256": digest}
     content = file_content(data)
     items = [ItemInput(content, file.id, metadata)]
-    if isinstance(content, MediaContent) and is_film(content) and (heard := sound_track(data)):
-        sound = MediaContent(Modality.AUDIO, heard)
-        items.append(ItemInput(sound, file.id + SOUND, {**metadata, "film": file.id}))
+    if isinstance(content, MediaContent) and is_film(content):
+        try:
+            heard = sound_track(data, Limits(max_bytes=max_bytes))
+        except UndecodableMedia:
+            heard = data  # what is wrong with it, whoever embeds it will say
+        if heard:
+            sound = MediaContent(Modality.AUDIO, heard)
+            items.append(ItemInput(sound, file.id + SOUND, {**metadata, "film": file.id}))
     return items
 
 

@@ -46,7 +46,7 @@ def index(  # noqa: PLR0913 - one parameter per option
     data: options.Data = None,
     server: options.Server = None,
 ) -> None:
-    """Adds a folder's pictures, sounds, films and texts to a collection; run again, what is new.
+    """Adds a folder's media and texts to a collection; run again, only what is new.
 
     An item's id is its path below FOLDER. What a file is, its content says, not its name; only
     texts are known by .txt. A film is two items: what is seen of it, and what is heard, whose id

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embedder.media import Media, Video
+from embedder.frames import evenly
+from embedder.media import Audio, Media, Video
 from embedder.models.imagebind.model import ImageBind
 from embedder.models.imagebind.senses import CLIP_MEAN, CLIP_STD
 from embedder.models.imagebind.video import clip_frames, film
 from tests.embedder.imagebind_weights import reduced, seeded_state, write_checkpoint
-from tests.samples import photo
+from tests.samples import photo, tone
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +98,22 @@ def test_films_and_pictures_share_a_batch(model: ImageBind) -> None:
         np.testing.assert_allclose(vector, model.embed([item])[0], atol=1e-5)
 
 
+def test_windows_are_the_parts_cut_out(model: ImageBind) -> None:
+    sound = tone(300, seconds=12)
+    heard = model.embed_windows(sound)
+    assert [window.start for window in heard.windows] == [0, 2.5, 5, 7]
+    alone = model.embed([Audio(sound.samples[:, 40_000:120_000].copy(), 16_000)])[0]
+    np.testing.assert_allclose(heard.vectors[1], alone, atol=1e-6)
+    video = moving(56, (64, 48))
+    seen = model.embed_windows(video)
+    part = Video(video.frames[16:56].copy(), np.arange(40), 40, 8.0)
+    assert [window.start for window in seen.windows] == [0, 2]
+    np.testing.assert_allclose(seen.vectors[1], model.embed([part])[0], atol=1e-6)
+
+
 def test_of_a_film_the_frames_that_are_wanted_are_decoded(model: ImageBind) -> None:
     assert list(model.frames(8.0, 40)) == plain_frames(8, 40)
+    assert set(model.window_frames(8.0, 800)) == {*plain_frames(8, 800), *evenly(8.0, 800)}
 
 
 def test_a_strip_is_seen_in_the_middle() -> None:

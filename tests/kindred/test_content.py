@@ -30,6 +30,10 @@ def test_words_are_text() -> None:
         ("a.ogg", Audio),
         ("a.opus", Audio),
         ("a.m4a", Audio),
+        ("a.mp4", Image),
+        ("a.MOV", Image),
+        ("a.mkv", Image),
+        ("a.webm", Image),
     ],
 )
 def test_a_files_name_tells_what_it_holds(
