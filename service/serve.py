@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import signal
 import socket
 import ssl
@@ -14,6 +15,7 @@ import uvicorn
 
 from service.engine import Engine
 from service.rest.app import create_app
+from service.rest.bounds import patient
 from service.rpc.server import create_server
 from service.settings import Settings
 from service.telemetry import configure_logging
@@ -85,6 +87,7 @@ def _config(engine: Engine) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        limit_concurrency=settings.max_connections,
         proxy_headers=False,  # nobody is believed about who asks
         lifespan="off",
         timeout_graceful_shutdown=int(GRACE_SECONDS),
@@ -99,6 +102,7 @@ def _config(engine: Engine) -> uvicorn.Config:
         raise OSError(
             f"tls_certificate, tls_key and tls_client_ca must be PEM files that fit: {error}"
         ) from error
+    config.http_protocol_class = patient(config.http_protocol_class, settings.header_seconds)
     return config
 
 
@@ -121,6 +125,7 @@ async def serve(
         OSError: If a port is taken, or the files of TLS can't be used.
     """
     configure_logging(settings.log_level)
+    _allow_files()
     sys.setswitchinterval(SWITCH_SECONDS)
     with _stop_signal() as stop:
         made = make_engine(settings)
@@ -130,6 +135,12 @@ async def serve(
             announce(addresses)
             await stop.wait()
             log.info("stopping")
+
+
+def _allow_files() -> None:
+    """Allows as many open files as this process may have: each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @contextmanager

@@ -145,6 +145,17 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=128 * MIB, ge=1, description="Bytes of one request, as JSON, form or gRPC message."
     )
+    max_connections: int = Field(
+        default=4096, ge=1, description="REST connections; more are answered 503 at once."
+    )
+    header_seconds: float = Field(
+        default=10.0, gt=0, description="Time to send a REST request's headers before it is cut."
+    )
+    body_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="Time to send a REST request's body; of a snapshot, each piece of it.",
+    )
     max_snapshot_bytes: int = Field(
         default=64 * 1024 * MIB,
         ge=1,

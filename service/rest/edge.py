@@ -3,15 +3,15 @@
 import logging
 import re
 import time
-from collections.abc import Mapping, MutableMapping
-from typing import Any
+from collections.abc import Mapping
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access.caller import caller
 from service.access.guard import Guard
-from service.errors import PayloadTooLarge, PermissionDenied, ServiceError
+from service.errors import PermissionDenied, ServiceError
+from service.rest.bounds import Body
 from service.rest.failures import failure
 from service.rest.patience import ClientGone, answer_in_time
 from service.settings import LOOPBACK, Settings
@@ -63,7 +63,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers, limit = _headers_of(scope), self._limit(scope)
+        headers, body = _headers_of(scope), self._body(scope)
         name = _id_of(headers)
         request_id.set(name)
         began, status = time.perf_counter(), 500
@@ -81,8 +81,8 @@ class Edge:
 
         with self._telemetry.traces.request(scope["method"], headers) as span:
             try:
-                seconds = self._let_in(scope, headers, limit)
-                bounded = _bounded(receive, limit)
+                seconds = self._let_in(scope, headers, body)
+                bounded = body.bounded(receive)
                 await answer_in_time(self._app, scope, bounded, send_named, seconds)
             except ServiceError as error:
                 await failure(error)(scope, receive, send_named)
@@ -95,9 +95,9 @@ class Edge:
                     {"http.response.status_code": status, "kindred.request_id": name}
                 )
 
-    def _let_in(self, scope: Scope, headers: Mapping[str, str], limit: int) -> float | None:
+    def _let_in(self, scope: Scope, headers: Mapping[str, str], body: Body) -> float | None:
         """Notes who asks and on what terms, and returns the seconds that the answer may take."""
-        self._check(headers, limit)
+        self._check(headers, body)
         if scope["path"].startswith(GUARDED):
             caller.set(self._guard.admit(headers.get("authorization")))
         seconds = timeout_of(headers.get(TIMEOUT_HEADER))
@@ -105,12 +105,14 @@ class Edge:
         terms.set(Terms(priority=priority, deadline=deadline_after(seconds)))
         return seconds
 
-    def _limit(self, scope: Scope) -> int:
-        """Returns how many bytes a body may have: a snapshot goes to disk, the rest to memory."""
+    def _body(self, scope: Scope) -> Body:
+        """Returns what a body may be: a snapshot goes to disk, the rest to memory."""
+        settings = self._settings
         is_file = scope["method"] == "PUT" and scope["path"].startswith(SNAPSHOTS)
-        return self._settings.max_snapshot_bytes if is_file else self._settings.max_body_bytes
+        limit = settings.max_snapshot_bytes if is_file else settings.max_body_bytes
+        return Body(limit, settings.body_seconds, is_file)
 
-    def _check(self, headers: Mapping[str, str], limit: int) -> None:
+    def _check(self, headers: Mapping[str, str], body: Body) -> None:
         """Refuses what a browser sends for a foreign page, and a body that says it is too large.
 
         A page elsewhere may not read our answers (CORS is closed), but could have a browser send
@@ -125,7 +127,7 @@ class Edge:
             raise PermissionDenied(f"a server on loopback answers to localhost, not to {host!r}")
         length = headers.get("content-length", "")
         if length.isdigit():
-            _check_size(int(length), limit)
+            body.check_size(int(length))
 
     def _observe(self, scope: Scope, status: int, seconds: float) -> str:
         """Counts and logs a request, and returns what it asked for."""
@@ -135,25 +137,6 @@ class Edge:
         self._telemetry.answered("rest", method, str(status), seconds)
         log.info("%s %s %d %.1f ms", scope["method"], scope["path"], status, 1000 * seconds)
         return method
-
-
-def _bounded(receive: Receive, limit: int) -> Receive:
-    """Counts what comes: a length may be missing or a lie."""
-    size = 0
-
-    async def counted() -> MutableMapping[str, Any]:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        _check_size(size, limit)
-        return message
-
-    return counted
-
-
-def _check_size(size: int, limit: int) -> None:
-    if size > limit:
-        raise PayloadTooLarge(f"a request may have at most {limit} bytes, got {size} or more")
 
 
 def _name_of(host: str) -> str:

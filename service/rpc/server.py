@@ -100,6 +100,12 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", settings.max_body_bytes),
         ("grpc.max_send_message_length", -1),
+        # A client that vanished without a word is noticed, and its calls given up.
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        # A client may ask as often whether we live, even while it calls nothing.
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
         # Otherwise a second server on the same port would silently take half of the calls.
         ("grpc.so_reuseport", 0),
     ]

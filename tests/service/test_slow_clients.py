@@ -1,0 +1,133 @@
+"""Clients that take their time, or leave: they cost a connection for seconds, and nobody else."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from embedder.base import Prepared, Vectors
+from service.engine import Engine
+from service.serve import Addresses, listening
+from service.settings import Settings
+from tests.fakes import FakeEmbedder
+
+pytestmark = pytest.mark.anyio
+PATIENCE = 0.4
+
+
+@asynccontextmanager
+async def running(folder: Path, **options: object) -> AsyncIterator[Addresses]:
+    settings = Settings.model_validate(
+        {
+            "data": folder,
+            "port": 0,
+            "grpc_port": 0,
+            "header_seconds": PATIENCE,
+            "body_seconds": PATIENCE,
+            **options,
+        }
+    )
+    async with Engine(settings, [FakeEmbedder()]) as engine, listening(engine) as found:
+        yield found
+
+
+async def connected(addresses: Addresses) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host, _, port = addresses.http.partition("//")[2].partition(":")
+    return await asyncio.open_connection(host, int(port))
+
+
+async def last_words(reader: asyncio.StreamReader) -> bytes:
+    """Returns what comes until the connection ends, one way or the other."""
+    try:
+        return await reader.read()
+    except ConnectionResetError:
+        return b""
+
+
+async def alive(addresses: Addresses) -> bool:
+    async with httpx.AsyncClient(base_url=addresses.http) as http:
+        return (await http.get("/v1/models")).is_success
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /v1/models HTTP/1.1\r\nHost: lo", b"G"])
+async def test_who_does_not_finish_a_request_is_cut(tmp_path: Path, begun: bytes) -> None:
+    async with running(tmp_path) as addresses:
+        reader, writer = await connected(addresses)
+        start = time.monotonic()
+        writer.write(begun)
+        await writer.drain()
+        assert await last_words(reader) == b""
+        assert time.monotonic() - start >= PATIENCE / 2
+        assert await alive(addresses)
+        writer.close()
+
+
+async def test_a_second_request_on_a_connection_is_not_waited_for_longer(tmp_path: Path) -> None:
+    async with running(tmp_path) as addresses:
+        reader, writer = await connected(addresses)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        writer.write(b"GET /v1/models HTTP/1.1\r\n")
+        async with asyncio.timeout(10 * PATIENCE):
+            await last_words(reader)
+        writer.close()
+
+
+async def test_a_body_that_comes_too_slowly_is_answered(tmp_path: Path) -> None:
+    async with running(tmp_path) as addresses:
+        reader, writer = await connected(addresses)
+        writer.write(
+            b"POST /v1/rank HTTP/1.1\r\nHost: localhost\r\ncontent-type: application/json\r\n"
+            b'content-length: 100\r\n\r\n{"query": "'
+        )
+        answer = await reader.readuntil(b"\r\n")
+        assert answer.startswith(b"HTTP/1.1 504")
+        body = await reader.read()
+        assert b"DEADLINE_EXCEEDED" in body
+        assert b"must be sent within 0.4 s, got 11 bytes" in body
+        writer.close()
+
+
+async def test_an_answer_may_take_longer_than_a_body(tmp_path: Path) -> None:
+    class Slow(FakeEmbedder):
+        def encode(self, batch: Sequence[Prepared]) -> Vectors:
+            time.sleep(2 * PATIENCE)
+            return super().encode(batch)
+
+    settings = Settings.model_validate(
+        {"data": tmp_path, "port": 0, "grpc_port": 0, "body_seconds": PATIENCE}
+    )
+    async with (
+        Engine(settings, [Slow()]) as engine,
+        listening(engine) as addresses,
+        httpx.AsyncClient(base_url=addresses.http) as http,
+    ):
+        answer = await http.post("/v1/embeddings", json={"input": "a"})
+        assert answer.is_success
+
+
+async def test_connections_beyond_the_limit_are_refused_and_the_others_served(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, max_connections=5, header_seconds=30) as addresses:
+        held = [await connected(addresses) for _ in range(6)]
+        async with httpx.AsyncClient(base_url=addresses.http) as http:
+            assert (await http.get("/v1/models")).status_code == 503
+        for _, writer in held:
+            writer.close()
+            await writer.wait_closed()
+        assert await alive(addresses)
+
+
+async def test_who_leaves_in_the_middle_costs_nobody(tmp_path: Path) -> None:
+    async with running(tmp_path) as addresses:
+        for sent in (b"POST /v1/rank HTTP/1.1\r\ncontent-length: 9\r\n", b"\x16\x03\x01", b"\r\n"):
+            _, writer = await connected(addresses)
+            writer.write(sent)
+            await writer.drain()
+            writer.transport.abort()
+        assert await alive(addresses)
