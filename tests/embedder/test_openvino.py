@@ -228,7 +228,7 @@ def test_float32_is_had_for_the_asking(monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = place(tower(), Placement(runtime="openvino", precision="fp32"))
     assert (runtime.name, runtime.precision) == ("openvino f32", "fp32")
     monkeypatch.setattr("embedder.runtime.openvino.native_precision", lambda: "f32")
-    with pytest.raises(MissingDependency, match="must be auto, fp32 for openvino .* got 'bf16'"):
+    with pytest.raises(MissingDependency, match=r"must be auto, fp32 for openvino .* got 'bf16'"):
         place(tower(), Placement(precision="bf16"))
 
 

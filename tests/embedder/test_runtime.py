@@ -77,7 +77,7 @@ def test_a_gpu_computes_in_bf16_where_it_can(
 def test_a_precision_that_a_device_has_not_is_refused() -> None:
     with pytest.raises(MissingDependency, match="fp16 needs a GPU; on a cpu it must be fp32 or"):
         torch_precision("fp16", "cpu")
-    with pytest.raises(MissingDependency, match="must be one of auto, fp32, .* got 'int8'"):
+    with pytest.raises(MissingDependency, match=r"must be one of auto, fp32, .* got 'int8'"):
         torch_precision("int8", "cpu")
 
 
