@@ -14,30 +14,50 @@ from rich.table import Table
 
 from benchmarks.serve import scenes
 from benchmarks.serve.models import MODELS
-from benchmarks.serve.processes import Raw, Server, pin, raw, server
+from benchmarks.serve.processes import Raw, Server, peer, pin, raw, server
 from benchmarks.serve.scenes import Row
 
 SCENES = ("closed", "open", "bulk", "poison", "soak")
-_RATIOS = ("served_by_ceiling", "served_by_raw", "p99_by_unloaded", "by_clean", "rss_growth")
+_RATIOS = (
+    "served_by_ceiling",
+    "served_by_raw",
+    "p99_by_unloaded",
+    "by_clean",
+    "by_infinity",
+    "rss_growth",
+)
+
+
+def compared(chosen: argparse.Namespace, served: Server) -> Iterator[Row]:
+    """Yields the rows beside Infinity."""
+    with peer(chosen.peer, chosen.peer_folder) as other:
+        for kind in chosen.kinds:
+            yield from scenes.beside_peer(served, other, kind, chosen.seconds)
 
 
 def measured(chosen: argparse.Namespace, served: Server, alone: Raw) -> Iterator[Row]:
     """Yields the rows of the chosen scenes."""
-    wanted, seconds, rounds = set(chosen.scenes), chosen.seconds, chosen.rounds
     for kind in chosen.kinds:
-        capacity = 0.0
-        if wanted & {"closed", "open"}:
-            for row in scenes.closed(served, alone, kind, seconds, rounds):
-                capacity = max(capacity, row["items_per_second"])
-                yield row
-        if "open" in wanted:
-            yield from scenes.open_loop(served, kind, capacity, seconds)
-        if "bulk" in wanted:
-            yield from scenes.beside_bulk(served, kind, 2 * seconds)
-        if "poison" in wanted:
-            yield from scenes.poisoned(served, kind, seconds, rounds)
-    if "soak" in wanted:
+        yield from of_kind(chosen, kind, served, alone)
+    if chosen.peer:
+        yield from compared(chosen, served)
+    if "soak" in chosen.scenes:
         yield from scenes.soak(served, chosen.requests, chosen.soak_seconds)
+
+
+def of_kind(chosen: argparse.Namespace, kind: str, served: Server, alone: Raw) -> Iterator[Row]:
+    """Yields the rows of one kind of items."""
+    wanted, seconds, rounds, capacity = set(chosen.scenes), chosen.seconds, chosen.rounds, 0.0
+    if wanted & {"closed", "open"}:
+        for row in scenes.closed(served, alone, kind, seconds, rounds):
+            capacity = max(capacity, row["items_per_second"])
+            yield row
+    if "open" in wanted:
+        yield from scenes.open_loop(served, kind, capacity, seconds)
+    if "bulk" in wanted:
+        yield from scenes.beside_bulk(served, kind, 2 * seconds)
+    if "poison" in wanted:
+        yield from scenes.poisoned(served, kind, seconds, rounds)
 
 
 def show(console: Console, row: Row) -> None:
@@ -84,12 +104,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", choices=MODELS, default=MODELS[0])
     parser.add_argument("--cpus", default="", help="such as 2,3: for server, clients and model")
-    parser.add_argument("--scenes", nargs="+", choices=SCENES, default=SCENES[:-1])
+    parser.add_argument("--scenes", nargs="*", choices=SCENES, default=SCENES[:-1])
     parser.add_argument("--kinds", nargs="+", choices=("text", "image"), default=("text", "image"))
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--requests", type=int, default=200_000, help="of a soak")
     parser.add_argument("--soak-seconds", type=float, default=36_000.0)
+    parser.add_argument("--peer", default="", help="Python of an environment with Infinity")
+    parser.add_argument("--peer-folder", type=Path, default=Path("runs/infinity-clip"))
     parser.add_argument("--json", type=Path, help="where the figures go")
     chosen = parser.parse_args()
     pin(chosen.cpus)

@@ -10,7 +10,7 @@ import random
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,7 @@ class Load:
 
     Attributes:
         url: Of the server, http://HOST:PORT.
-        path: Where requests go.
+        path: Where requests go; it tells what they look like.
         kind: "text" or "image".
         clients: So many, each of which waits for its answer (closed loop); 0 means `rate`.
         rate: Requests a second, whether or not answers come (open loop, Poisson).
@@ -125,10 +125,14 @@ class Clients:
         self.answers.append((began, time.perf_counter() - began, said))
 
 
+_MAKERS: Mapping[str, Callable[[str, int, int], bytes]] = {
+    "/v1/embeddings": items.embedding,
+    "/embeddings": items.of_infinity,
+}
+
+
 def _bodies(load: Load) -> Iterator[tuple[str, bytes]]:
-    make: Callable[[str, int, int], bytes] = (
-        items.upsert if load.path.endswith(":upsert") else items.embedding
-    )
+    make = _MAKERS.get(load.path, items.upsert)
     bad, rng = list(items.bad().items()), random.Random(1)
     number = 0
     while True:

@@ -1,11 +1,13 @@
 """The processes of a measurement: a server, the model alone, and clients; all on the same CPUs."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -67,6 +69,37 @@ def server(model: str) -> Iterator[Server]:
     # Its log has a line for each request and write, to which a terminal would be no help.
     with ended(_python("server", "--model", model, stderr=subprocess.DEVNULL)) as process:
         yield Server(process)
+
+
+PEER_PORT = 7997
+PEER_SECONDS = 240.0
+
+
+@contextlib.contextmanager
+def peer(python: str, folder: Path) -> Iterator[str]:
+    """Serves ViT-B/32 with Infinity, by the Python that has it; yields its address."""
+    found = importlib.util.find_spec("open_clip")
+    if found is None or found.origin is None:
+        raise RuntimeError("open_clip must be installed: its tokenizer is CLIP's")
+    bpe = Path(found.origin).with_name("bpe_simple_vocab_16e6.txt.gz")
+    script = Path(__file__).with_name("peer.py")
+    command = [python, str(script), str(folder), str(bpe), str(PEER_PORT)]
+    env = {**os.environ, "OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
+    url, until = f"http://127.0.0.1:{PEER_PORT}", time.monotonic() + PEER_SECONDS
+    with ended(subprocess.Popen(command, text=True, stderr=subprocess.DEVNULL, env=env)) as process:
+        while not _answers(f"{url}/health"):
+            if process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"Infinity did not start: {command}")
+            time.sleep(0.5)
+        yield url
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 class Raw:

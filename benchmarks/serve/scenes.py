@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.serve.load import Load
@@ -34,6 +35,21 @@ def closed(server: Server, raw: Raw, kind: str, seconds: float, rounds: int) -> 
             "served_by_raw": _median_ratio(rates, [alone for (alone, _), _ in pairs]),
             "served_by_ceiling": _median_ratio(rates, [most for (_, most), _ in pairs]),
             "target": TARGETS[clients],
+        }
+
+
+def beside_peer(server: Server, peer: str, kind: str, seconds: float) -> Iterator[Row]:
+    """Yields throughput beside that of Infinity, which serves the same architecture, in turns."""
+    for clients in CONCURRENCY:
+        load = Load(url=server.url, kind=kind, clients=clients, seconds=seconds)
+        (theirs,) = sent(replace(load, url=peer, path="/embeddings"))
+        (found,) = sent(load)
+        yield {
+            "scene": f"{kind}, {clients} at a time, beside Infinity",
+            **found,
+            "infinity": theirs,
+            "by_infinity": found["items_per_second"] / theirs["items_per_second"],
+            "target": 2.0,
         }
 
 
