@@ -202,7 +202,7 @@ class Settings(BaseSettings):
     decode_bytes: int = Field(
         default=2048 * MIB,
         ge=16 * MIB,
-        description="Memory that decoding one item may take in its process.",
+        description="Memory that decoding one item may take in its process; kept to on Linux.",
     )
     vector_cache_bytes: int = Field(
         default=64 * MIB,

@@ -14,6 +14,7 @@ import resource
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from embedder.decode.limits import Limits
@@ -21,7 +22,8 @@ from embedder.errors import MediaError, UndecodableMedia
 from embedder.media import Modality
 from service.decoding.wire import Broken, Decoded, Line, described
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_SIZE = Path("/proc/self/statm")
+"""Tells the size of this process's address space in pages, first of all."""
 
 
 def work(line: Line, decode: Callable[..., Decoded], limits: Limits, bounds: "Bounds") -> None:
@@ -53,12 +55,11 @@ class Bounds:
 
     def __init__(self, memory: int, seconds: float) -> None:
         self._memory, self._seconds = memory, seconds
-        for kind, limit in (
-            (resource.RLIMIT_AS, _size() + memory),
-            (resource.RLIMIT_CORE, 0),
-            (resource.RLIMIT_FSIZE, 0),
-        ):
-            resource.setrlimit(kind, (limit, limit))
+        for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
+            resource.setrlimit(kind, (0, 0))
+        if _SIZE.exists():  # only Linux tells it, and only Linux keeps to the limit
+            most = int(_SIZE.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE") + memory
+            resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
     def renew(self) -> None:
         """Gives the next item its processor time: the last resort where nobody is left to wait."""
@@ -72,12 +73,6 @@ class Bounds:
             rule = f"media must decode within decode_bytes {self._memory} of memory, and need more"
             error = UndecodableMedia(rule)
         return {"error": type(error).__name__, "message": str(error)}
-
-
-def _size() -> int:
-    """Returns the size of this process's address space in bytes."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[0]) * _PAGE
 
 
 def main(arguments: Sequence[str]) -> None:
