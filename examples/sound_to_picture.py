@@ -60,37 +60,13 @@ def random_pipeline() -> Any:  # noqa: ANN401 - of diffusers
     from diffusers.pipelines.stable_diffusion.stable_unclip_image_normalizer import (
         StableUnCLIPImageNormalizer,
     )
-    from transformers import (
-        CLIPImageProcessor,
-        CLIPTextConfig,
-        CLIPTextModel,
-        CLIPTokenizer,
-        CLIPVisionConfig,
-        CLIPVisionModelWithProjection,
-    )
 
-    letters = [*"abcdefghijklmnopqrstuvwxyz"]
-    words = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{one}</w>" for one in letters)]
-    small = {"intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return diffusers.StableUnCLIPImg2ImgPipeline(
-            feature_extractor=CLIPImageProcessor(),
-            image_encoder=CLIPVisionModelWithProjection(
-                CLIPVisionConfig(
-                    hidden_size=8, image_size=4, patch_size=2, projection_dim=PROFILE.dim, **small
-                )
-            ),
+            **random_encoders(),
             image_normalizer=StableUnCLIPImageNormalizer(embedding_dim=PROFILE.dim),
             image_noising_scheduler=diffusers.DDPMScheduler(beta_schedule="squaredcos_cap_v2"),
-            tokenizer=CLIPTokenizer(
-                vocab={word: i for i, word in enumerate(words)}, merges=[], model_max_length=77
-            ),
-            text_encoder=CLIPTextModel(
-                CLIPTextConfig(
-                    vocab_size=len(words), hidden_size=1024, bos_token_id=0, eos_token_id=1, **small
-                )
-            ),
             unet=diffusers.UNet2DConditionModel(
                 sample_size=16,
                 block_out_channels=(8, 16),
@@ -106,6 +82,28 @@ def random_pipeline() -> Any:  # noqa: ANN401 - of diffusers
             scheduler=diffusers.DDIMScheduler(steps_offset=1, clip_sample=False),
             vae=diffusers.AutoencoderKL(block_out_channels=(8,), norm_num_groups=4),
         )
+
+
+def random_encoders() -> dict[str, Any]:
+    """Returns what reads pictures and prompts, with random weights."""
+    import transformers as library
+
+    letters = [*"abcdefghijklmnopqrstuvwxyz"]
+    words = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{one}</w>" for one in letters)]
+    small = {"intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    sees = library.CLIPVisionConfig(
+        hidden_size=8, image_size=4, patch_size=2, projection_dim=PROFILE.dim, **small
+    )
+    reads = library.CLIPTextConfig(
+        vocab_size=len(words), hidden_size=1024, bos_token_id=0, eos_token_id=1, **small
+    )
+    vocabulary = {word: number for number, word in enumerate(words)}
+    return {
+        "feature_extractor": library.CLIPImageProcessor(),
+        "image_encoder": library.CLIPVisionModelWithProjection(sees),
+        "tokenizer": library.CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77),
+        "text_encoder": library.CLIPTextModel(reads),
+    }
 
 
 def random_adapter(space: EmbeddingSpace, folder: Path) -> None:

@@ -1,6 +1,5 @@
 """diffusers' own pipelines with random weights: true conditioning widths, tiny everything else."""
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -10,6 +9,14 @@ from embedder.models.open_clip_import import import_open_clip
 
 SIDE = 8
 """Side of the latents, and of most pictures."""
+
+DECODER: Mapping[str, Any] = {
+    "down_block_types": ("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
+    "mid_block_type": "UNetMidBlock2DSimpleCrossAttn",
+    "up_block_types": ("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),
+    "resnet_time_scale_shift": "scale_shift",
+}
+"""Blocks of the decoders of Karlo and Kandinsky."""
 
 Library: TypeAlias = Any
 Pipeline: TypeAlias = Any
@@ -22,14 +29,13 @@ def imported() -> Library:
     import_open_clip()  # declares what torchvision lacks beside a CPU-only torch
     import diffusers
 
-    logging.getLogger("diffusers").setLevel(logging.ERROR)
+    diffusers.utils.logging.set_verbosity_error()
     return diffusers
 
 
 def made(profile: str, dtype: torch.dtype = torch.float32) -> Pipeline:
     """Returns the pipeline of a target, always with the same weights."""
     diffusers = imported()
-    diffusers.utils.logging.set_verbosity_error()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         pipe = BUILDERS[profile](diffusers)
@@ -44,8 +50,6 @@ def made(profile: str, dtype: torch.dtype = torch.float32) -> Pipeline:
 def _unet(diffusers: Library, width: int, **more: Part) -> Part:
     shape = {
         "sample_size": SIDE,
-        "in_channels": 4,
-        "out_channels": 4,
         "block_out_channels": (8, 16),
         "norm_num_groups": 4,
         "layers_per_block": 1,
@@ -133,8 +137,8 @@ def _unclip(diffusers: Library, width: int) -> Pipeline:
 def _kandinsky(diffusers: Library) -> Pipeline:
     movq = diffusers.VQModel(
         block_out_channels=(8, 8),
-        down_block_types=("DownEncoderBlock2D", "DownEncoderBlock2D"),
-        up_block_types=("UpDecoderBlock2D", "UpDecoderBlock2D"),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
         latent_channels=4,
         norm_num_groups=4,
         num_vq_embeddings=16,
@@ -147,10 +151,7 @@ def _kandinsky(diffusers: Library) -> Pipeline:
         encoder_hid_dim_type="image_proj",
         addition_embed_type="image",
         addition_embed_type_num_heads=64,
-        down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
-        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
-        up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),
-        resnet_time_scale_shift="scale_shift",
+        **DECODER,
     )
     return diffusers.KandinskyV22Pipeline(
         unet=unet, scheduler=diffusers.DDPMScheduler(variance_type="learned_range"), movq=movq
@@ -186,7 +187,6 @@ def _sdxl(diffusers: Library) -> Pipeline:
         tokenizer_2=_tokenizer(),
         unet=unet,
         scheduler=_scheduler(diffusers),
-        force_zeros_for_empty_prompt=True,
         add_watermarker=False,
     )
 
@@ -194,28 +194,29 @@ def _sdxl(diffusers: Library) -> Pipeline:
 def _adapted(pipe: Pipeline, width: int) -> Pipeline:
     """Loads a base IP-Adapter of random weights into a pipeline."""
     hidden = pipe.unet.config.cross_attention_dim
-    state: dict[str, dict[str, torch.Tensor]] = {"image_proj": {}, "ip_adapter": {}}
-    state["image_proj"] = {
+    projection = {
         "proj.weight": torch.randn(4 * hidden, width) / width**0.5,
         "proj.bias": torch.zeros(4 * hidden),
         "norm.weight": torch.ones(hidden),
         "norm.bias": torch.zeros(hidden),
     }
+    attention = {}
     number = 1
     for name in pipe.unet.attn_processors:
         if not name.endswith("attn2.processor"):
             continue
         layer = pipe.unet.get_submodule(name.removesuffix(".processor"))
         for part in ("k", "v"):
-            state["ip_adapter"][f"{number}.to_{part}_ip.weight"] = torch.randn(
-                layer.to_k.out_features, hidden
-            )
+            weights = torch.randn(layer.to_k.out_features, hidden)
+            attention[f"{number}.to_{part}_ip.weight"] = weights
         number += 2
+    state = {"image_proj": projection, "ip_adapter": attention}
     pipe.load_ip_adapter(state, subfolder="", weight_name="", image_encoder_folder=None)
     return pipe
 
 
 def _cascade(diffusers: Library) -> Pipeline:
+    layer = ("SDCascadeResBlock", "SDCascadeTimestepBlock", "SDCascadeAttnBlock")
     prior = diffusers.StableCascadeUNet(
         in_channels=16,
         out_channels=16,
@@ -227,10 +228,7 @@ def _cascade(diffusers: Library) -> Pipeline:
         up_num_layers_per_block=(1, 1),
         down_blocks_repeat_mappers=(1, 1),
         up_blocks_repeat_mappers=(1, 1),
-        block_types_per_layer=(
-            ("SDCascadeResBlock", "SDCascadeTimestepBlock", "SDCascadeAttnBlock"),
-        )
-        * 2,
+        block_types_per_layer=(layer, layer),
         clip_text_in_channels=1280,
         clip_text_pooled_in_channels=1280,
         clip_image_in_channels=768,
@@ -242,8 +240,6 @@ def _cascade(diffusers: Library) -> Pipeline:
         text_encoder=_text(1280, pooled=1280),
         prior=prior,
         scheduler=diffusers.DDPMWuerstchenScheduler(),
-        feature_extractor=None,
-        image_encoder=None,
     )
 
 
@@ -256,24 +252,8 @@ def _karlo(diffusers: Library) -> Pipeline:
         in_channels=3,
         out_channels=6,
         class_embed_type="identity",
-        down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
-        mid_block_type="UNetMidBlock2DSimpleCrossAttn",
-        up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),
-        resnet_time_scale_shift="scale_shift",
+        **DECODER,
     )
-
-    def resolution() -> Part:
-        return diffusers.UNet2DModel(
-            sample_size=SIDE,
-            in_channels=6,
-            out_channels=3,
-            layers_per_block=1,
-            block_out_channels=(8, 8),
-            norm_num_groups=4,
-            down_block_types=("ResnetDownsampleBlock2D", "ResnetDownsampleBlock2D"),
-            up_block_types=("ResnetUpsampleBlock2D", "ResnetUpsampleBlock2D"),
-        )
-
     return diffusers.UnCLIPImageVariationPipeline(
         decoder=decoder,
         text_encoder=_text(768, pooled=768),
@@ -286,14 +266,23 @@ def _karlo(diffusers: Library) -> Pipeline:
         ),
         feature_extractor=None,
         image_encoder=_vision(768),
-        super_res_first=resolution(),
-        super_res_last=resolution(),
-        decoder_scheduler=diffusers.UnCLIPScheduler(
-            variance_type="learned_range", prediction_type="epsilon", num_train_timesteps=1000
-        ),
-        super_res_scheduler=diffusers.UnCLIPScheduler(
-            variance_type="fixed_small_log", prediction_type="epsilon", num_train_timesteps=1000
-        ),
+        super_res_first=_larger(diffusers),
+        super_res_last=_larger(diffusers),
+        decoder_scheduler=diffusers.UnCLIPScheduler(variance_type="learned_range"),
+        super_res_scheduler=diffusers.UnCLIPScheduler(variance_type="fixed_small_log"),
+    )
+
+
+def _larger(diffusers: Library) -> Part:
+    """Returns what makes Karlo's pictures larger."""
+    return diffusers.UNet2DModel(
+        sample_size=SIDE,
+        in_channels=6,
+        layers_per_block=1,
+        block_out_channels=(8, 8),
+        norm_num_groups=4,
+        down_block_types=("ResnetDownsampleBlock2D",) * 2,
+        up_block_types=("ResnetUpsampleBlock2D",) * 2,
     )
 
 
