@@ -35,14 +35,14 @@ class FlowRecipe:
         patience: Looks without an improvement after which the fit ends.
     """
 
-    transforms: int = 3
+    transforms: int = 2
     hidden: int = 64
     bins: int = 8
     batch: int = 256
-    rate: float = 1e-3
+    rate: float = 3e-3
     decay: float = 1e-4
-    steps: int = 2000
-    check_every: int = 50
+    steps: int = 500
+    check_every: int = 25
     patience: int = 4
 
 

@@ -40,7 +40,7 @@ class Sampling:
         seed: The same seed, vectors and machine give the same samples, bit by bit.
     """
 
-    steps: int = 10
+    steps: int = 4
     guidance: float = 1.0
     candidates: int = 1
     seed: int = 0
@@ -97,6 +97,12 @@ class Prior:
 
     def samples(self, conditions: Vectors, modality: Modality, how: Sampling) -> Array:
         """Returns all candidates of each condition, unit vectors, (n, candidates, dim)."""
+        white = self.carried(conditions, modality, how)
+        rows = unit(self.whitening.vectors(white.reshape(-1, white.shape[2])))
+        return rows.reshape(*white.shape[:2], -1)
+
+    def carried(self, conditions: Vectors, modality: Modality, how: Sampling) -> Array:
+        """Returns the same as white coordinates, (n, candidates, coordinates)."""
         noise = np.random.default_rng(how.seed).standard_normal(
             (len(conditions), how.candidates, self.whitening.components), np.float32
         )
@@ -105,9 +111,7 @@ class Prior:
             self._carried(noise[i : i + some], conditions[i : i + some], modality, how)
             for i in range(0, len(conditions), some)
         ]
-        white = np.concatenate(parts)
-        rows = unit(self.whitening.vectors(white.reshape(-1, white.shape[2])))
-        return rows.reshape(*noise.shape[:2], -1)
+        return np.concatenate(parts)
 
     def _carried(
         self, noise: Array, conditions: Vectors, modality: Modality, how: Sampling

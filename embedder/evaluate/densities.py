@@ -5,18 +5,19 @@ in earnest; then every item is scored. Each view is judged apart, and so is the 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embedder.base import EmbeddingSpace, Vectors, unit
-from embedder.conditioning.density import Density, DensityRecipe, Scores
+from embedder.conditioning.density import Density, DensityRecipe, KindName, Scores
 from embedder.evaluate.metrics import auroc, uniformity_distance
 from embedder.evaluate.report import Figure
 
 DIRECTION = "density"
+KINDS: tuple[KindName, ...] = ("flow", "gaussian")
 PLANTED = 0.01
 NOISE = 0.03
 """Standard deviation, in each dimension, of what is added to photos to leave their manifold."""
@@ -32,11 +33,13 @@ class Collection:
         space: Where they lie.
         photos: Those that densities are fitted to, (n, dim).
         fresh: Others like them, (m, dim).
+        recipe: The numbers of a fit, but for its kind.
     """
 
     space: EmbeddingSpace
     photos: Vectors
     fresh: Vectors
+    recipe: DensityRecipe = field(default_factory=DensityRecipe)
 
     def figures(self, strangers: Mapping[str, Vectors]) -> Iterator[Figure]:
         """Yields AUROC of strangers, uniformity of percentiles, and likelihoods.
@@ -46,8 +49,8 @@ class Collection:
         """
         for name, vectors in {**strangers, "photos with noise": self._noisy()}.items():
             yield from self._found(name, vectors)
-        for kind in ("flow", "gaussian"):
-            density = Density.fit(self.photos, self.space, DensityRecipe(kind=kind))
+        for kind in KINDS:
+            density = Density.fit(self.photos, self.space, replace(self.recipe, kind=kind))
             scores, count = density.score(self.fresh), len(self.fresh)
             likelihood = float(scores.log_density.mean())
             yield Figure(DIRECTION, kind, "log-likelihood of fresh photos", likelihood, None, count)
@@ -59,8 +62,8 @@ class Collection:
         count = min(len(vectors), round(PLANTED * len(self.photos)))
         both = np.concatenate([self.photos, vectors[:count]])
         flow, bell = (
-            Density.fit(both, self.space, DensityRecipe(kind=kind)).score(both)
-            for kind in ("flow", "gaussian")
+            Density.fit(both, self.space, replace(self.recipe, kind=kind)).score(both)
+            for kind in KINDS
         )
         rows = {f"flow, {view}": values for view, values in _views(flow).items()}
         rows["gaussian, both views"] = bell.percentile
