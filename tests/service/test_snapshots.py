@@ -53,7 +53,7 @@ async def test_a_restored_collection_answers_as_it_did(engine: Engine) -> None:
         FakeEmbedder().space.id,
     )
     assert taken.name.startswith("album-")
-    assert taken.bytes == engine.snapshots.path(taken.name).stat().st_size
+    assert taken.bytes == engine.snapshots._path(taken.name).stat().st_size
     before = await engine.collections.search("album", QUERY)
     await engine.collections.upsert("album", [ItemInput(TextContent("red"), "later")])
     made = await engine.snapshots.restore(taken.name, "again")
@@ -116,7 +116,7 @@ async def test_a_name_that_is_taken_or_a_path_is_refused(engine: Engine, tmp_pat
     with pytest.raises(CollectionExists):
         await engine.snapshots.restore(taken.name)
     with pytest.raises(StorageError):
-        await engine.snapshots.write("album", engine.snapshots.path(taken.name))
+        await engine.snapshots.write("album", engine.snapshots._path(taken.name))
     await engine.snapshots.write("album", tmp_path / "secret")
     for name in ("../../secret", "..", "", ".part-1", "a/b", "a\\b", str(tmp_path / "secret")):
         with pytest.raises(InvalidRequest, match="a snapshot's name"):
