@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -11,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from embedder.base import Embedder, EmbeddingSpace
-from embedder.conditioning.generator.flow import velocity
+from embedder.conditioning.generator.flow import Flow
 from embedder.conditioning.generator.network import Heard, Network
+from embedder.conditioning.generator.waves import deviations, pooled
 from embedder.conditioning.generator.weights import NAME, GeneratorFile
 from embedder.training.export import recipe_digest
 from embedder.training.generator_photos import Photos, cached_photos
@@ -54,7 +56,7 @@ class Lessons:
         rows = rng.choice(len(self.photos), count, p=self.shares)
         pictures = as_pictures(self.photos.pixels[rows], stage.size)
         mirrored = torch.from_numpy(rng.random(count) < 0.5).view(-1, 1, 1, 1)
-        normal = torch.from_numpy(rng.normal(stage.time, 1.0, count).astype(np.float32))
+        normal = torch.from_numpy(rng.normal(*stage.time, count).astype(np.float32))
         noise = rng.standard_normal(tuple(pictures.shape), dtype=np.float32)
         return Lesson(
             torch.where(mirrored, pictures.flip(3), pictures),
@@ -124,10 +126,12 @@ def teach_generator(
     torch.manual_seed(recipe.seed)
     network = Network(recipe.shape)
     network.condition.listen_to(torch.from_numpy(photos.vectors))
+    sample = np.random.default_rng(recipe.seed).permutation(len(photos))[: recipe.sample]
+    network.spectrum.copy_(deviations(as_pictures(photos.pixels[sample], recipe.shape.size)))
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def loss(model: nn.Module, lesson: Lesson, _step: int) -> Losses:
-        return {"loss": flow_loss(model, lesson, device)}
+        return {"loss": flow_loss(cast(Network, model), lesson)}
 
     for stage in recipe.stages:
         lessons = Lessons(photos, sets, recipe, stage)
@@ -160,14 +164,19 @@ def as_it_is(folder: Path, recipe: GeneratorRecipe, space: EmbeddingSpace) -> Ge
     return GeneratorFile(shape, space.id, recipe_digest(recipe), steps, tensors)
 
 
-def flow_loss(model: nn.Module, lesson: Lesson, device: str) -> Tensor:
-    """Returns the mean squared error of the velocity."""
+def flow_loss(network: Network, lesson: Lesson) -> Tensor:
+    """Returns the mean squared error of the velocity, on the network's own device in bfloat16."""
+    device = network.spectrum.device
     x, e = lesson.pictures.to(device), lesson.noise.to(device)
     times = lesson.times.to(device)
-    heard = lesson.heard.to(device)
     t = times.view(-1, 1, 1, 1)
-    with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
-        found = velocity(model, t * x + (1.0 - t) * e, times, heard)
+
+    def half(points: Tensor, times: Tensor, heard: Heard) -> Tensor:
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            return cast(Tensor, network(points, times, heard))
+
+    flow = Flow(half, pooled(network.spectrum, x.shape[-1]))
+    found = flow.velocity(t * x + (1.0 - t) * e, times, lesson.heard.to(device))
     return functional.mse_loss(found, x - e)
 
 

@@ -15,13 +15,14 @@ class GeneratorStage:
         loop: Steps, rates and seed.
         size: Side of the pictures in pixels.
         batch: Pictures a step.
-        time: Mean of the normal deviate whose logistic is a picture's time; its deviation is 1.
+        time: Mean and deviation of the normal number whose logistic is a picture's time. Widely
+            spread, as long waves are settled early and short ones late.
     """
 
     loop: LoopRecipe
     size: int
     batch: int
-    time: float
+    time: tuple[float, float]
 
     def folder(self, run: Path) -> Path:
         """Returns where the stage keeps its checkpoint and log in the folder of a run."""
@@ -32,13 +33,13 @@ SMALL = GeneratorStage(
     LoopRecipe(steps=12_000, learning_rate=1e-3, warmup=200, final_share=1.0, seed=60),
     size=32,
     batch=32,
-    time=0.0,
+    time=(-0.8, 1.4),
 )
 WHOLE = GeneratorStage(
     LoopRecipe(steps=60_000, learning_rate=7e-4, warmup=200, final_share=1.0, seed=61),
     size=64,
     batch=32,
-    time=-0.4,
+    time=(-1.0, 1.4),
 )
 
 
@@ -53,6 +54,7 @@ class GeneratorRecipe:
         dropout: Share of pictures whose vector is kept from the network, for guidance.
         noise: Largest L2 norm of the Gaussian noise on a unit vector.
         exact: Share of pictures whose vector bears no noise.
+        sample: Pictures that the deviations of waves are measured on.
         seed: Draws pictures, noise and times.
     """
 
@@ -62,4 +64,5 @@ class GeneratorRecipe:
     dropout: float = 0.15
     noise: float = 0.8
     exact: float = 0.3
+    sample: int = 8_192
     seed: int = 60

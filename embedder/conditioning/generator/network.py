@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from embedder.conditioning.generator.shape import GeneratorShape
+from embedder.conditioning.generator.waves import pooled
 from embedder.conditioning.generator.weights import GeneratorFile
 from embedder.errors import WeightsError
 from embedder.runtime.torch import placed
@@ -23,12 +24,18 @@ class Network(nn.Module):
     """Maps noisy pictures, times, vectors and their noise levels to what a step needs.
 
     Whether a vector counts is told by `known`: where it is 0, a learnt vector takes its place.
+
+    Attributes:
+        spectrum: Deviations of the waves of the pictures that it was taught, (3, size, size).
     """
+
+    spectrum: Tensor
 
     def __init__(self, shape: GeneratorShape) -> None:
         super().__init__()
         fine, middle, width = shape.fine, shape.middle, shape.width
         self.shape = shape
+        self.register_buffer("spectrum", torch.full((3, shape.size, shape.size), 0.5))
         self.condition = Condition(shape)
         self.into_fine = nn.Conv2d(12, fine, 3, padding=1)
         self.fine_down = Residual(fine, fine, width)
@@ -70,7 +77,8 @@ class Network(nn.Module):
         """Returns a network for smaller pictures that does with them what this one does."""
         smaller = Network(replace(self.shape, size=size))
         places = functional.adaptive_avg_pool2d(self.places, size // 8)
-        smaller.load_state_dict({**self.state_dict(), "places": places})
+        scaled = {"places": places, "spectrum": pooled(self.spectrum, size)}
+        smaller.load_state_dict({**self.state_dict(), **scaled})
         return smaller
 
     def _places(self, side: int) -> Tensor:
@@ -91,6 +99,11 @@ class Heard:
     vectors: Tensor
     levels: Tensor
     known: Tensor
+
+    def and_nothing(self) -> "Heard":
+        """Returns it for 2n pictures, the latter half of nothing in particular."""
+        known = torch.cat([self.known, torch.zeros_like(self.known)])
+        return Heard(self.vectors.repeat(2, 1), self.levels.repeat(2), known)
 
     def to(self, device: str | torch.device) -> "Heard":
         """Returns it on a device."""

@@ -131,7 +131,7 @@ class Generator:
     def _made(self, vectors: Vectors, first: int, how: PictureSampling) -> Pictures:
         import torch
 
-        from embedder.conditioning.generator.flow import guided, integrated
+        from embedder.conditioning.generator.flow import Flow, integrated
         from embedder.conditioning.generator.network import Heard
 
         size = self.file.shape.size
@@ -145,6 +145,7 @@ class Generator:
         ).to(self._device)
         start = torch.from_numpy(begin.astype(np.float32)).to(self._device)
         with torch.inference_mode():
-            found = integrated(guided(self._network, heard, how.guidance), start, how.steps)
+            flow = Flow(self._network, self._network.spectrum)
+            found = integrated(flow.guided(heard, how.guidance), start, how.steps)
         values = ((found.clamp(-1.0, 1.0) + 1.0) * 127.5).round().to(torch.uint8)
         return np.ascontiguousarray(values.permute(0, 2, 3, 1).cpu().numpy())

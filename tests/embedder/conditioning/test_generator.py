@@ -7,10 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from embedder.conditioning.generator.flow import SPREAD, guided, integrated, velocity
+from embedder.conditioning.generator.flow import Flow, integrated
 from embedder.conditioning.generator.network import Heard, Network
 from embedder.conditioning.generator.sampler import Generator, PictureSampling
 from embedder.conditioning.generator.shape import GeneratorShape
+from embedder.conditioning.generator.waves import (
+    deviations,
+    into_waves,
+    out_of_waves,
+    pooled,
+)
 from embedder.conditioning.generator.weights import GeneratorFile
 from embedder.errors import EncodingFailed, FittedElsewhere, UnfitForTarget, WeightsError
 
@@ -53,31 +59,61 @@ def vectors(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((count, 6)).astype(np.float32)
 
 
+SPECTRUM = 0.4 * torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(5)) + 0.1
+"""Of made-up pictures."""
+
+
+def gaussian(count: int, seed: int) -> Tensor:
+    """Pictures of independent Gaussian waves."""
+    waves = torch.randn(count, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
+    return out_of_waves(SPECTRUM * waves)
+
+
+def test_waves_are_orthonormal_and_can_be_undone() -> None:
+    pictures = torch.randn(3, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    waves = into_waves(pictures)
+    np.testing.assert_allclose(waves.square().sum(), pictures.square().sum(), rtol=1e-5)
+    np.testing.assert_allclose(out_of_waves(waves).numpy(), pictures.numpy(), atol=1e-5)
+    grey = into_waves(torch.full((1, 3, 8, 8), 0.5))[0]
+    assert grey[0, 0, 0].item() == pytest.approx(0.5 * np.sqrt(3 * 64))
+    assert grey.square().sum().item() == pytest.approx(grey[0, 0, 0].item() ** 2)
+
+
+def test_smaller_pictures_have_the_deviations_that_are_foretold() -> None:
+    pictures = gaussian(20_000, 1)
+    np.testing.assert_allclose(deviations(pictures).numpy(), SPECTRUM.numpy(), rtol=0.03)
+    smaller = torch.nn.functional.avg_pool2d(pictures, 4)
+    expected = deviations(smaller).numpy()
+    np.testing.assert_allclose(pooled(SPECTRUM, 2).numpy(), expected, rtol=0.03)
+
+
 @pytest.mark.parametrize("time", [0.0, 0.2, 0.5, 0.9, 1.0])
 def test_the_velocity_of_gaussian_pictures_is_the_regression_of_many_of_them(time: float) -> None:
-    random = np.random.default_rng(1)
-    x, e = SPREAD * random.standard_normal(400_000), random.standard_normal(400_000)
+    x = gaussian(20_000, 1)
+    e = torch.randn(x.shape, generator=torch.Generator().manual_seed(2))
     z = time * x + (1 - time) * e
-    slope = np.mean((x - e) * z) / np.mean(z * z)
-    points = torch.full((1, 3, 8, 8), 0.7)
-    found = velocity(silent, points, torch.tensor([time]), heard(1))
-    np.testing.assert_allclose(found.numpy(), 0.7 * slope, atol=0.01)
+    moves, waves = into_waves(x - e), into_waves(z)
+    slopes = (moves * waves).mean(0) / waves.square().mean(0)
+    found = Flow(silent, SPECTRUM).velocity(z[:2], torch.full((2,), time), heard(2))
+    np.testing.assert_allclose(into_waves(found).numpy(), (slopes * waves[:2]).numpy(), atol=0.12)
 
 
 def test_gaussian_pictures_are_reached_from_noise() -> None:
     noise = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    found = integrated(guided(silent, heard(2), 1.0), noise, 40)
-    np.testing.assert_allclose(found.numpy(), SPREAD * noise.numpy(), atol=0.01)
+    found = integrated(Flow(silent, SPECTRUM).guided(heard(2), 1.0), noise, 60)
+    expected = out_of_waves(SPECTRUM * into_waves(noise))
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), atol=0.02)
 
 
 def test_guidance_goes_beyond_what_was_heard() -> None:
     def telling(points: Tensor, _times: Tensor, heard: Heard) -> Tensor:
         return heard.known.view(-1, 1, 1, 1).expand_as(points) + 2.0
 
+    # At time 1 every wave's unit is 1: what the network says is left as it is.
     at, time = torch.zeros(2, 3, 8, 8), torch.ones(2)
     for scale in (0.0, 1.0, 2.5):
-        found = guided(telling, heard(2), scale)(at, time)
-        np.testing.assert_allclose(found.numpy(), 2.0 + scale, rtol=1e-6)
+        found = Flow(telling, SPECTRUM).guided(heard(2), scale)(at, time)
+        np.testing.assert_allclose(found.numpy(), 2.0 + scale, rtol=1e-5)
 
 
 def test_the_network_takes_smaller_pictures_too() -> None:

@@ -24,7 +24,7 @@ COLOURS = {"red": (200, 40, 40), "blue": (40, 60, 200)}
 
 def stage(size: int, steps: int) -> GeneratorStage:
     loop = LoopRecipe(steps=steps, learning_rate=5e-3, warmup=10, ema=0.97, seed=size)
-    return GeneratorStage(loop, size=size, batch=32, time=0.0)
+    return GeneratorStage(loop, size=size, batch=32, time=(-1.0, 1.0))
 
 
 RECIPE = GeneratorRecipe(
@@ -73,9 +73,9 @@ def test_words_drive_a_generator_that_learnt_from_pictures_alone(tmp_path: Path)
     generator = Generator.load(path, space=embedder.space.id)
     assert generator.file.steps == 160
     words = embedder.embed([Text("red"), Text("blue")] * 2)
-    made = generator.sample(words, PictureSampling(steps=8, guidance=1.5))
+    made = generator.sample(words, PictureSampling(steps=8, guidance=1.0))
     expected = [COLOURS["red"], COLOURS["blue"]] * 2
-    np.testing.assert_allclose(made.mean((1, 2)), expected, atol=30)
+    np.testing.assert_allclose(made.mean((1, 2)), expected, atol=45)
 
 
 def test_a_run_that_was_stopped_gives_what_it_has(tmp_path: Path) -> None:
@@ -155,6 +155,6 @@ def test_a_device_with_bf16_learns_too() -> None:
 
     lesson = Lessons(photos(), ["a"] * 12, RECIPE, RECIPE.stages[0])(0)
     network = Network(RECIPE.shape).to("cuda")
-    flow_loss(network, lesson, "cuda").backward()  # type: ignore[no-untyped-call]
+    flow_loss(network, lesson).backward()  # type: ignore[no-untyped-call]
     assert network.last.weight.grad is not None
     assert torch.isfinite(network.last.weight.grad).all()
