@@ -1,7 +1,7 @@
 """Bridges: text and sound vectors brought to where image vectors lie.
 
-Modalities lie in cones of their own. A generator that listens to image vectors, and a search that
-looks for pictures, are both better served by a vector that has crossed over:
+Modalities lie in cones of their own, and a generator that listens to image vectors has never heard
+a text or a sound. A bridge leads them over:
 
     none        the vector as it is
     mean_shift  the distance of the modalities' means is added (C3, arXiv:2401.08567)
@@ -10,8 +10,8 @@ looks for pictures, are both better served by a vector that has crossed over:
     prior       a sample of p(image vector | vector), by flow matching: see `prior`
     auto        the first of `ORDER` that the space has, by purpose
 
-The first three always give the same for the same; a search wants that. A generator asked twice for
-the same words wants two pictures: a sample, which a seed repeats. What was measured is in the model
+All but the prior always give the same for the same. A generator asked twice for the same words is
+to make two pictures, and so gets a sample, which a seed repeats. What was measured is in the model
 card of kindred-mini.
 """
 

@@ -34,14 +34,15 @@ class Sampling:
     Attributes:
         steps: Steps of the differential equation's solver, two evaluations each (Heun).
         guidance: 1 samples as the prior learnt; more leans towards the condition, at the price of
-            variety (Ho and Salimans 2022, arXiv:2207.12598).
+            variety (Ho and Salimans 2022, arXiv:2207.12598). The default beats ridge regression
+            and a Gaussian around it on cosine, recall and Frechet distance: see the model card.
         candidates: Samples drawn for each vector, of which the one is kept that has the highest dot
             product with the linear bridge's answer.
         seed: The same seed, vectors and machine give the same samples, bit by bit.
     """
 
     steps: int = 4
-    guidance: float = 1.0
+    guidance: float = 1.25
     candidates: int = 1
     seed: int = 0
 

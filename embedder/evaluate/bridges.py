@@ -50,6 +50,7 @@ WAYS = (
     Way("prior, guidance 1.25", _sampled(guidance=1.25)),
     Way("prior, guidance 1.5", _sampled(guidance=1.5)),
     Way("prior, best of 4", _sampled(guidance=1.0, candidates=4)),
+    Way("prior, guidance 1.25, best of 4", _sampled(guidance=1.25, candidates=4)),
 )
 
 

@@ -79,7 +79,7 @@ def test_it_begins_as_ridge_regression_with_a_gaussian_around_it(
 ) -> None:
     said = np.array([[0.1, -0.05, 0.0]])
     conditions = np.repeat(towards(said), 10_000, axis=0)
-    rows = shown(gaussian, conditions, Sampling(steps=steps))
+    rows = shown(gaussian, conditions, Sampling(steps=steps, guidance=1.0))
     np.testing.assert_allclose(rows.mean(axis=0)[:3], said[0], atol=0.005)
     np.testing.assert_allclose(rows.std(axis=0), [0.05, 0.02, 0.03, 0.04, 0.03], rtol=0.08)
 
@@ -89,10 +89,14 @@ def test_training_learns_a_spread_that_depends_on_the_condition(tmp_path: Path) 
     begun = begin_prior(pairs, pairs[Modality.TEXT].images, RECIPE)
     taught = teach_prior(pairs, begun, RECIPE, tmp_path)
     wide, narrow = (np.repeat(towards(np.full((1, 3), s)), 1000, axis=0) for s in (0.2, -0.2))
-    spreads = [shown(taught, conditions, Sampling()).std() for conditions in (wide, narrow)]
+    spreads = [
+        shown(taught, conditions, Sampling(guidance=1.0)).std() for conditions in (wide, narrow)
+    ]
     assert abs(spreads[0] - 0.1) < 0.02
     assert spreads[1] < 0.03
-    before = [shown(begun, conditions, Sampling()).std() for conditions in (wide, narrow)]
+    before = [
+        shown(begun, conditions, Sampling(guidance=1.0)).std() for conditions in (wide, narrow)
+    ]
     np.testing.assert_allclose(before, np.sqrt((0.1**2 + 0.01**2) / 2), rtol=0.1)
 
 
