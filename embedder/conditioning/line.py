@@ -33,7 +33,9 @@ class Line:
         x, y = sources.astype(np.float64), targets.astype(np.float64)
         centre, middle = x.mean(axis=0), y.mean(axis=0)
         covariance = (x - centre).T @ (x - centre) / len(x)
-        ridge = penalty * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+        # Sources that are all the same tell nothing; they are no reason to fail.
+        weight = penalty * np.trace(covariance) / len(covariance) + 1e-12
+        ridge = weight * np.eye(len(covariance))
         weights = np.linalg.solve(covariance + ridge, (x - centre).T @ (y - middle) / len(x))
         offset = middle - centre @ weights
         return cls(weights.astype(np.float32), offset.astype(np.float32))
