@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -19,7 +20,7 @@ from embedder.conditioning.generator.weights import NAME, GeneratorFile
 from embedder.training.export import recipe_digest
 from embedder.training.generator_photos import Photos, cached_photos
 from embedder.training.generator_recipe import GeneratorRecipe, GeneratorStage
-from embedder.training.loop import Losses, Stopped, train
+from embedder.training.loop import Losses, Parts, Stopped, train
 from embedder.training.shards import ShardItem, is_held_out
 
 
@@ -38,6 +39,13 @@ class Lesson:
     noise: Tensor
     times: Tensor
     heard: Heard
+
+    def parts(self, count: int) -> "Parts[Lesson]":
+        """Returns the lesson in parts of equal size, for as many threads."""
+        heard = self.heard
+        every = (self.pictures, self.noise, self.times, heard.vectors, heard.levels, heard.known)
+        split = zip(*(tensor.chunk(count) for tensor in every), strict=True)
+        return Parts(Lesson(x, e, t, Heard(*told)) for x, e, t, *told in split)
 
 
 class Lessons:
@@ -133,10 +141,17 @@ def teach_generator(
     def loss(model: nn.Module, lesson: Lesson, _step: int) -> Losses:
         return {"loss": flow_loss(cast(Network, model), lesson)}
 
+    torch.set_num_threads(1)  # each part of a batch has a thread of its own
+    parts = recipe.parts if device == "cpu" else 1
     for stage in recipe.stages:
         lessons = Lessons(photos, sets, recipe, stage)
-        network = train(network, lessons, loss, stage.loop, stage.folder(folder))
+        batches = partial(_in_parts, lessons, parts)
+        network = train(network, batches, loss, stage.loop, stage.folder(folder))
     return network
+
+
+def _in_parts(lessons: Lessons, parts: int, step: int) -> Parts[Lesson]:
+    return lessons(step).parts(parts)
 
 
 def as_it_is(folder: Path, recipe: GeneratorRecipe, space: EmbeddingSpace) -> GeneratorFile:

@@ -54,6 +54,7 @@ class GeneratorRecipe:
         dropout: Share of pictures whose vector is kept from the network, for guidance.
         noise: Largest L2 norm of the Gaussian noise on a unit vector.
         exact: Share of pictures whose vector bears no noise.
+        parts: Threads on a CPU, each with its part of a batch.
         sample: Pictures that the deviations of waves are measured on.
         seed: Draws pictures, noise and times.
     """
@@ -64,5 +65,6 @@ class GeneratorRecipe:
     dropout: float = 0.15
     noise: float = 0.8
     exact: float = 0.3
+    parts: int = 2
     sample: int = 8_192
     seed: int = 60

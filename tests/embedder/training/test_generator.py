@@ -33,6 +33,7 @@ RECIPE = GeneratorRecipe(
     ),
     stages=(stage(8, 80), stage(16, 80)),
     noise=0.3,
+    parts=1,
 )
 
 
@@ -119,6 +120,18 @@ def test_a_lesson_is_the_same_for_the_same_step() -> None:
     for name in ("pictures", "noise", "times"):
         assert torch.equal(getattr(first, name), getattr(again, name))
         assert not torch.equal(getattr(first, name), getattr(other, name))
+
+
+def test_parts_of_a_lesson_are_the_lesson() -> None:
+    lesson = Lessons(photos(), ["a"] * 12, RECIPE, RECIPE.stages[0])(0)
+    parts = lesson.parts(4)
+    assert [len(part.times) for part in parts] == [8] * 4
+    for name in ("pictures", "noise", "times"):
+        whole = torch.cat([getattr(part, name) for part in parts])
+        assert torch.equal(whole, getattr(lesson, name))
+    for name in ("vectors", "levels", "known"):
+        whole = torch.cat([getattr(part.heard, name) for part in parts])
+        assert torch.equal(whole, getattr(lesson.heard, name))
 
 
 def test_vectors_bear_the_noise_that_is_told() -> None:
