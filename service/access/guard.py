@@ -54,12 +54,25 @@ class Guard:
             authorization: "Bearer KEY", as the header or metadata of that name says; None without.
 
         Raises:
-            Unauthenticated: If a key must be shown, or one is shown that is not good.
+            Unauthenticated: If a key must be shown, and none is, or one that is not good.
             RateLimited: If the key has made as many requests as it may.
         """
-        if authorization is None:
-            if self.is_open:
+        try:
+            key = self._key(authorization)
+        except Unauthenticated:
+            if self.is_open:  # a client of OpenAI's shows a key of its own, wherever it asks
                 return ANONYMOUS
+            raise
+        self._spend(key)
+        return Caller(key.id, frozenset(key.scopes), frozenset(key.collections) or None)
+
+    def _key(self, authorization: str | None) -> Key:
+        """Returns the key that is shown.
+
+        Raises:
+            Unauthenticated: If none is, or one that is not good.
+        """
+        if authorization is None:
             raise Unauthenticated("show a key: Authorization: Bearer kindred_...")
         scheme, _, shown = authorization.partition(" ")
         if scheme.lower() != "bearer":
@@ -68,8 +81,7 @@ class Guard:
         key = self.file.find(key_id)
         if key is None or not key.opens(secret):
             raise Unauthenticated("this key is unknown, or was revoked")
-        self._spend(key)
-        return Caller(key.id, frozenset(key.scopes), frozenset(key.collections) or None)
+        return key
 
     @property
     def is_open(self) -> bool:

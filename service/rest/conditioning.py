@@ -71,7 +71,7 @@ class Profile(Answer):
     norm: float
     unconditional: str
     most_vectors: int
-    noise_levels: NoiseLevels | None
+    noise_levels: NoiseLevels | None = None
     arguments: list[ProfileArgument]
     checkpoint: str
     needs: list[str]
@@ -179,9 +179,9 @@ class InputReport(Answer):
 class Diagnostics(Answer):
     """How usual the result is among pictures."""
 
-    cos_to_image_mean: float | None
-    log_density_percentile: float | None
-    residual_percentile: float | None
+    cos_to_image_mean: float | None = None
+    log_density_percentile: float | None = None
+    residual_percentile: float | None = None
 
 
 class Conditioned(Answer):

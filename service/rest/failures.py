@@ -101,6 +101,8 @@ async def _foreign(request: Request, error: HTTPException) -> Response:
         case HTTPStatus.NOT_FOUND:
             return failure(RouteNotFound(f"there is nothing at {asked}; see /docs"))
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            return failure(MethodNotAllowed(f"{asked} is not a method of this resource; see /docs"))
+            refused = failure(MethodNotAllowed(f"{asked} is no method of this resource; see /docs"))
+            refused.headers.update(error.headers or {})  # `Allow`, which RFC 9110 demands
+            return refused
         case _:
             return failure(InvalidRequest(str(error.detail)))

@@ -29,13 +29,13 @@ class Score(Answer):
     """How usual a content is: percentiles of held-out items, near 0 for an outlier; or an error."""
 
     index: int
-    modality: Modality | None
-    percentile: float | None
-    density_percentile: float | None
-    residual_percentile: float | None
-    log_density: float | None
-    residual: float | None
-    error: WrongItem | None
+    modality: Modality | None = None
+    percentile: float | None = None
+    density_percentile: float | None = None
+    residual_percentile: float | None = None
+    log_density: float | None = None
+    residual: float | None = None
+    error: WrongItem | None = None
 
 
 class Density(Answer):

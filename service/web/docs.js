@@ -1,7 +1,7 @@
 // The API, drawn from /openapi.json: nothing is written twice, and nothing comes from elsewhere.
 
 const JSON_TYPE = "application/json";
-const VERBS = ["get", "post", "put", "delete"];
+const VERBS = ["get", "post", "put", "patch", "delete"];
 
 const made = (tag, properties = {}, ...children) => {
   const element = Object.assign(document.createElement(tag), properties);

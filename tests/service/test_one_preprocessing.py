@@ -1,5 +1,7 @@
 """Training, library and service prepare the same bytes to the same arrays, bit for bit."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,8 @@ from embedder.media import Modality
 from embedder.runtime.base import Placement
 from embedder.training.sound_targets import heard
 from embedder.training.views import whole_view
-from service.intake import load_of
+from service.decoding.pool import Bounds, DecodePool
+from service.intake import Decode, load_of
 from service.messages import MediaContent
 from tests.samples import audio_bytes, image_bytes, photo, tone
 
@@ -23,17 +26,24 @@ def mini() -> Embedder:
     return load("kindred-mini", Placement(runtime="torch"))
 
 
+@pytest.fixture(scope="module")
+def decode() -> Iterator[Decode]:
+    """Decodes in a process of its own, as the service does."""
+    with DecodePool(1, Bounds(Limits(), memory=2**31, seconds=30.0)) as pool:
+        yield pool.decode
+
+
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
-def test_pictures(mini: Embedder, format: str) -> None:
+def test_pictures(mini: Embedder, decode: Decode, format: str) -> None:
     file = image_bytes(photo(3, (301, 157)), format)
-    served = mini.prepare(load_of(MediaContent(Modality.IMAGE, file), Limits())()).array
+    served = mini.prepare(load_of(MediaContent(Modality.IMAGE, file), Limits(), decode)()).array
     assert np.array_equal(served, mini.prepare(decode_image(file)).array)
     assert np.array_equal(served, whole_view(file))
 
 
 @pytest.mark.parametrize("format", ["WAV", "FLAC", "OGG"])
-def test_sounds(mini: Embedder, format: str) -> None:
+def test_sounds(mini: Embedder, decode: Decode, format: str) -> None:
     file = audio_bytes(tone(523.0, seconds=1.7), format)
-    served = mini.prepare(load_of(MediaContent(Modality.AUDIO, file), Limits())()).array
+    served = mini.prepare(load_of(MediaContent(Modality.AUDIO, file), Limits(), decode)()).array
     assert np.array_equal(served, mini.prepare(decode_audio(file)).array)
     assert np.array_equal(served[0], patches(log_mel(looped(heard(file)))))

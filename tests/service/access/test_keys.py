@@ -73,7 +73,8 @@ def test_what_is_no_key_has_no_parts(shown: str) -> None:
 
 
 def test_without_keys_everybody_is_let_in(tmp_path: Path) -> None:
-    assert guard(tmp_path).admit(None) == ANONYMOUS
+    for shown in (None, "Bearer sk-a-key-of-somebody-else"):
+        assert guard(tmp_path).admit(shown) == ANONYMOUS
 
 
 def test_with_keys_only_who_shows_one_is_let_in(tmp_path: Path) -> None:
