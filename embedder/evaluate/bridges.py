@@ -132,9 +132,9 @@ class Crossing:
         return asked, lots.argmax(axis=1)
 
     def _alike_pictures(self) -> float | None:
-        """Returns the mean cosine of two pictures of one condition, if conditions have several."""
+        """Returns the mean cosine of two pictures of one condition, if most have several."""
         several = [np.flatnonzero(row) for row in self.relevant[self.once] if row.sum() > 1]
-        if not several:
+        if 2 * len(several) < len(self.once):
             return None
         sums = [(self.pictures[rows].sum(axis=0), len(rows)) for rows in several]
         return float(np.mean([(total @ total - n) / (n * (n - 1)) for total, n in sums]))
