@@ -36,8 +36,7 @@ from kindred._answers import (
     WindowEmbedding,
 )
 from kindred._client import DEFAULT_TIMEOUT, AsyncClient, Client
-from kindred._conditions import (
-    BridgeParams,
+from kindred._conditioned import (
     Conditioned,
     Density,
     Diagnostics,
@@ -51,6 +50,7 @@ from kindred._conditions import (
     Scores,
     Tensor,
 )
+from kindred._conditions import BridgeParams
 from kindred._content import (
     Audio,
     Content,

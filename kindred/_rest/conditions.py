@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from kindred import _answers as answers
+from kindred import _conditioned as made
 from kindred import _conditions as conditions
 from kindred._content import Modality, contents_of
 from kindred._rest.answered import copied, hit
@@ -52,14 +53,14 @@ def generate(call: conditions.Generate) -> JsonObject:
     )
 
 
-def pictures(found: JsonObject) -> conditions.Pictures:
+def pictures(found: JsonObject) -> made.Pictures:
     """Returns pictures."""
-    made = {
+    parts = {
         "pictures": tuple(base64.b64decode(each) for each in found["pictures"]),
         "warnings": tuple(found["warnings"]),
         "timing_ms": copied(found["timing_ms"], answers.TimingMs),
     }
-    return copied({**found, **made}, conditions.Pictures)
+    return copied({**found, **parts}, made.Pictures)
 
 
 def score(call: conditions.ScoreItems) -> JsonObject:
@@ -67,9 +68,9 @@ def score(call: conditions.ScoreItems) -> JsonObject:
     return {"contents": [content(each) for each in contents_of(call.contents)]}
 
 
-def scores(found: JsonObject) -> conditions.Scores:
+def scores(found: JsonObject) -> made.Scores:
     """Returns how usual contents are."""
-    return conditions.Scores(
+    return made.Scores(
         space=found["space"],
         scores=tuple(_score(each) for each in found["scores"]),
         densities=tuple(
@@ -79,7 +80,7 @@ def scores(found: JsonObject) -> conditions.Scores:
                     "modality": Modality(each["modality"]),
                     "warnings": tuple(each["warnings"]),
                 },
-                conditions.Density,
+                made.Density,
             )
             for each in found["densities"]
         ),
@@ -87,54 +88,54 @@ def scores(found: JsonObject) -> conditions.Scores:
     )
 
 
-def _score(found: JsonObject) -> conditions.Score:
+def _score(found: JsonObject) -> made.Score:
     if "error" in found:
-        return conditions.Score(found["index"], error=copied(found["error"], answers.ItemError))
-    return copied({**found, "modality": Modality(found["modality"])}, conditions.Score)
+        return made.Score(found["index"], error=copied(found["error"], answers.ItemError))
+    return copied({**found, "modality": Modality(found["modality"])}, made.Score)
 
 
-def profile(found: JsonObject) -> conditions.Profile:
+def profile(found: JsonObject) -> made.Profile:
     """Returns a target."""
     levels = found.get("noise_levels")
-    made = {
-        "noise_levels": copied(levels, conditions.NoiseLevels) if levels else None,
+    parts = {
+        "noise_levels": copied(levels, made.NoiseLevels) if levels else None,
         "arguments": tuple(
-            copied({**each, "axes": tuple(each["axes"])}, conditions.ProfileArgument)
+            copied({**each, "axes": tuple(each["axes"])}, made.ProfileArgument)
             for each in found["arguments"]
         ),
         "needs": tuple(found["needs"]),
         "ready_models": tuple(found["ready_models"]),
     }
-    return copied({**found, **made}, conditions.Profile)
+    return copied({**found, **parts}, made.Profile)
 
 
-def conditioned(found: JsonObject) -> conditions.Conditioned:
+def conditioned(found: JsonObject) -> made.Conditioned:
     """Returns tensors, and what to know of them."""
-    made = {
+    parts = {
         "tensors": {name: _tensor(each) for name, each in found["tensors"].items()},
         "call": _call(found["call"]),
         "per_input": tuple(
-            copied({**each, "modality": Modality(each["modality"])}, conditions.InputReport)
+            copied({**each, "modality": Modality(each["modality"])}, made.InputReport)
             for each in found["per_input"]
         ),
-        "diagnostics": copied(found["diagnostics"], conditions.Diagnostics),
+        "diagnostics": copied(found["diagnostics"], made.Diagnostics),
         "nearest": tuple(hit(each) for each in found["nearest"]),
         "warnings": tuple(found["warnings"]),
         "treatments": tuple(copied(each, answers.Treatment) for each in found["treatments"]),
         "timing_ms": copied(found["timing_ms"], answers.TimingMs),
     }
-    return copied({**found, **made}, conditions.Conditioned)
+    return copied({**found, **parts}, made.Conditioned)
 
 
-def _tensor(found: JsonObject) -> conditions.Tensor:
+def _tensor(found: JsonObject) -> made.Tensor:
     data = base64.b64decode(found["data"])
-    return conditions.Tensor(found["dtype"], tuple(found["shape"]), data)
+    return made.Tensor(found["dtype"], tuple(found["shape"]), data)
 
 
-def _call(found: JsonObject) -> conditions.PipelineCall:
+def _call(found: JsonObject) -> made.PipelineCall:
     arguments = {
         keyword: tuple(name) if isinstance(name, list) else name
         for keyword, name in found["arguments"].items()
     }
-    made = {"arguments": arguments, "needs": tuple(found["needs"])}
-    return copied({**found, **made}, conditions.PipelineCall)
+    parts = {"arguments": arguments, "needs": tuple(found["needs"])}
+    return copied({**found, **parts}, made.PipelineCall)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from kindred import _answers as answers
+from kindred import _conditioned as made
 from kindred import _conditions as conditions
 from kindred._content import contents_of
 from kindred._rpc.answered import copied, hit, json_object, modality
@@ -34,7 +35,7 @@ _FORMATS: Mapping[str, conditioning_pb.TensorFormat] = {
     "npz": conditioning_pb.TENSOR_FORMAT_NPZ,
 }
 _MIME_TYPES = {"safetensors": "application/octet-stream", "npz": "application/zip"}
-_NAMED_DTYPES: Mapping[int, conditions.DType] = {
+_NAMED_DTYPES: Mapping[int, made.DType] = {
     conditioning_pb.D_TYPE_F32: "f32",
     conditioning_pb.D_TYPE_F16: "f16",
     conditioning_pb.D_TYPE_BF16: "bf16",
@@ -82,9 +83,9 @@ def generate(call: conditions.Generate) -> conditioning_pb.GenerateRequest:
     )
 
 
-def pictures(found: conditioning_pb.GenerateResponse) -> conditions.Pictures:
+def pictures(found: conditioning_pb.GenerateResponse) -> made.Pictures:
     """Returns pictures."""
-    return conditions.Pictures(
+    return made.Pictures(
         generator=found.generator,
         pictures=tuple(found.pictures),
         seed=found.seed,
@@ -100,13 +101,13 @@ def score(call: conditions.ScoreItems) -> collections_pb.ScoreItemsRequest:
     return collections_pb.ScoreItemsRequest(collection=call.collection, contents=contents)
 
 
-def scores(found: collections_pb.ScoreItemsResponse) -> conditions.Scores:
+def scores(found: collections_pb.ScoreItemsResponse) -> made.Scores:
     """Returns how usual contents are."""
-    return conditions.Scores(
+    return made.Scores(
         space=found.space,
         scores=tuple(_score(each) for each in found.results),
         densities=tuple(
-            conditions.Density(
+            made.Density(
                 modality(each.modality), each.kind, each.fitted, each.held_out, tuple(each.warnings)
             )
             for each in found.densities
@@ -115,11 +116,11 @@ def scores(found: collections_pb.ScoreItemsResponse) -> conditions.Scores:
     )
 
 
-def _score(found: collections_pb.ScoreResult) -> conditions.Score:
+def _score(found: collections_pb.ScoreResult) -> made.Score:
     if found.HasField("error"):
-        return conditions.Score(found.index, error=copied(found.error, answers.ItemError))
+        return made.Score(found.index, error=copied(found.error, answers.ItemError))
     each = found.score
-    return conditions.Score(
+    return made.Score(
         index=found.index,
         modality=modality(each.modality),
         percentile=each.percentile,
@@ -130,11 +131,11 @@ def _score(found: collections_pb.ScoreResult) -> conditions.Score:
     )
 
 
-def profile(found: conditioning_pb.Profile) -> conditions.Profile:
+def profile(found: conditioning_pb.Profile) -> made.Profile:
     """Returns a target."""
     levels = found.noise_levels
     known = found.HasField("noise_levels")
-    return conditions.Profile(
+    return made.Profile(
         id=found.id,
         description=found.description,
         version=found.version,
@@ -146,11 +147,11 @@ def profile(found: conditioning_pb.Profile) -> conditions.Profile:
         norm=found.norm,
         unconditional=found.unconditional,
         most_vectors=found.most_vectors,
-        noise_levels=conditions.NoiseLevels(levels.most, levels.pictures, levels.others)
+        noise_levels=made.NoiseLevels(levels.most, levels.pictures, levels.others)
         if known
         else None,
         arguments=tuple(
-            conditions.ProfileArgument(each.name, tuple(each.axes), each.holds, each.listed)
+            made.ProfileArgument(each.name, tuple(each.axes), each.holds, each.listed)
             for each in found.arguments
         ),
         checkpoint=found.checkpoint,
@@ -159,14 +160,14 @@ def profile(found: conditioning_pb.Profile) -> conditions.Profile:
     )
 
 
-def conditioned(found: conditioning_pb.ConditionResponse) -> conditions.Conditioned:
+def conditioned(found: conditioning_pb.ConditionResponse) -> made.Conditioned:
     """Returns tensors, and what to know of them."""
     known = {field.name: value for field, value in found.diagnostics.ListFields()}
-    return conditions.Conditioned(
+    return made.Conditioned(
         model=found.model,
         space=found.space,
         tensors={
-            name: conditions.Tensor(_NAMED_DTYPES[each.dtype], tuple(each.shape), each.data)
+            name: made.Tensor(_NAMED_DTYPES[each.dtype], tuple(each.shape), each.data)
             for name, each in found.tensors.items()
         },
         call=_call(found.call),
@@ -177,7 +178,7 @@ def conditioned(found: conditioning_pb.ConditionResponse) -> conditions.Conditio
         seed=found.seed,
         bridge_used=found.bridge_used,
         per_input=tuple(_report(each) for each in found.per_input),
-        diagnostics=conditions.Diagnostics(**known),
+        diagnostics=made.Diagnostics(**known),
         nearest=tuple(hit(each) for each in found.nearest),
         warnings=tuple(found.warnings),
         treatments=tuple(copied(each, answers.Treatment) for each in found.treatments),
@@ -191,17 +192,17 @@ def file(found: conditioning_pb.ConditionResponse) -> answers.File:
     return answers.File(found.file, _MIME_TYPES[kind])
 
 
-def _report(found: conditioning_pb.InputReport) -> conditions.InputReport:
-    return conditions.InputReport(
+def _report(found: conditioning_pb.InputReport) -> made.InputReport:
+    return made.InputReport(
         modality(found.modality), found.weight, found.norm, found.bridge, found.cos_to_result
     )
 
 
-def _call(found: conditioning_pb.Call) -> conditions.PipelineCall:
+def _call(found: conditioning_pb.Call) -> made.PipelineCall:
     arguments = {
         each.keyword: (each.tensor,) if each.listed else each.tensor for each in found.arguments
     }
-    return conditions.PipelineCall(
+    return made.PipelineCall(
         library=found.library,
         class_name=found.class_name,
         arguments=arguments,
