@@ -33,7 +33,7 @@ from service.served import ServedModel
 from service.settings import Settings
 from service.stored import collection_info, item_of, search_hit, stored_item
 from service.telemetry import Telemetry
-from service.terms import Priority
+from service.terms import Priority, terms
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ class Collections:
         contents = [item.content for item in items]
         outcomes = await served.embed(contents, opened, Priority.BULK, windows=windows)
         made = [self._made(*pair) for pair in zip(items, outcomes, strict=True)]
-        with self._telemetry.stage("store"):
+        with self._telemetry.stage("store", terms.get().transport):
             await asyncio.to_thread(opened.upsert, [it for it in made if isinstance(it, Item)])
         return tuple(
             answers.upserted(index, *parts)
@@ -201,7 +201,7 @@ class Collections:
         parts = answers.all_of(await served.embed(contents, opened))
         request = search_request(query, parts)
         searched = time.perf_counter()
-        with self._telemetry.stage("search"):
+        with self._telemetry.stage("search", terms.get().transport):
             answer = await asyncio.to_thread(opened.search, request)
         return SearchAnswer(
             hits=tuple(search_hit(hit) for hit in answer.hits),

@@ -61,8 +61,8 @@ class Telemetry:
         )
         self.stage_seconds = Histogram(
             "kindred_stage_seconds",
-            "Time in one stage: decode, queue, embed, search, store.",
-            ("stage",),
+            "Time in one stage (decode, queue, embed, search, store), by transport.",
+            ("stage", "transport"),
             buckets=_SECONDS,
             registry=self.registry,
         )
@@ -95,9 +95,10 @@ class Telemetry:
         return Counter(f"kindred_{name}", meaning, ("model",), registry=self.registry)
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Measures a stage of a request."""
-        with self.traces.stage(name), self.stage_seconds.labels(name).time():
+    def stage(self, name: str, transport: str) -> Iterator[None]:
+        """Measures a stage of a request that came by a transport."""
+        timed = self.stage_seconds.labels(name, transport).time()
+        with self.traces.stage(name), timed:
             yield
 
     def answered(self, transport: str, method: str, status: str, seconds: float) -> None:

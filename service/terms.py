@@ -5,6 +5,7 @@ import time
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from service.errors import InvalidRequest
 
@@ -13,6 +14,10 @@ PRIORITY_HEADER = "x-kindred-priority"
 
 TIMEOUT_HEADER = "x-request-timeout"
 """Seconds that a REST request may take; a gRPC call has a deadline of its own."""
+
+
+Transport = Literal["rest", "grpc", "none"]
+"""What a request came by; readiness probes and the command line come by none."""
 
 
 class Priority(StrEnum):
@@ -30,11 +35,13 @@ class Terms:
         caller: Whose share of the queue it takes.
         priority: None leaves it to the method.
         deadline: By `time.monotonic`; what is later is not worth a forward pass.
+        transport: What it came by, as metrics call it.
     """
 
     caller: str = ""
     priority: Priority | None = None
     deadline: float = math.inf
+    transport: Transport = "none"
 
     @property
     def lane(self) -> Priority:

@@ -70,4 +70,6 @@ def test_the_dashboard_asks_only_for_metrics_that_there_are() -> None:
         for suffix in ("", "_total", "_bucket", "_sum", "_count")
     }
     assert asked <= known
+    by_stage = next(p for p in board["panels"] if p["title"].startswith("Time in a stage"))
+    assert "by (le, stage, transport)" in by_stage["targets"][0]["expr"]
     assert len(asked) >= 8

@@ -164,7 +164,7 @@ class Batcher:
         self._pipeline.push(fresh)
 
     def _launched(self, work: Work, terms: Terms) -> Job:
-        job = Job(work.load, terms.caller, terms.lane, work.key)
+        job = Job(work.load, terms.caller, terms.lane, terms.transport, work.key)
         if work.key:
             self._flights[work.key, terms.lane] = job
         return job

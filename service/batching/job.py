@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from embedder.base import Prepared, Treatment
 from embedder.media import Media, Modality
-from service.terms import Priority, Terms
+from service.terms import Priority, Terms, Transport
 
 Load = Callable[[], Media]
 """Decodes one item; runs in a thread and may raise."""
@@ -83,6 +83,7 @@ class Job:
         load: Decodes it.
         caller: Whose share it takes.
         priority: Which lane it takes.
+        transport: What the request that brought it came by.
         key: What makes another item the same; None if that is not known.
         waiting: Orders, and the place of the item in each.
         kind: What it may share a forward pass with; None while it is not decoded.
@@ -95,6 +96,7 @@ class Job:
     load: Load
     caller: str = ""
     priority: Priority = Priority.INTERACTIVE
+    transport: Transport = "none"
     key: bytes | None = None
     waiting: list[tuple[Order, int]] = field(default_factory=list)
     kind: Modality | None = None

@@ -143,7 +143,7 @@ class Pipeline:
             self._settle([(job, prepared)])
             return
         job.make_ready(prepared, time.perf_counter() - began)
-        self._telemetry.stage_seconds.labels("decode").observe(job.decode)
+        self._telemetry.stage_seconds.labels("decode", job.transport).observe(job.decode)
         with self._encodable:
             self._ready.push(job)
             self._count(job.nbytes)
@@ -201,9 +201,12 @@ class Pipeline:
         kind, cost = jobs[0].kind, sum(job.cost for job in jobs)
         self._pace.observe(kind, cost, len(jobs), seconds)
         self._telemetry.batch_items.labels(self._embedder.name, kind).observe(len(jobs))
-        self._telemetry.stage_seconds.labels("embed").observe(seconds)
+        stages = self._telemetry.stage_seconds
+        # Requests of both transports share a forward pass: each has waited for all of it.
+        for transport in sorted({job.transport for job in jobs}):
+            stages.labels("embed", transport).observe(seconds)
         for job in jobs:
-            self._telemetry.stage_seconds.labels("queue").observe(max(0.0, began - job.since))
+            stages.labels("queue", job.transport).observe(max(0.0, began - job.since))
 
 
 class _Pace:

@@ -102,7 +102,7 @@ class Edge:
             caller.set(self._guard.admit(headers.get("authorization")))
         seconds = timeout_of(headers.get(TIMEOUT_HEADER))
         priority = priority_of(headers.get(PRIORITY_HEADER))
-        terms.set(Terms(priority=priority, deadline=deadline_after(seconds)))
+        terms.set(Terms("", priority, deadline_after(seconds), "rest"))
         return seconds
 
     def _body(self, scope: Scope) -> Body:

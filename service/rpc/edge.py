@@ -63,7 +63,7 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no typ
                     caller.set(self._guard.admit(sent.get("authorization")))
                     seconds = context.time_remaining()
                     priority = priority_of(sent.get(PRIORITY_HEADER))
-                    terms.set(Terms(priority=priority, deadline=deadline_after(seconds)))
+                    terms.set(Terms("", priority, deadline_after(seconds), "grpc"))
                     answer = await _in_time(behaviour(request, context), seconds)
                     status = "OK"
                     return answer

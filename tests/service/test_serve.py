@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import signal
 import socket
 import threading
@@ -15,6 +16,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from embedder.base import Prepared, Vectors
+from kindred import AsyncClient
 from service.engine import Engine
 from service.serve import Addresses, listening, serve
 from service.settings import Settings
@@ -114,6 +116,30 @@ async def test_both_transports_answer_in_one_process(addresses: Addresses) -> No
         assert status == health_pb2.HealthCheckResponse.SERVING
         assert (await client.get("/readyz")).json()["ready"]
         assert 'transport="rest"' in (await client.get("/metrics")).text
+
+
+async def test_stages_are_told_apart_by_transport(addresses: Addresses) -> None:
+    """Two searches over REST and one over gRPC, of words that no other request has asked for."""
+    async with (
+        AsyncClient(addresses.http) as rest,
+        AsyncClient(addresses.grpc) as rpc,
+        httpx.AsyncClient(base_url=addresses.http) as http,
+    ):
+        await rest.create_collection("stages")
+        before = _stages((await http.get("/metrics")).text)
+        for client, words in ((rest, "one"), (rest, "two"), (rpc, "three")):
+            await client.search("stages", words)
+        after = _stages((await http.get("/metrics")).text)
+        await rest.delete_collection("stages")
+    added = {key: count - before.get(key, 0.0) for key, count in after.items()}
+    for stage in ("decode", "queue", "embed", "search"):
+        assert (added[stage, "rest"], added[stage, "grpc"]) == (2, 1), stage
+
+
+def _stages(metrics: str) -> dict[tuple[str, str], float]:
+    """Returns how often each stage was measured, by stage and transport."""
+    pattern = r'kindred_stage_seconds_count{stage="(\w+)",transport="(\w+)"} (\S+)'
+    return {(stage, by): float(count) for stage, by, count in re.findall(pattern, metrics)}
 
 
 async def test_a_port_that_is_taken_stops_the_start(tmp_path: Path) -> None:
