@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import typer
 
 from indexes.progress import Progress
+from service.ingest.ingest import Items
 from service.messages import (
     CollectionInfo,
     Content,
     EmbedAnswer,
-    ItemInput,
-    ItemResult,
     ModelInfo,
     NewCollection,
     SearchAnswer,
     SearchQuery,
     SnapshotInfo,
-    StoredItem,
 )
 from service.settings import Settings, load_settings
 
@@ -35,18 +33,6 @@ MakeEngine = Callable[[Settings], "Engine"]
 
 PATIENCE_SECONDS = 600.0
 """How long an answer may take: a batch of long sounds on a small machine does take minutes."""
-
-
-class Items(Protocol):
-    """What is asked of the items of a collection."""
-
-    def items(self, collection: str) -> AsyncIterator[StoredItem]:
-        """Yields every item, without vectors."""
-
-    async def upsert(
-        self, collection: str, items: Sequence[ItemInput], *, windows: bool = False
-    ) -> Sequence[ItemResult]:
-        """Stores items, each on its own, with windows if hits are to tell where they match."""
 
 
 class Backend(Items, Protocol):

@@ -15,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from service.cli.backend import Where
-from service.cli.folder import list_files
 from service.cli.index import Telling
-from service.cli.ingest import Ingest
 from service.cli.serve import run_server
 from service.cli.show import answers
+from service.ingest.folder import list_files
+from service.ingest.ingest import Ingest
 from service.messages import NewCollection, QueryPart, SearchHit, SearchQuery
 from service.settings import Settings, load_settings
 

@@ -12,10 +12,10 @@ from rich.text import Text
 
 from service.cli import options
 from service.cli.backend import Where
-from service.cli.folder import Listing, list_files
-from service.cli.ingest import Fate, Ingest, Outcome
 from service.cli.refusal import FAILED, INTERRUPTED
 from service.cli.show import answers, notes, progress
+from service.ingest.folder import Listing, list_files
+from service.ingest.ingest import Fate, Ingest, Outcome
 from service.messages import NewCollection
 
 MARKS = {

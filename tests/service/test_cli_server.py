@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from service.cli import app
-from service.cli.ingest import BATCH_FILES
 from service.engine import Engine
+from service.ingest.ingest import BATCH_FILES
 from service.serve import Addresses, listening
 from service.settings import Settings
 from tests.fakes import FakeEmbedder

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from embedder.media import Modality
-from service.cli.folder import File, list_files
-from service.cli.ingest import BATCH_BYTES, BATCH_FILES, Fate, Ingest, Outcome, batches
+from service.ingest.folder import File, list_files
+from service.ingest.ingest import BATCH_BYTES, BATCH_FILES, Fate, Ingest, Outcome, batches
 from service.messages import (
     Content,
     EmbedAnswer,

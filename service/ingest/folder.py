@@ -40,12 +40,19 @@ class File:
         path: Where it is.
         bytes: Its size.
         modified: When it was last written, ISO 8601 in UTC to the microsecond.
+        metadata: What else is to be said of it.
     """
 
     id: str
     path: Path
     bytes: int
     modified: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def is_described_by(self, metadata: Mapping[str, Any]) -> bool:
+        """Tells whether an item's metadata hold all that is to be said of this file."""
+        missing = object()
+        return all(metadata.get(key, missing) == said for key, said in self.metadata.items())
 
     @property
     def claims_to_be_media(self) -> bool:
@@ -72,6 +79,10 @@ class Stamp:
     def matches(self, file: File) -> bool:
         """Tells, without reading the file, that it is the one that was stored."""
         return (self.bytes, self.modified) == (file.bytes, file.modified)
+
+
+OLD = Stamp(-1, "", "")
+"""That of an item which is stored, and is to be stored again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +156,12 @@ def items_of(file: File, known: Stamp | None, max_bytes: int) -> list[ItemInput]
     digest = hashlib.sha256(data).hexdigest()
     if known and known.sha256 == digest:
         return []
-    metadata = {"bytes": file.bytes, "modified": file.modified, "sha256": digest}
+    metadata = {
+        **file.metadata,
+        "bytes": file.bytes,
+        "modified": file.modified,
+        "sha256": digest,
+    }
     content = file_content(data)
     items = [ItemInput(content, file.id, metadata)]
     if isinstance(content, MediaContent) and is_film(content):

@@ -6,14 +6,18 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from embedder.errors import MediaError
-from service.cli.backend import Items
-from service.cli.folder import File, Listing, Stamp, items_of
-from service.messages import ItemInput
+from service.errors import item_error
+from service.ingest.folder import OLD, File, Listing, Stamp, items_of
+from service.messages import ItemError, ItemInput, ItemResult, StoredItem
 
 BATCH_FILES, BATCH_BYTES = 16, 8 * 1024 * 1024
 """Small enough that a bar moves and a request passes every default limit."""
+
+UNREADABLE = "UNREADABLE_FILE"
+"""What a file is called that the disk does not give."""
 
 UNHEARD = "UNSUPPORTED_MODALITY"
 """What a sound track meets in a model without ears: of its films only the pictures are stored."""
@@ -34,11 +38,28 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A file's id, its fate, and the reason where it was not stored."""
+    """A file's id, its fate, and what was wrong where it was not stored."""
 
     id: str
     fate: Fate
-    reason: str = ""
+    error: ItemError | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why it was not stored, in words; empty if it was."""
+        return self.error.message if self.error else ""
+
+
+class Items(Protocol):
+    """What is asked of the items of a collection."""
+
+    def items(self, collection: str) -> AsyncIterator[StoredItem]:
+        """Yields every item, without vectors."""
+
+    async def upsert(
+        self, collection: str, items: Sequence[ItemInput], *, windows: bool = False
+    ) -> Sequence[ItemResult]:
+        """Stores items, each on its own, with windows if hits are to tell where they match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +84,8 @@ class Ingest:
         What was yielded as stored is on disk: a second run goes on from there.
         """
         for name, reason in listing.unreadable.items():
-            yield Outcome(name, Fate.FAILED, reason)
-        known = await self._known()
+            yield Outcome(name, Fate.FAILED, ItemError(UNREADABLE, reason))
+        known = await self._known({file.id: file for file in listing.files if file.metadata})
         fresh: list[File] = []
         for file in listing.files:
             stamp = known.get(file.id)
@@ -75,11 +96,14 @@ class Ingest:
         async for outcome in self._store_all(fresh, known):
             yield outcome
 
-    async def _known(self) -> Mapping[str, Stamp]:
-        stamps = {
-            item.id: Stamp.of(item.metadata) async for item in self.backend.items(self.collection)
-        }
-        return {name: stamp for name, stamp in stamps.items() if stamp}
+    async def _known(self, described: Mapping[str, File]) -> Mapping[str, Stamp]:
+        """Returns what is stored of files; of one that is described otherwise, that it is old."""
+        known: dict[str, Stamp] = {}
+        async for item in self.backend.items(self.collection):
+            stamp, file = Stamp.of(item.metadata), described.get(item.id)
+            if stamp:
+                known[item.id] = OLD if file and not file.is_described_by(item.metadata) else stamp
+        return known
 
     async def _store_all(
         self, files: Sequence[File], known: Mapping[str, Stamp]
@@ -108,9 +132,9 @@ class Ingest:
             name = items[result.index].id or ""
             if name not in by_id:  # the sound track of a film: the file has its outcome already
                 if result.error and result.error.reason != UNHEARD:
-                    outcomes.append(Outcome(name, Fate.FAILED, result.error.message))
+                    outcomes.append(Outcome(name, Fate.FAILED, result.error))
             elif result.error:
-                outcomes.append(_refused(by_id[name], result.error.message))
+                outcomes.append(_refused(by_id[name], result.error))
             else:
                 outcomes.append(Outcome(name, Fate.CHANGED if name in known else Fate.ADDED))
         return outcomes
@@ -124,9 +148,10 @@ class Ingest:
         try:
             items = items_of(file, known, self.max_item_bytes)
         except MediaError as error:
-            return _refused(file, str(error))
+            return _refused(file, item_error(error))
         except OSError as error:
-            return Outcome(file.id, Fate.FAILED, error.strerror or str(error))
+            found = ItemError(UNREADABLE, error.strerror or str(error))
+            return Outcome(file.id, Fate.FAILED, found)
         return items or Outcome(file.id, Fate.UNCHANGED)
 
 
@@ -144,9 +169,9 @@ def batches(files: Iterable[File]) -> Iterator[list[File]]:
         yield batch
 
 
-def _refused(file: File, reason: str) -> Outcome:
+def _refused(file: File, error: ItemError) -> Outcome:
     fate = Fate.FAILED if file.claims_to_be_media else Fate.PASSED_BY
-    return Outcome(file.id, fate, reason)
+    return Outcome(file.id, fate, error)
 
 
 async def _cancel(tasks: Iterable[asyncio.Task[list[Outcome]]]) -> None:

@@ -1,0 +1,6 @@
+"""Bringing files into a collection, only what is new, wherever that is asked for.
+
+folder    the files below a folder, and what a stored item knows of its file
+manifest  the files that a list names
+ingest    stores them, and tells every file's outcome at once
+"""
