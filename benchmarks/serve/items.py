@@ -12,7 +12,7 @@ import orjson
 import PIL.Image
 
 PHOTOS = 64
-"""How many different pictures there are; texts are all different."""
+"""How many different pictures there are; as files, they are all different."""
 
 _SIZE = (480, 360)
 _NOUNS = ("dog", "violin", "lighthouse", "train", "orchard", "harbour", "teapot", "glacier")
@@ -34,9 +34,9 @@ def photo_bytes(number: int) -> bytes:
     return buffer.getvalue()
 
 
-@functools.cache
 def _image(number: int) -> dict[str, str]:
-    return _media("image", photo_bytes(number % PHOTOS))
+    # What follows a JPEG's end is ignored, and makes it a file that was not seen before.
+    return _media("image", photo_bytes(number % PHOTOS) + number.to_bytes(8))
 
 
 def _media(kind: str, data: bytes) -> dict[str, str]:
@@ -45,7 +45,7 @@ def _media(kind: str, data: bytes) -> dict[str, str]:
 
 def content(kind: str, number: int) -> object:
     """Returns one content as JSON."""
-    return words(number) if kind == "text" else _image(number % PHOTOS)
+    return words(number) if kind == "text" else _image(number)
 
 
 def embedding(kind: str, number: int, batch: int) -> bytes:
@@ -60,7 +60,7 @@ def of_infinity(kind: str, number: int, batch: int) -> bytes:
     if kind == "text":
         found = [words(each) for each in numbers]
     else:
-        found = [f"data:image/jpeg;base64,{_image(each % PHOTOS)['data']}" for each in numbers]
+        found = [f"data:image/jpeg;base64,{_image(each)['data']}" for each in numbers]
     modality = {"model": "clip", "modality": kind, "encoding_format": "base64"}
     return orjson.dumps({"input": found, **modality})
 

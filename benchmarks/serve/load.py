@@ -63,6 +63,12 @@ class Connection:
         )
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
+    async def close(self) -> None:
+        """Closes it."""
+        if self._streams:
+            self._streams[1].close()
+            await self._streams[1].wait_closed()
+
     async def ask(self, body: bytes) -> int:
         """Sends a request and returns the status of its answer."""
         if self._streams is None:
@@ -96,6 +102,7 @@ class Clients:
             connection = Connection(self._load)
             while time.perf_counter() < self._until and self._may_send():
                 await self._ask(connection, time.perf_counter())
+            await connection.close()
 
         await asyncio.gather(*(client() for _ in range(self._load.clients)))
 
@@ -112,6 +119,8 @@ class Clients:
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             asked.append(asyncio.create_task(client(due)))
         await asyncio.gather(*asked)
+        for connection in idle:
+            await connection.close()
 
     def _may_send(self) -> bool:
         self._sent += 1
@@ -134,7 +143,7 @@ _MAKERS: Mapping[str, Callable[[str, int, int], bytes]] = {
 def _bodies(load: Load) -> Iterator[tuple[str, bytes]]:
     make = _MAKERS.get(load.path, items.upsert)
     bad, rng = list(items.bad().items()), random.Random(1)
-    number = 0
+    number = random.SystemRandom().randrange(1 << 40)  # what nobody sent before
     while True:
         number += 1
         if rng.random() < load.bad:
@@ -148,9 +157,9 @@ def summary(load: Load, answers: list[tuple[float, float, str]]) -> dict[str, An
     first = min(began for began, _, _ in answers)
     counted = [each for each in answers if each[0] - first >= WARM_SHARE * load.seconds]
     counted = counted or answers
-    good = [seconds for _, seconds, said in counted if said == "good"] or [float("nan")]
+    good = [seconds for _, seconds, said in counted if said == "good"]
     begins, ends = min(a for a, _, _ in counted), max(a + b for a, b, _ in counted)
-    p50, p95, p99 = (1000 * np.percentile(good, (50, 95, 99))).tolist()
+    p50, p95, p99 = (1000 * np.percentile(good or [np.nan], (50, 95, 99))).tolist()
     return {
         "items_per_second": len(good) * load.batch / (ends - begins),
         "requests": len(counted),

@@ -45,11 +45,13 @@ def main() -> None:
     if not (folder / "config.json").exists():
         write_model(folder, bpe)
     infinity = str(Path(sys.executable).with_name("infinity_emb"))
-    options = ["--no-compile", "--no-bettertransformer", "--no-model-warmup", "--device", "cpu"]
+    # Its flags of truth values do not go with every version of click.
+    for name in ("COMPILE", "BETTERTRANSFORMER", "MODEL_WARMUP"):
+        os.environ[f"INFINITY_{name}"] = "false;"
     os.environ["HF_HUB_OFFLINE"] = os.environ["DO_NOT_TRACK"] = "1"
     os.environ["INFINITY_ANONYMOUS_USAGE_STATS"] = "0"
-    name = ["--served-model-name", "clip", "--host", "127.0.0.1", "--port", port]
-    os.execv(infinity, [infinity, "v2", "--model-id", str(folder), *options, *name])
+    options = ["--model-id", str(folder), "--served-model-name", "clip", "--device", "cpu"]
+    os.execv(infinity, [infinity, "v2", *options, "--host", "127.0.0.1", "--port", port])
 
 
 if __name__ == "__main__":

@@ -43,6 +43,8 @@ def beside_peer(server: Server, peer: str, kind: str, seconds: float) -> Iterato
     for clients in CONCURRENCY:
         load = Load(url=server.url, kind=kind, clients=clients, seconds=seconds)
         (theirs,) = sent(replace(load, url=peer, path="/embeddings"))
+        if not theirs["items_per_second"]:
+            raise RuntimeError(f"Infinity answers {kind} with {theirs['answers']}")
         (found,) = sent(load)
         yield {
             "scene": f"{kind}, {clients} at a time, beside Infinity",

@@ -1,0 +1,64 @@
+"""The load of the benchmark: what it sends is good or bad as it says, and counted so."""
+
+import asyncio
+import contextlib
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from benchmarks.serve import items
+from benchmarks.serve.load import Clients, Load, summary
+from embedder.decode import decode
+from embedder.media import Image
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Refuses what the benchmark calls bad."""
+    bad = set(items.bad().values())
+    with contextlib.suppress(asyncio.IncompleteReadError):
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            body = await reader.readexactly(int(head.rsplit(b": ", 1)[1]))
+            status = b"400 Bad" if body in bad else b"200 OK"
+            writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\n{}")
+    writer.close()
+    await writer.wait_closed()
+
+
+async def sent(load: Load) -> Clients:
+    async with asyncio.TaskGroup() as answering:
+
+        def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            answering.create_task(_answer(reader, writer))
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            sender = Clients(replace(load, url=f"http://127.0.0.1:{port}"))
+            await sender.run()
+    return sender
+
+
+@pytest.mark.parametrize("clients", [0, 3])
+def test_every_request_is_counted_as_what_it_was(clients: int) -> None:
+    load = Load(url="", clients=clients, rate=200.0, seconds=0.3, bad=0.5)
+    sender = asyncio.run(sent(load))
+    found = summary(load, sender.answers)
+    assert set(found["answers"]) <= {"good", *items.bad()}
+    assert sum(found["answers"].values()) == found["requests"] > 10
+    assert found["p50_ms"] <= found["p95_ms"] <= found["p99_ms"]
+
+
+def test_a_load_ends_after_so_many_requests() -> None:
+    sender = asyncio.run(sent(Load(url="", clients=2, seconds=60, requests=20)))
+    assert len(sender.answers) == 20
+
+
+def test_pictures_are_pictures_and_no_two_files_are_the_same() -> None:
+    bodies = [orjson.loads(items.embedding("image", number, 2))["input"] for number in (1, 33)]
+    data = [part["data"] for body in bodies for part in body]
+    assert len(set(data)) == 4
+    assert isinstance(decode(items.photo_bytes(0) + bytes(8)), Image)
+
+
+def test_there_are_ten_kinds_of_bad_requests() -> None:
+    assert len(items.bad()) == 10
