@@ -79,8 +79,6 @@ class TestSnapshot:
         assert taken.stdout.startswith("Wrote 6 items of default, "), taken.output
         restored = kindred("restore", file, "-c", "again", "--server", server)
         assert restored.stdout == "Restored 6 items to again.\n", restored.output
-        with client.Client(server) as asked:
-            assert asked.get_collection("again").indexed == ("bytes",)
         assert hits(kindred("search", "red", "-c", "again", "--json", "--server", server)) == hits(
             kindred("search", "red", "--json", "--server", server)
         )
@@ -98,6 +96,8 @@ class TestParquet:
         assert out.stdout == f"Wrote 6 items of default to {file}.\n", out.output
         back = kindred("import", file, "--collection", "again", "--data", elsewhere)
         assert back.stdout == "again: 6 stored\n", back.output
+        with client.Client(server) as asked:
+            assert asked.get_collection("again").indexed == ("bytes",)
         question = ("search", "red", "--json", "--data")
         assert hits(kindred(*question, elsewhere, "-c", "again")) == hits(
             kindred(*question, indexed)

@@ -211,6 +211,7 @@ async def test_reflection_shows_every_service(tmp_path: Path) -> None:
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
         "kindred.v1.CollectionService",
+        "kindred.v1.ConditioningService",
         "kindred.v1.EmbeddingService",
         "kindred.v1.ModelService",
         "kindred.v1.SnapshotService",
