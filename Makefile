@@ -11,7 +11,7 @@ DATA ?= ../shared/data
 TEACHERS ?= ../shared/teachers
 OUT ?= runs/mini
 
-.PHONY: help install demo test test-milvus check format proto train evaluate bench lock clean
+.PHONY: help install demo test test-milvus settings check format proto train evaluate bench lock clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ $(MILVUS)/.installed:
 	$(MILVUS)/bin/python -m pip install --quiet milvus==2.3.5
 	touch $@
 
+settings: $(STAMP)  ## Write SETTINGS.md from service/settings.py
+	$(BIN)/python -m tests.settings_table
+
 check: $(STAMP)  ## Format, lint, types, import contracts, the wire's contract, generated code
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
@@ -45,6 +48,7 @@ check: $(STAMP)  ## Format, lint, types, import contracts, the wire's contract, 
 	$(BIN)/lint-imports
 	$(BIN)/buf lint proto
 	$(BIN)/python -m tests.generated
+	$(BIN)/python -m tests.settings_table --check
 
 format: $(STAMP)  ## Format and fix what can be fixed
 	$(BIN)/ruff format $(CODE)

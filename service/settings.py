@@ -5,6 +5,7 @@ working directory, the file before the default. A wrong value stops the start by
 """
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +23,7 @@ from embedder.runtime.base import PRECISIONS, Placement
 
 MIB = 1024 * 1024
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s*]+")
 
 
 class SettingsError(Exception):
@@ -243,6 +245,23 @@ class Settings(BaseSettings):
         if "://" in address and not address.startswith("milvus://"):
             raise ValueError("a store is a folder, milvus://HOST:PORT or milvus:FILE.db")
         return address
+
+    @field_validator("cors_origins", mode="after")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuses what no browser sends as its origin, and so would silently let nobody in."""
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError("an origin is SCHEME://HOST or SCHEME://HOST:PORT, without a path")
+        return origins
+
+    @field_validator("generator", mode="after")
+    @classmethod
+    def _there(cls, path: Path | None) -> Path | None:
+        """Refuses weights that are not there, before somebody asks for a picture."""
+        if path and not path.is_file():
+            raise ValueError("the file of the generator's weights must exist")
+        return path
 
     @field_validator("cache", mode="after")
     @classmethod

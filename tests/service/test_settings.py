@@ -1,10 +1,16 @@
 """Flag, environment, file, default, in this order; and what is refused."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from service.cli import app
 from service.settings import Settings, SettingsError, load_settings
+from tests import settings_table
 
 
 @pytest.fixture(autouse=True)
@@ -29,9 +35,69 @@ def test_the_environment_writes_lists_with_commas(monkeypatch: pytest.MonkeyPatc
     assert load_settings().models == ("kindred-mini", "other")
 
 
+@pytest.fixture(scope="module")
+def help_of_serve() -> str:
+    """What `kindred serve --help` says, without the lines and the breaks of its table."""
+    wide = {"COLUMNS": "200", "TERMINAL_WIDTH": "200"}
+    shown = CliRunner().invoke(app, ["serve", "--help"], env=wide).stdout
+    return " ".join(re.sub(r"[│╭╮╰╯─]", " ", shown).split())
+
+
 @pytest.mark.parametrize("name", Settings.model_fields)
-def test_every_setting_says_what_it_is_for(name: str) -> None:
-    assert Settings.model_fields[name].description
+def test_every_setting_is_in_the_help_and_in_the_docs(help_of_serve: str, name: str) -> None:
+    field = Settings.model_fields[name]
+    assert field.description
+    assert settings_table.flag(name, field) + " " in help_of_serve.replace(",", " ")
+    documented = settings_table.FILE.read_text(encoding="utf-8")
+    assert f"| `{name}` |" in documented
+    assert field.description in documented
+
+
+def test_the_docs_say_what_the_settings_say() -> None:
+    assert settings_table.FILE.read_text(encoding="utf-8") == settings_table.written()
+
+
+PATH = Path | None
+
+WORSE: dict[str, Callable[[Any], Any]] = {
+    "ge": lambda least: least - 1,
+    "gt": lambda bound: bound,
+    "le": lambda most: most + 1,
+    "min_length": lambda _: "",
+    "pattern": lambda _: "?",
+}
+"""By the name of a rule: a value that only just breaks it."""
+
+BROKEN = [
+    pytest.param(name, WORSE[kind](bound), str(bound), id=f"{name} {kind}")
+    for name, field in Settings.model_fields.items()
+    for kind, bound in settings_table.rules(field)
+] + [
+    pytest.param(name, "neither", f"valid {word}", id=f"{name} {word}")
+    for name, field in Settings.model_fields.items()
+    for kind, word in ((int, "integer"), (float, "number"), (bool, "boolean"))
+    if field.annotation is kind
+]
+
+
+def test_hardly_a_setting_has_no_rule() -> None:
+    bare = {"store", "cors_origins", "generator", "job_folders"}  # each has a test of its own
+    told = {str(each.values[0]) for each in BROKEN} | bare
+    paths = {name for name, f in Settings.model_fields.items() if f.annotation in (Path, PATH)}
+    assert Settings.model_fields.keys() - told - paths == {"host"}
+
+
+@pytest.mark.parametrize(("name", "value", "rule"), BROKEN)
+def test_whatever_breaks_its_rule_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: object, rule: str
+) -> None:
+    monkeypatch.setenv(f"KINDRED_{name.upper()}", str(value))
+    refused = CliRunner().invoke(app, ["serve"])
+    assert refused.exit_code == 2
+    told = " ".join(refused.stderr.split())
+    assert told.startswith(f"error: {name}: ")
+    assert rule.replace(" ", "") in told.replace(" ", "")
+    assert told.endswith((f"got {str(value)!r}", "got ()"))
 
 
 @pytest.mark.parametrize(
@@ -43,6 +109,10 @@ def test_every_setting_says_what_it_is_for(name: str) -> None:
         ({"hots": "x"}, "hots: "),
         ({"log_level": "loud"}, "log_level: "),
         ({"runtime": "abacus"}, "runtime: .*got 'abacus'"),
+        ({"cors_origins": "example.org"}, "cors_origins: an origin is SCHEME://.*'example.org'"),
+        ({"cors_origins": "https://a.org/"}, "cors_origins: .* without a path"),
+        ({"cors_origins": "*"}, "cors_origins: "),
+        ({"generator": "none.safetensors"}, "generator: .*must exist, got 'none.safetensors'"),
         ({"store": "redis://localhost"}, "store: a store is a folder, milvus://.*got 'redis"),
         ({"recall_target": 1.01}, "recall_target: .*less than or equal to 1, got 1.01"),
         ({"recall_target": 0}, "recall_target: .*greater than 0, got 0"),
@@ -99,9 +169,9 @@ def test_the_runtime_is_chosen_unless_it_is_named() -> None:
 def test_a_precision_and_a_device_are_what_they_can_be() -> None:
     placement = load_settings(device="cuda:1", precision="bf16").placement
     assert (placement.device, placement.precision) == ("cuda:1", "bf16")
-    with pytest.raises(SettingsError, match="precision: .*fp16.* got 'int8'"):
+    with pytest.raises(SettingsError, match=r"precision: .*fp16.* got 'int8'"):
         load_settings(precision="int8")
-    with pytest.raises(SettingsError, match="device: .* got 'abacus'"):
+    with pytest.raises(SettingsError, match=r"device: .* got 'abacus'"):
         load_settings(device="abacus")
 
 
