@@ -144,7 +144,7 @@ def test_rows_are_counted_from_the_beginning_of_the_file(
         {"created": pa.array([1_700_000_000] * 6, pa.timestamp("s", "Europe/Berlin"))},
         {"created": pa.array([None] * 6, pa.timestamp("us"))},
     ],
-    ids=str,
+    ids=lambda columns: " ".join(columns),
 )
 def test_takes_what_other_tools_write(
     collection: Collection, tmp_path: Path, columns: dict[str, Any]
