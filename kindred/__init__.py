@@ -78,6 +78,16 @@ from kindred._errors import (
     Unauthenticated,
     Unavailable,
 )
+from kindred._jobs import (
+    IngestFolder,
+    IngestManifest,
+    Job,
+    JobCounts,
+    JobError,
+    JobErrorPage,
+    JobState,
+    Reembed,
+)
 from kindred._stats import CollectionStats, RecallStats, SegmentStats
 
 __all__ = [
@@ -100,6 +110,8 @@ __all__ = [
     "File",
     "Hit",
     "Image",
+    "IngestFolder",
+    "IngestManifest",
     "InputReport",
     "InvalidArgument",
     "Item",
@@ -108,6 +120,11 @@ __all__ = [
     "ItemPage",
     "ItemResult",
     "ItemResults",
+    "Job",
+    "JobCounts",
+    "JobError",
+    "JobErrorPage",
+    "JobState",
     "KindredError",
     "Metadata",
     "Modality",
@@ -126,6 +143,7 @@ __all__ = [
     "RankedCandidate",
     "Ranking",
     "RecallStats",
+    "Reembed",
     "Score",
     "Scores",
     "SearchAnswer",

@@ -13,6 +13,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from kindred import _calls as calls
 from kindred import _conditions as conditions
+from kindred import _jobs as jobs
 from kindred import _snapshots as snapshots
 from kindred._access import Access, Tls
 from kindred._answers import StoredItem
@@ -111,6 +112,13 @@ class Client:
     def _send(self, call: Call[T]) -> T:
         return self._wire.send(call, self._timeout)
 
+    def _pages(self, call: calls.ListItems | jobs.ListJobErrors) -> Iterator[Any]:
+        page: Any = self._send(call)
+        yield page
+        while page.next_page_token:
+            page = self._send(replace(call, page_token=page.next_page_token))
+            yield page
+
     health = _blocking(calls.Health)
     models = _blocking(calls.ListModels)
     get_model = _blocking(calls.GetModel)
@@ -134,11 +142,33 @@ class Client:
     get_profile = _blocking(conditions.GetProfile)
     condition = _blocking(conditions.Condition)
     condition_file = _blocking(conditions.condition_file)
+    create_job = _blocking(jobs.CreateJob)
+    get_job = _blocking(jobs.GetJob)
+    list_jobs = _blocking(jobs.ListJobs)
+    cancel_job = _blocking(jobs.CancelJob)
+    job_error_page = _blocking(jobs.ListJobErrors)
     take_snapshot = _blocking(snapshots.TakeSnapshot)
     restore_snapshot = _blocking(snapshots.RestoreSnapshot)
     list_snapshots = _blocking(snapshots.ListSnapshots)
     delete_snapshot = _blocking(snapshots.DeleteSnapshot)
     upload_snapshot = _blocking(snapshots.upload_snapshot)
+
+    def watch_job(self, id: str) -> Iterator[jobs.Job]:
+        """Yields a job as it is and whenever it gets on, until it is over or the server stops.
+
+        Raises:
+            NotFound: If there is none of this id.
+        """
+        return self._wire.watch(jobs.WatchJob(id))
+
+    def list_job_errors(self, id: str) -> Iterator[jobs.JobError]:
+        """Yields what went wrong with items of a job, in the order it happened.
+
+        Raises:
+            NotFound: If there is no such job.
+        """
+        for page in self._pages(jobs.ListJobErrors(id)):
+            yield from page.errors
 
     def snapshot_pieces(self, name: str) -> Iterator[bytes]:
         """Yields the file of a snapshot, piece by piece."""
@@ -171,12 +201,8 @@ class Client:
     ) -> Iterator[StoredItem]:
         """Yields the items of a collection in the order they were stored, asking for pages."""
         call = calls.ListItems(collection, filter=filter, with_vectors=with_vectors)
-        while True:
-            page = self._send(call)
+        for page in self._pages(call):
             yield from page.items
-            if not page.next_page_token:
-                return
-            call = replace(call, page_token=page.next_page_token)
 
 
 @_named
@@ -217,6 +243,13 @@ class AsyncClient:
     async def _send(self, call: Call[T]) -> T:
         return await self._wire.send(call, self._timeout)
 
+    async def _pages(self, call: calls.ListItems | jobs.ListJobErrors) -> AsyncIterator[Any]:
+        page: Any = await self._send(call)
+        yield page
+        while page.next_page_token:
+            page = await self._send(replace(call, page_token=page.next_page_token))
+            yield page
+
     health = _awaited(calls.Health)
     models = _awaited(calls.ListModels)
     get_model = _awaited(calls.GetModel)
@@ -240,11 +273,26 @@ class AsyncClient:
     get_profile = _awaited(conditions.GetProfile)
     condition = _awaited(conditions.Condition)
     condition_file = _awaited(conditions.condition_file)
+    create_job = _awaited(jobs.CreateJob)
+    get_job = _awaited(jobs.GetJob)
+    list_jobs = _awaited(jobs.ListJobs)
+    cancel_job = _awaited(jobs.CancelJob)
+    job_error_page = _awaited(jobs.ListJobErrors)
     take_snapshot = _awaited(snapshots.TakeSnapshot)
     restore_snapshot = _awaited(snapshots.RestoreSnapshot)
     list_snapshots = _awaited(snapshots.ListSnapshots)
     delete_snapshot = _awaited(snapshots.DeleteSnapshot)
     upload_snapshot = _awaited(snapshots.upload_snapshot)
+
+    def watch_job(self, id: str) -> AsyncIterator[jobs.Job]:
+        """Yields a job as it gets on; see `Client.watch_job`."""
+        return self._wire.watch(jobs.WatchJob(id))
+
+    async def list_job_errors(self, id: str) -> AsyncIterator[jobs.JobError]:
+        """Yields what went wrong with items of a job; see `Client.list_job_errors`."""
+        async for page in self._pages(jobs.ListJobErrors(id)):
+            for error in page.errors:
+                yield error
 
     def snapshot_pieces(self, name: str) -> AsyncIterator[bytes]:
         """Yields the file of a snapshot, piece by piece."""
@@ -267,10 +315,6 @@ class AsyncClient:
     ) -> AsyncIterator[StoredItem]:
         """Yields the items of a collection in the order they were stored, asking for pages."""
         call = calls.ListItems(collection, filter=filter, with_vectors=with_vectors)
-        while True:
-            page = await self._send(call)
+        async for page in self._pages(call):
             for item in page.items:
                 yield item
-            if not page.next_page_token:
-                return
-            call = replace(call, page_token=page.next_page_token)

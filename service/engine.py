@@ -27,6 +27,7 @@ from service.conditioning.conditions import Conditions
 from service.conditioning.densities import Densities
 from service.conditioning.pictures import Pictures
 from service.intake import check_count
+from service.jobs.jobs import Jobs
 from service.messages import Content, EmbedAnswer, ModelInfo, RankAnswer, Readiness
 from service.models import Models
 from service.settings import Settings
@@ -65,6 +66,7 @@ class Engine:
         conditions: What is asked of conditioning.
         densities: What is asked of how usual something is.
         pictures: What is asked of the generator of pictures.
+        jobs: Long work; a server enters it.
         guard: Knows who may call.
     """
 
@@ -74,6 +76,7 @@ class Engine:
     conditions: Conditions
     densities: Densities
     pictures: Pictures
+    jobs: Jobs
 
     def __init__(self, settings: Settings, embedders: Sequence[Embedder] = ()) -> None:
         self.settings = settings
@@ -108,6 +111,7 @@ class Engine:
                 Conditions, store, self._models, self.densities, settings
             )
             self.pictures = Pictures(self.conditions, settings)
+            self.jobs = Jobs(self.collections, settings)
             self._running = starting.pop_all()
         return self
 

@@ -12,6 +12,7 @@ ServiceError
 ├── PermissionDenied           the key may not do this, or a page of another origin may not call
 ├── KeysError                  the file of keys can't be read or written
 ├── GeneratorMissing           the weights of the generator of pictures are not here
+├── JobNotFound                no job has this id that the caller may see
 ├── SnapshotNotFound           no snapshot has this name
 ├── SnapshotExists             the name of a snapshot is taken
 ├── RouteNotFound              no such path
@@ -85,6 +86,10 @@ class KeysError(ServiceError):
 
 class GeneratorMissing(ServiceError):
     """The weights of the generator of pictures are not on this server."""
+
+
+class JobNotFound(ServiceError):
+    """No job has this id, or none that the caller may see."""
 
 
 class SnapshotNotFound(ServiceError):
@@ -207,6 +212,7 @@ TABLE: Mapping[type[Exception], Status] = {
     PermissionDenied: Status("PERMISSION_DENIED", 403, "PERMISSION_DENIED"),
     KeysError: INTERNAL,
     GeneratorMissing: Status("GENERATOR_MISSING", 409, "FAILED_PRECONDITION"),
+    JobNotFound: Status("JOB_NOT_FOUND", 404, "NOT_FOUND"),
     SnapshotNotFound: Status("SNAPSHOT_NOT_FOUND", 404, "NOT_FOUND"),
     SnapshotExists: Status("SNAPSHOT_EXISTS", 409, "ALREADY_EXISTS"),
     RouteNotFound: Status("NOT_FOUND", 404, "UNIMPLEMENTED"),

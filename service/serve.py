@@ -66,10 +66,11 @@ async def listening(engine: Engine) -> AsyncIterator[Addresses]:
         await rpc.server.start()
         serving = asyncio.create_task(http.serve(sockets=[bound]))
         try:
-            yield Addresses(
-                f"{'https' if settings.tls_certificate else 'http'}://{_shown(settings.host)}:{bound.getsockname()[1]}",
-                f"{_shown(settings.host)}:{rpc.port}",
-            )
+            async with engine.jobs:  # left first: who watches a job is told that it is left
+                yield Addresses(
+                    f"{'https' if settings.tls_certificate else 'http'}://{_shown(settings.host)}:{bound.getsockname()[1]}",
+                    f"{_shown(settings.host)}:{rpc.port}",
+                )
         finally:
             http.should_exit = True
             await asyncio.gather(serving, rpc.server.stop(GRACE_SECONDS))

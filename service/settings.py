@@ -85,6 +85,26 @@ class Settings(BaseSettings):
         default=Path(".snapshots"),
         description="Folder of the server's snapshots; a relative one lies in the data folder.",
     )
+    jobs: Path = Field(
+        default=Path(".jobs"),
+        description="Folder of what is kept of jobs; a relative one lies in the data folder.",
+    )
+    job_folders: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(),
+        description="Folders that jobs may read files from, at any depth; by default none.",
+    )
+    job_workers: int = Field(default=1, ge=1, description="Jobs that are worked on at a time.")
+    job_errors: int = Field(
+        default=10_000, ge=0, description="Items of a job of which is kept what went wrong."
+    )
+    max_job_items: int = Field(
+        default=10_000_000, ge=1, description="Files that one job may bring in."
+    )
+    max_jobs: int = Field(
+        default=1000,
+        ge=1,
+        description="Jobs that are kept: the oldest that are over make room for new ones.",
+    )
     models: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("kindred-mini",),
         min_length=1,
@@ -230,7 +250,7 @@ class Settings(BaseSettings):
         default="info", pattern="^(debug|info|warning|error)$", description="Least level logged."
     )
 
-    @field_validator("models", "cors_origins", mode="before")
+    @field_validator("models", "cors_origins", "job_folders", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         """Takes "a,b" for ("a", "b"), as the environment has no lists."""
@@ -245,6 +265,14 @@ class Settings(BaseSettings):
         if "://" in address and not address.startswith("milvus://"):
             raise ValueError("a store is a folder, milvus://HOST:PORT or milvus:FILE.db")
         return address
+
+    @field_validator("job_folders", mode="after")
+    @classmethod
+    def _absolute(cls, folders: tuple[Path, ...]) -> tuple[Path, ...]:
+        """Refuses what depends on where the server was started."""
+        if wrong := [str(folder) for folder in folders if not folder.is_absolute()]:
+            raise ValueError(f"job_folders must be absolute paths, got {', '.join(wrong)}")
+        return folders
 
     @field_validator("cors_origins", mode="after")
     @classmethod
@@ -303,6 +331,11 @@ class Settings(BaseSettings):
     def snapshot_folder(self) -> Path:
         """The folder of the server's own snapshots."""
         return self.data / self.snapshots
+
+    @property
+    def jobs_path(self) -> Path:
+        """The folder of what is kept of jobs."""
+        return self.data / self.jobs
 
     @property
     def key_file(self) -> Path:

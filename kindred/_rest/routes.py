@@ -10,10 +10,12 @@ import httpx
 from kindred import _answers as answers
 from kindred import _calls as calls
 from kindred import _conditions as conditions
+from kindred import _jobs as jobs
 from kindred import _snapshots as snapshots
 from kindred._calls import Call
 from kindred._rest import answered, asked
 from kindred._rest import conditions as conditioning
+from kindred._rest import jobs as working
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Route:
         query: Makes the query string from the call.
         file: Makes the pieces of a body that is a file.
         statuses: Statuses that are answers, besides those of success.
+        event: Makes each part of the answer from the data of one server-sent event.
     """
 
     verb: str
@@ -37,6 +40,7 @@ class Route:
     query: Callable[[Any], Mapping[str, str]] | None = None
     file: Callable[[Any], Iterable[bytes]] | None = None
     statuses: frozenset[int] = frozenset()
+    event: Callable[[dict[str, Any]], Any] | None = None
 
     def path_of(self, call: Call[Any]) -> str:
         """Returns the path of a call."""
@@ -59,6 +63,8 @@ def _file(response: httpx.Response) -> answers.File:
 
 _COLLECTIONS = "/v1/collections"
 _COLLECTION = "/v1/collections/{name}"
+_JOBS = "/v1/jobs"
+_JOB = "/v1/jobs/{id}"
 _SNAPSHOTS = "/v1/snapshots"
 _SNAPSHOT = "/v1/snapshots/{name}"
 _CONDITION = "/v1/condition"
@@ -141,6 +147,14 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
         conditioning.score,
     ),
     conditions.ConditionFile: Route("POST", _CONDITION, _file, conditioning.condition_file),
+    jobs.CreateJob: Route("POST", _JOBS, _json(working.job), working.create),
+    jobs.GetJob: Route("GET", _JOB, _json(working.job)),
+    jobs.ListJobs: Route("GET", _JOBS, _json(lambda found: tuple(map(working.job, found["jobs"])))),
+    jobs.CancelJob: Route("POST", f"{_JOB}:cancel", _json(working.job)),
+    jobs.WatchJob: Route("GET", f"{_JOB}/events", _json(working.job), event=working.job),
+    jobs.ListJobErrors: Route(
+        "GET", f"{_JOB}/errors", _json(working.error_page), query=working.errors
+    ),
     snapshots.TakeSnapshot: Route(
         "POST", f"{_COLLECTIONS}/{{collection}}:snapshot", _json(answered.snapshot)
     ),

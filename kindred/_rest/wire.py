@@ -1,7 +1,8 @@
 """Carries calls over REST and names what went wrong."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+import json
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing, closing, contextmanager
 from typing import Any, TypeVar, cast
 
@@ -14,6 +15,9 @@ from kindred._errors import DeadlineExceeded, KindredError, Unavailable, error_t
 from kindred._rest.routes import ROUTES, Route
 
 T = TypeVar("T")
+
+DATA = "data: "
+"""How the line of a server-sent event begins that holds what is told."""
 
 
 class Rest:
@@ -42,6 +46,18 @@ class Rest:
                 response.read()
                 raise _kindred_error(response)
             yield from response.iter_raw()
+
+    def watch(self, call: Call[T]) -> Iterator[T]:
+        """Makes a call and yields each event of its answer, however long they take."""
+        read = _event_of(call)
+        request = _request(self._http, call, None)
+        with _named_errors(), closing(self._http.send(request, stream=True)) as response:
+            if response.is_error:
+                response.read()
+                raise _kindred_error(response)
+            for line in response.iter_lines():
+                if line.startswith(DATA):
+                    yield read(line)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -78,9 +94,28 @@ class AsyncRest:
                 async for piece in response.aiter_raw():
                     yield piece
 
+    async def watch(self, call: Call[T]) -> AsyncIterator[T]:
+        """Makes a call and yields each event of its answer, however long they take."""
+        read = _event_of(call)
+        request = _request(self._http, call, None)
+        with _named_errors():
+            async with aclosing(await self._http.send(request, stream=True)) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _kindred_error(response)
+                async for line in response.aiter_lines():
+                    if line.startswith(DATA):
+                        yield read(line)
+
     async def close(self) -> None:
         """Closes the connections."""
         await self._http.aclose()
+
+
+def _event_of(call: Call[T]) -> Callable[[str], T]:
+    """Returns what reads the data of an event, which is one line."""
+    read = ROUTES[type(call)].event or (lambda found: found)
+    return lambda line: cast(T, read(json.loads(line.removeprefix(DATA))))
 
 
 def _options(access: Access) -> dict[str, Any]:

@@ -9,15 +9,19 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from kindred import _answers as answers
 from kindred import _calls as calls
 from kindred import _conditions as conditions
+from kindred import _jobs as jobs
 from kindred import _snapshots as snapshots
 from kindred._calls import Call
 from kindred._rpc import answered, asked
 from kindred._rpc import conditions as conditioning
+from kindred._rpc import jobs as working
 from kindred.v1 import collection_service_pb2 as collections_pb
 from kindred.v1 import collection_service_pb2_grpc as collections_grpc
 from kindred.v1 import conditioning_service_pb2 as conditioning_pb
 from kindred.v1 import conditioning_service_pb2_grpc as conditioning_grpc
 from kindred.v1 import embedding_service_pb2_grpc as embeddings_grpc
+from kindred.v1 import job_service_pb2 as jobs_pb
+from kindred.v1 import job_service_pb2_grpc as jobs_grpc
 from kindred.v1 import model_service_pb2 as models_pb
 from kindred.v1 import model_service_pb2_grpc as models_grpc
 from kindred.v1 import snapshot_service_pb2 as snapshots_pb
@@ -50,6 +54,7 @@ _MODELS = models_grpc.ModelServiceStub
 _EMBEDDINGS = embeddings_grpc.EmbeddingServiceStub
 _COLLECTIONS = collections_grpc.CollectionServiceStub
 _CONDITIONING = conditioning_grpc.ConditioningServiceStub
+_JOBS = jobs_grpc.JobServiceStub
 _SNAPSHOTS = snapshots_grpc.SnapshotServiceStub
 
 ROUTES: Mapping[type[Call[Any]], Route] = {
@@ -150,6 +155,32 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
     conditions.ConditionFile: Route(
         _CONDITIONING, "Condition", conditioning.condition_file, conditioning.file
     ),
+    jobs.CreateJob: Route(_JOBS, "CreateJob", working.create, lambda found: working.job(found.job)),
+    jobs.GetJob: Route(
+        _JOBS,
+        "GetJob",
+        lambda call: jobs_pb.GetJobRequest(id=call.id),
+        lambda found: working.job(found.job),
+    ),
+    jobs.ListJobs: Route(
+        _JOBS,
+        "ListJobs",
+        lambda call: jobs_pb.ListJobsRequest(),
+        lambda found: tuple(map(working.job, found.jobs)),
+    ),
+    jobs.CancelJob: Route(
+        _JOBS,
+        "CancelJob",
+        lambda call: jobs_pb.CancelJobRequest(id=call.id),
+        lambda found: working.job(found.job),
+    ),
+    jobs.WatchJob: Route(
+        _JOBS,
+        "WatchJob",
+        lambda call: jobs_pb.WatchJobRequest(id=call.id),
+        lambda found: working.job(found.job),
+    ),
+    jobs.ListJobErrors: Route(_JOBS, "ListJobErrors", working.errors, working.error_page),
     snapshots.TakeSnapshot: Route(
         _SNAPSHOTS,
         "SnapshotCollection",

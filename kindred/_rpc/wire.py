@@ -58,14 +58,16 @@ class Rpc:
             raise _kindred_error(error) from error
         return cast(T, route.read(answer))
 
-    def stream(self, call: Call[bytes], timeout: float | None) -> Iterator[bytes]:
-        """Makes a call and yields its answer, piece by piece; a file has no deadline."""
+    def stream(self, call: Call[T], timeout: float | None = None) -> Iterator[T]:
+        """Makes a call and yields its answer, piece by piece; it has no deadline."""
         route = ROUTES[type(call)]
         try:
             for message in self._methods[type(call)](route.ask(call), metadata=self._metadata):
                 yield route.read(message)
         except grpc.RpcError as error:
             raise _kindred_error(error) from error
+
+    watch = stream
 
     def close(self) -> None:
         """Closes the channel."""
@@ -103,8 +105,8 @@ class AsyncRpc:
             raise _kindred_error(error) from error
         return cast(T, route.read(answer))
 
-    async def stream(self, call: Call[bytes], timeout: float | None) -> AsyncIterator[bytes]:
-        """Makes a call and yields its answer, piece by piece; a file has no deadline."""
+    async def stream(self, call: Call[T], timeout: float | None = None) -> AsyncIterator[T]:
+        """Makes a call and yields its answer, piece by piece; it has no deadline."""
         route = ROUTES[type(call)]
         try:
             async for message in self._methods[type(call)](
@@ -113,6 +115,8 @@ class AsyncRpc:
                 yield route.read(message)
         except grpc.RpcError as error:
             raise _kindred_error(error) from error
+
+    watch = stream
 
     async def close(self) -> None:
         """Closes the channel."""

@@ -9,6 +9,7 @@ from indexes.progress import Progress
 from service.cli.backend import together
 from service.conditioning.messages import ConditionAnswer, ConditionQuery
 from service.engine import Engine
+from service.jobs.items import every_item
 from service.messages import (
     CollectionInfo,
     Content,
@@ -22,8 +23,6 @@ from service.messages import (
     SnapshotInfo,
     StoredItem,
 )
-
-PAGE_SIZE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +51,8 @@ class LocalBackend:
 
     async def items(self, collection: str) -> AsyncIterator[StoredItem]:
         """Yields every item, without vectors."""
-        token = ""
-        while True:
-            page = await self.engine.collections.items(
-                collection, page_size=PAGE_SIZE, page_token=token
-            )
-            for item in page.items:
-                yield item
-            if not (token := page.next_page_token):
-                return
+        async for item in every_item(self.engine.collections, collection):
+            yield item
 
     async def upsert(
         self, collection: str, items: Sequence[ItemInput], *, windows: bool = False

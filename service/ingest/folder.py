@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from embedder.errors import MediaTooLarge, UndecodableMedia
@@ -31,6 +32,9 @@ HEAD_BYTES = 32
 """So much of a file tells its kind."""
 
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """A file that may become an item.
@@ -47,7 +51,7 @@ class File:
     path: Path
     bytes: int
     modified: str
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
     def is_described_by(self, metadata: Mapping[str, Any]) -> bool:
         """Tells whether an item's metadata hold all that is to be said of this file."""
@@ -119,7 +123,7 @@ def list_files(folder: Path, prefix: str = "") -> Listing:
             continue
         if _is_text(path.name):
             name = prefix + path.relative_to(folder).as_posix()
-            listing.files.append(File(name, path, status.st_size, _time(status.st_mtime)))
+            listing.files.append(file_of(name, path, status))
         else:
             refuse(path, "a file's name must be UTF-8, for it becomes the item's id")
     return listing
@@ -136,8 +140,12 @@ def _is_text(name: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
+def file_of(
+    name: str, path: Path, status: os.stat_result, metadata: Mapping[str, Any] = NOTHING
+) -> File:
+    """Returns a file as it was found on the disk."""
+    modified = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="microseconds")
+    return File(name, path, status.st_size, modified, metadata)
 
 
 def items_of(file: File, known: Stamp | None, max_bytes: int) -> list[ItemInput]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -78,7 +78,7 @@ class Ingest:
     max_item_bytes: int
     windows: bool = True
 
-    async def run(self, listing: Listing) -> AsyncIterator[Outcome]:
+    async def run(self, listing: Listing) -> AsyncGenerator[Outcome, None]:
         """Stores what is new and yields the outcome of every file.
 
         What was yielded as stored is on disk: a second run goes on from there.
@@ -107,7 +107,7 @@ class Ingest:
 
     async def _store_all(
         self, files: Sequence[File], known: Mapping[str, Stamp]
-    ) -> AsyncIterator[Outcome]:
+    ) -> AsyncGenerator[Outcome, None]:
         in_flight: deque[asyncio.Task[list[Outcome]]] = deque()
         try:
             for batch in batches(files):

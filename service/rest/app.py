@@ -11,6 +11,7 @@ from service.rest import (
     conditioning,
     embeddings,
     items,
+    jobs,
     models,
     operations,
     pages,
@@ -47,6 +48,7 @@ def create_app(engine: Engine) -> FastAPI:
         snapshots,
         conditioning,
         scores,
+        jobs,
     )
     for module in (*resources, operations, pages):
         app.include_router(module.router)

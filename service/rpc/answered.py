@@ -106,7 +106,7 @@ def collection(info: messages.CollectionInfo) -> collections_pb.Collection:
         counts=dict(info.counts),
         index=info.index,
         bytes=info.bytes,
-        create_time=_timestamp(info.created),
+        create_time=timestamp(info.created),
         indexed=info.indexed,
         recall_target=info.recall_target,
         stats=None if info.stats is None else _stats(info.stats),
@@ -149,7 +149,7 @@ def snapshot(info: messages.SnapshotInfo) -> snapshots_pb.Snapshot:
         space=info.space,
         items=info.items,
         bytes=info.bytes,
-        create_time=_timestamp(info.created),
+        create_time=timestamp(info.created),
     )
 
 
@@ -176,7 +176,7 @@ def item(stored: messages.StoredItem) -> collections_pb.Item:
         id=stored.id,
         modality=modality(stored.modality),
         metadata=struct(stored.metadata),
-        create_time=_timestamp(stored.created),
+        create_time=timestamp(stored.created),
         has_content=stored.has_content,
         vector=_vector(stored.vector, stored.modality),
     )
@@ -262,7 +262,8 @@ def timing(spent: messages.TimingMs) -> content_pb.TimingMs:
     return content_pb.TimingMs(**asdict(spent))
 
 
-def _timestamp(iso: str) -> Timestamp | None:
+def timestamp(iso: str | None) -> Timestamp | None:
+    """Returns a time, or None for what has not happened."""
     if not iso:
         return None
     time = Timestamp()

@@ -14,6 +14,8 @@ from kindred.v1 import (
     conditioning_service_pb2_grpc,
     embedding_service_pb2,
     embedding_service_pb2_grpc,
+    job_service_pb2,
+    job_service_pb2_grpc,
     model_service_pb2,
     model_service_pb2_grpc,
     snapshot_service_pb2,
@@ -23,6 +25,7 @@ from service.engine import Engine
 from service.rpc.conditioning import Conditioning
 from service.rpc.edge import Edge
 from service.rpc.health import Health
+from service.rpc.jobs import Jobs
 from service.rpc.services import Collections, Embeddings, Models, Snapshots
 from service.settings import Settings
 
@@ -33,6 +36,7 @@ _SERVICES = frozenset(
         embedding_service_pb2,
         collection_service_pb2,
         conditioning_service_pb2,
+        job_service_pb2,
         snapshot_service_pb2,
     )
     for service in module.DESCRIPTOR.services_by_name.values()
@@ -91,6 +95,7 @@ def _servicers(engine: Engine) -> tuple[tuple[Callable[[Any, Any], None], object
             conditioning_service_pb2_grpc.add_ConditioningServiceServicer_to_server,
             Conditioning(engine),
         ),
+        (job_service_pb2_grpc.add_JobServiceServicer_to_server, Jobs(engine)),
         (snapshot_service_pb2_grpc.add_SnapshotServiceServicer_to_server, Snapshots(engine)),
         (health_pb2_grpc.add_HealthServicer_to_server, Health(engine, _SERVICES)),
     )

@@ -182,7 +182,7 @@ def test_outcomes_told_before_a_stop_are_stored(tmp_path: Path) -> None:
             told.add(outcome.id)
             if len(told) == count:
                 break
-        await outcomes.aclose()  # type: ignore[attr-defined]
+        await outcomes.aclose()
         return told
 
     told = asyncio.run(stop_after(BATCH_FILES + 1))

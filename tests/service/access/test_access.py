@@ -17,6 +17,7 @@ from service.collections import Collections
 from service.engine import Engine
 from service.serve import Addresses, listening
 from service.settings import Settings
+from service.jobs.jobs import Jobs
 from service.snapshots import Snapshots
 from tests.fakes import FakeEmbedder
 
@@ -169,7 +170,7 @@ async def test_every_change_has_a_line_in_the_audit_log(
     ]
 
 
-@pytest.mark.parametrize("room", [Engine, Collections, Snapshots])
+@pytest.mark.parametrize("room", [Engine, Collections, Snapshots, Jobs])
 def test_every_use_case_says_what_it_takes(room: type) -> None:
     inside = {"readiness", "write", "read"}  # nobody asks for them over a wire, or anybody may
     for name, method in vars(room).items():

@@ -1,0 +1,198 @@
+"""Jobs, long work of the server, and the calls about them. See `kindred._calls`."""
+
+from dataclasses import KW_ONLY, dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from kindred._answers import ItemError
+from kindred._calls import Call
+
+
+class JobState(StrEnum):
+    """What a job has come to."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class IngestFolder:
+    """Brings in the files below a folder of the server: only what is new.
+
+    Attributes:
+        path: Absolute, in one of the folders that the server's setting `job_folders` names.
+        prefix: Put before every id.
+        windows: Whether hits are to tell where in a long sound or film they match.
+    """
+
+    path: str
+    prefix: str = ""
+    windows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IngestManifest:
+    """Brings in the files that a list on the server names: only what is new.
+
+    Attributes:
+        path: As of `IngestFolder`: a file of JSON lines, each with a `path`, and if wanted an `id`
+            and `metadata`.
+        windows: Whether hits are to tell where in a long sound or film they match.
+    """
+
+    path: str
+    windows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reembed:
+    """Embeds the kept media of a collection again, into a new one of another model's space.
+
+    Attributes:
+        source: The collection to read.
+        model: Whose space the new one is in; None means the default one.
+        windows: Whether hits are to tell where in a long sound or film they match.
+    """
+
+    source: str
+    model: str | None = None
+    windows: bool = False
+
+
+Task = IngestFolder | IngestManifest | Reembed
+
+
+@dataclass(frozen=True, slots=True)
+class JobCounts:
+    """How many items met which fate.
+
+    They are counted anew after a restart of the server: what was stored before is unchanged then.
+
+    Attributes:
+        total: How many there are in all; None until that is known.
+        passed_by: Files that hold nothing to embed and don't claim to.
+    """
+
+    total: int | None
+    added: int
+    changed: int
+    unchanged: int
+    passed_by: int
+    failed: int
+
+    @property
+    def done(self) -> int:
+        """How many have met their fate."""
+        return self.added + self.changed + self.unchanged + self.passed_by + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Long work of the server, as it is at one moment.
+
+    Attributes:
+        collection: The collection that it fills.
+        owner: Who created it: the id of a key.
+        error: Why it failed as a whole.
+    """
+
+    id: str
+    collection: str
+    task: Task
+    owner: str
+    created: datetime
+    state: JobState
+    counts: JobCounts
+    started: datetime | None
+    ended: datetime | None
+    error: ItemError | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will become of it."""
+        return self.state not in (JobState.QUEUED, JobState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class JobError:
+    """What went wrong with one item."""
+
+    id: str
+    error: ItemError
+
+
+@dataclass(frozen=True, slots=True)
+class JobErrorPage:
+    """One page of them; an empty token means that it is the last."""
+
+    errors: tuple[JobError, ...]
+    next_page_token: str
+
+
+@dataclass(frozen=True)
+class CreateJob(Call[Job]):
+    """Has the server do long work by itself; it goes on after a restart.
+
+    Args:
+        collection: To fill: one that exists, or a new one to embed into.
+        task: What is to be done.
+
+    Raises:
+        PermissionDenied: If a path is where the server's jobs may not read.
+        NotFound: If there is no such collection.
+        Conflict: If the collection to embed into exists.
+    """
+
+    collection: str
+    task: Task
+
+
+@dataclass(frozen=True)
+class GetJob(Call[Job]):
+    """Returns one job.
+
+    Raises:
+        NotFound: If there is none of this id.
+    """
+
+    id: str
+
+
+@dataclass(frozen=True)
+class ListJobs(Call[tuple[Job, ...]]):
+    """Returns the jobs of who asks, the newest first; an admin sees every one."""
+
+
+@dataclass(frozen=True)
+class CancelJob(Call[Job]):
+    """Ends a job; what it stored stays, and one that is over stays as it is.
+
+    Raises:
+        NotFound: If there is none of this id.
+    """
+
+    id: str
+
+
+@dataclass(frozen=True)
+class WatchJob(Call[Job]):
+    """Yields a job as it is and whenever it gets on: its answer comes in pieces."""
+
+    id: str
+
+
+@dataclass(frozen=True)
+class ListJobErrors(Call[JobErrorPage]):
+    """Returns one page of what went wrong with items of a job, in the order it happened.
+
+    Raises:
+        NotFound: If there is no such job.
+    """
+
+    id: str
+    _: KW_ONLY
+    page_size: int = 100
+    page_token: str = ""

@@ -1,0 +1,130 @@
+"""One job on its way: what it has come to, kept on disk, and told to who watches."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from service.access.caller import Caller
+from service.errors import item_error
+from service.ingest.ingest import Fate, Outcome
+from service.jobs.files import JobFiles
+from service.jobs.messages import JobCounts, JobError, JobInfo, JobState, counter_of
+from service.jobs.tasks import Tasks
+from service.stored import time_text
+
+SAVE_SECONDS = 1.0
+"""How often counts are written down: after a crash they begin anew anyway."""
+
+TELL_SECONDS = 0.1
+"""Who watches is told no more often."""
+
+
+class RunningJob:
+    """A job, whether it waits, is worked on or is over. Belongs to one event loop.
+
+    Args:
+        info: What it is by now.
+        creator: For whom it works: as what they might do when they created it.
+        files: Where it is kept.
+        most_errors: Of so many items at most is kept what went wrong.
+
+    Attributes:
+        worker: What works on it; None where nothing does.
+    """
+
+    def __init__(self, info: JobInfo, creator: Caller, files: JobFiles, most_errors: int) -> None:
+        self.info = info
+        self.creator = creator
+        self.worker: asyncio.Task[None] | None = None
+        self._files = files
+        self._most_errors = most_errors
+        self._unsaved: list[JobError] = []
+        self._saved_at = time.monotonic()
+        self._writing = threading.Lock()
+        self._changed = asyncio.Event()
+        self._is_left = False
+
+    async def run(self, tasks: Tasks) -> None:
+        """Does all of it, or finds out why that can't be."""
+        await asyncio.to_thread(self._files.forget_errors, self.info.id)
+        self._tell(state=JobState.RUNNING, counts=JobCounts(), started=self.info.started or _now())
+        await self.save()
+        try:
+            await self._work(tasks)
+        except Exception as error:  # noqa: BLE001 - the table knows all; the rest is INTERNAL
+            self._end(JobState.FAILED, error=item_error(error))
+        else:
+            self._end(JobState.SUCCEEDED)
+        await self.save()
+
+    async def _work(self, tasks: Tasks) -> None:
+        plan = await tasks.plan(self.info.collection, self.info.task)
+        self._tell(counts=JobCounts(total=plan.total))
+        async with aclosing(plan.outcomes) as outcomes:
+            async for outcome in outcomes:
+                self._count(outcome)
+                if time.monotonic() - self._saved_at >= SAVE_SECONDS:
+                    await self.save()
+
+    def _count(self, outcome: Outcome) -> None:
+        counts, name = self.info.counts, counter_of(outcome.fate)
+        if outcome.fate is Fate.FAILED and outcome.error and counts.failed < self._most_errors:
+            self._unsaved.append(JobError(outcome.id, outcome.error))
+        self._tell(counts=replace(counts, **{name: getattr(counts, name) + 1}))
+
+    async def cancel(self) -> None:
+        """Ends it; what it has stored stays."""
+        if self.worker:
+            self.worker.cancel()
+            await asyncio.wait({self.worker})
+        if not self.info.is_over:
+            self._end(JobState.CANCELLED)
+            await self.save()
+
+    async def leave(self) -> None:
+        """Lets go of it, to be gone on with after the next start; who watches is told no more."""
+        self._is_left = True
+        self._changed.set()
+        if self.worker:
+            self.worker.cancel()
+            await asyncio.wait({self.worker})
+
+    async def watch(self) -> AsyncIterator[JobInfo]:
+        """Yields it as it is, and again whenever it has got on, until it is over or left."""
+        while True:
+            changed, told = self._changed, self.info
+            yield told
+            if told.is_over or self._is_left:
+                return
+            await changed.wait()
+            if not self.info.is_over:
+                await asyncio.sleep(TELL_SECONDS)
+
+    async def save(self) -> None:
+        """Writes down what it is by now."""
+        unsaved, self._unsaved = self._unsaved, []
+        self._saved_at = time.monotonic()
+        await asyncio.to_thread(self._write, unsaved)
+
+    def _write(self, unsaved: list[JobError]) -> None:
+        with self._writing:  # what is written last is the newest, whoever began first
+            if unsaved:
+                self._files.add_errors(self.info.id, unsaved)
+            self._files.write(self.info, self.creator)
+
+    def _end(self, state: JobState, **more: Any) -> None:  # noqa: ANN401 - fields of JobInfo
+        self._tell(state=state, ended=_now(), **more)
+
+    def _tell(self, **changes: Any) -> None:  # noqa: ANN401 - fields of JobInfo
+        self.info = replace(self.info, **changes)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+def _now() -> str:
+    return time_text(datetime.now(UTC))

@@ -1,0 +1,188 @@
+"""Jobs: long work of the server, followed over server-sent events."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+from starlette.responses import StreamingResponse
+
+from service.jobs import messages
+from service.jobs.messages import JobInfo, JobState
+from service.rest.wire import (
+    Answer,
+    JsonRoute,
+    PathText,
+    Question,
+    TheEngine,
+    WrongItem,
+    json_response,
+    reply,
+)
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=JsonRoute)
+
+EVENTS = "text/event-stream"
+
+QUIET_SECONDS = 15.0
+"""After so long without news a comment is sent, so that nobody on the way gives up."""
+
+
+class FolderTask(Question):
+    """Brings in the files below a folder of the server, as `kindred index` does."""
+
+    type: Literal["folder"]
+    path: str = Field(description="Absolute, in one of the server's `job_folders`.")
+    prefix: str = Field("", description="Put before every id.")
+    windows: bool = Field(False, description="Whether hits are to tell where they match.")
+
+
+class ManifestTask(Question):
+    """Brings in the files that a list names: JSON lines of `path`, `id` and `metadata`."""
+
+    type: Literal["manifest"]
+    path: str = Field(description="Absolute, in one of the server's `job_folders`.")
+    windows: bool = Field(False, description="Whether hits are to tell where they match.")
+
+
+class ReembedTask(Question):
+    """Embeds the kept media of a collection again, into a new one of a model's space."""
+
+    type: Literal["reembed"]
+    source: str = Field(description="The collection to read.")
+    model: str | None = Field(None, description="By default the first model.")
+    windows: bool = Field(False, description="Whether hits are to tell where they match.")
+
+
+Task = Annotated[FolderTask | ManifestTask | ReembedTask, Field(discriminator="type")]
+
+
+class JobQuestion(Question):
+    """A job to create."""
+
+    collection: str = Field(description="To fill: one that exists, or a new one to embed into.")
+    task: Task
+
+    def job_task(self) -> messages.Task:
+        """Returns what the engine is asked to do."""
+        said = self.task.model_dump()
+        return messages.TASKS[said.pop("type")](**said)
+
+
+class Counts(Answer):
+    """How many items met which fate; after a restart they are counted anew."""
+
+    total: int | None = Field(None, description="Absent until it is known.")
+    added: int
+    changed: int
+    unchanged: int
+    passed_by: int
+    failed: int
+
+
+class Job(Answer):
+    """Long work."""
+
+    id: str
+    collection: str
+    task: Task
+    owner: str = Field(description="Who created it: the id of a key.")
+    created: str
+    state: JobState
+    counts: Counts
+    started: str | None = None
+    ended: str | None = None
+    error: WrongItem | None = Field(None, description="Why it failed as a whole.")
+
+
+class Jobs(Answer):
+    """Jobs, the newest first."""
+
+    jobs: list[Job]
+
+
+class JobError(Answer):
+    """What went wrong with one item."""
+
+    id: str
+    error: WrongItem
+
+
+class JobErrors(Answer):
+    """A page of what went wrong, in the order it happened."""
+
+    errors: list[JobError]
+    next_page_token: str = Field(description="Asks for the next page; empty after the last.")
+
+
+@router.post("", response_model=Job, status_code=201)
+async def create_job(question: JobQuestion, engine: TheEngine) -> Response:
+    """Puts a job in the queue."""
+    info = await engine.jobs.create(question.collection, question.job_task())
+    return reply(_job(info), status=201)
+
+
+@router.get("", response_model=Jobs)
+async def list_jobs(engine: TheEngine) -> Response:
+    """Lists the caller's jobs; an admin's list has all."""
+    return reply(Jobs(jobs=[_job(info) for info in await engine.jobs.list()]))
+
+
+@router.get("/{job}", response_model=Job)
+async def get_job(job: PathText, engine: TheEngine) -> Response:
+    """Gets one job."""
+    return reply(_job(await engine.jobs.get(job)))
+
+
+@router.post("/{job}:cancel", response_model=Job)
+async def cancel_job(job: PathText, engine: TheEngine) -> Response:
+    """Ends a job; what it stored stays."""
+    return reply(_job(await engine.jobs.cancel(job)))
+
+
+@router.get("/{job}/errors", response_model=JobErrors)
+async def list_job_errors(
+    job: PathText,
+    engine: TheEngine,
+    page_size: Annotated[int, Query()] = 100,
+    page_token: Annotated[str, Query()] = "",
+) -> Response:
+    """Lists what went wrong with single items."""
+    page = await engine.jobs.errors(job, page_size=page_size, page_token=page_token)
+    return reply(JobErrors.model_validate(page))
+
+
+@router.get(
+    "/{job}/events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {EVENTS: {"schema": {"type": "string"}}}}},
+)
+async def watch_job(job: PathText, engine: TheEngine) -> Response:
+    """Sends an event `job` with the job, as it is and whenever it gets on, until it is over."""
+    events = _events(await engine.jobs.watch(job))
+    return StreamingResponse(events, media_type=EVENTS, headers={"cache-control": "no-store"})
+
+
+async def _events(infos: AsyncIterator[JobInfo]) -> AsyncIterator[bytes]:
+    news = asyncio.ensure_future(anext(infos, None))
+    try:
+        while True:
+            done, _ = await asyncio.wait({news}, timeout=QUIET_SECONDS)
+            if not done:
+                yield b": still here\n\n"
+                continue
+            if (info := news.result()) is None:
+                return
+            yield b"event: job\ndata: " + bytes(json_response(_fields(info)).body) + b"\n\n"
+            news = asyncio.ensure_future(anext(infos, None))
+    finally:
+        news.cancel()
+
+
+def _job(info: JobInfo) -> Job:
+    return Job.model_validate(info.as_json())
+
+
+def _fields(info: JobInfo) -> dict[str, object]:
+    return _job(info).model_dump(exclude_none=True)
