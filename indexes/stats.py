@@ -9,7 +9,8 @@ class SegmentStats:
     """One part of a modality's index.
 
     Attributes:
-        kind: "head" (grows, exact), "flat" (sealed, exact) or "ivf" (sealed, approximate).
+        kind: "head" (grows, exact), "flat" (sealed, exact) or "ivf" or
+            "graph" (sealed, approximate).
         rows: Rows in it, dead ones included.
         dead: Rows that were deleted or replaced since.
         memory_bytes: What it takes in memory, mapped files left out.

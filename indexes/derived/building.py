@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexes.base import Half, Keys, Vectors
 from indexes.derived import files
@@ -24,14 +25,15 @@ from indexes.derived.codes import Codes
 from indexes.derived.effort import FEWEST_QUERIES, OWN_TARGET, Effort
 from indexes.derived.part import Part
 from indexes.derived.partition import Partition
-from indexes.derived.scan import positions
-from indexes.derived.segment import FORMAT, KeyRange, Sample, Segment, measured, write_efforts
+from indexes.derived.scan import best, positions
+from indexes.derived.segment import FORMAT, KeyRange, Segment, measured, write_efforts
+from indexes.derived.structure import Structure
 
 __all__ = ["Cancelled", "Order", "Plan", "adopt", "build", "plan"]
 
 _OWN_QUERIES = 200
-"""Rows of a segment that are searched for to calibrate it for its own modality: a hundredth of
-them, but no more than so many."""
+"""Queries made from rows of a segment to calibrate it for its own modality: as many as a hundredth
+of them, but no more than this."""
 
 _TAIL = 40
 """Chunks are made a segment when they hold more than a part in so many of all rows."""
@@ -73,7 +75,8 @@ class Order:
         queries: Vectors to calibrate with, by modality of the query, shape (n, dim); too few are
             not used. Its own rows serve for its own modality where none are given.
         target: Recall to calibrate for; at least `effort.OWN_TARGET` for its own modality.
-        seed: Of the clustering and the rotation.
+        structure: What is to propose rows.
+        seed: Of what is random in it.
         cancelled: Asked several times a second; yes ends the build.
     """
 
@@ -81,6 +84,7 @@ class Order:
     modality: str
     queries: Mapping[str, Vectors] = field(default_factory=dict)
     target: float = 0.97
+    structure: type[Structure] = Codes
     seed: int = 0
     cancelled: Asked = lambda: False
 
@@ -102,7 +106,7 @@ def plan(partition: Partition) -> Plan | None:
 
 
 def build(task: Plan, order: Order) -> Segment:
-    """Makes a segment, all of its files or none; about 0.1 ms a row, calibration included.
+    """Makes a segment, all of its files or none; about 0.1 ms a row (a graph: 0.4), all included.
 
     Raises:
         Cancelled: If the order was cancelled.
@@ -116,11 +120,12 @@ def build(task: Plan, order: Order) -> Segment:
         }
         dim = task.sources[0].held.rows.shape[1]
         rows: Half = np.memmap(folder / "rows.f16", dtype="<f2", mode="r").reshape(-1, dim)
-        codes = Codes.of(rows, order.seed, order.cancelled)
-        facts["codes.faiss"] = files.write(folder / "codes.faiss", [codes.data])
-        write_efforts(folder, _efforts(rows, codes, order))
+        structure = order.structure.of(rows, order.seed, order.cancelled)
+        facts["codes.faiss"] = files.write(folder / "codes.faiss", [structure.data])
+        write_efforts(folder, _efforts(rows, structure, order))
         manifest = {
             "format": FORMAT,
+            "structure": order.structure.kind,
             "modality": order.modality,
             "dim": dim,
             "rows": task.rows,
@@ -188,22 +193,45 @@ def _rows(task: Plan, cancelled: Asked) -> Iterator[Half]:
             yield part.held.rows.take(places[start : start + _AT_ONCE], axis=0)
 
 
-def _efforts(rows: Half, codes: Codes, order: Order) -> dict[str, Effort]:
+def _efforts(rows: Half, structure: Structure, order: Order) -> dict[str, Effort]:
     """Calibrates for each modality of which there are enough queries, and always for its own."""
     efforts = {}
     for asked, queries in order.queries.items():
         if len(queries) >= FEWEST_QUERIES:
             target = max(order.target, OWN_TARGET) if asked == order.modality else order.target
-            efforts[asked] = measured(rows, codes, Sample.of(queries), target, order.cancelled)
+            efforts[asked] = measured(rows, structure, queries, target, order.cancelled)
     if order.modality not in efforts:
-        efforts[order.modality] = _own_effort(rows, codes, order)
+        efforts[order.modality] = _own_effort(rows, structure, order)
     return efforts
 
 
-def _own_effort(rows: Half, codes: Codes, order: Order) -> Effort:
-    """Calibrates with some of the rows themselves, none of which may find itself."""
-    random = np.random.default_rng(order.seed)
+def _own_effort(rows: Half, structure: Structure, order: Order) -> Effort:
+    """Calibrates with queries made from the rows."""
     count = min(_OWN_QUERIES, max(len(rows) // 100, FEWEST_QUERIES))
-    own = np.sort(random.permutation(len(rows))[:count])
-    sample = Sample(rows[own].astype(np.float32), own.tolist())
-    return measured(rows, codes, sample, max(order.target, OWN_TARGET), order.cancelled)
+    queries = _strangers(rows, count, order)
+    return measured(rows, structure, queries, max(order.target, OWN_TARGET), order.cancelled)
+
+
+def _strangers(rows: Half, count: int, order: Order) -> Vectors:
+    """Returns up to so many vectors like the rows, none of which is one.
+
+    Each is a row moved as far as its nearest neighbour lies, in a direction in which two rows
+    differ. Rows themselves are too easy: a graph leads to them, and from there to all of their
+    neighbours. On new vectors of one modality a search finds what it finds on these, within 0.01.
+    """
+    random = np.random.default_rng(order.seed)
+    own, one, other = (random.permutation(len(rows))[:count] for _ in range(3))
+    vectors = rows[own].astype(np.float32)
+    apart = np.empty(len(own))
+    for i, vector in enumerate(vectors):
+        stop_if(order.cancelled)
+        apart[i] = max(2 - 2 * best(vector, rows, 2).scores[-1], 0) ** 0.5
+    moved = vectors + apart[:, None] * _unit(rows[one].astype(np.float32) - rows[other])
+    return _unit(moved)
+
+
+def _unit(vectors: NDArray[np.floating]) -> Vectors:
+    """Returns the vectors, shape (n, dim), with norms of 1; those of no length stay so."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    units: Vectors = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+    return units

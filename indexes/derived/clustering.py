@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from indexes.base import Vectors
 from indexes.derived.threads import use_one_thread
 
-_AT_ONCE = 8_192
-"""Rows between two looks at whether to go on."""
+_AT_ONCE = 1_024
+"""Rows between two looks at whether to go on; the more, the more memory BLAS keeps for ever."""
 
 
 class Cancelled(Exception):

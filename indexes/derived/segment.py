@@ -3,7 +3,7 @@
 A segment is one folder that is never changed, but for `effort.json`, which is replaced whole:
 
     manifest.json   what it is, and the checksums of the other files
-    codes.faiss     RaBitQ codes in inverted lists: one bit a dimension, mapped
+    codes.faiss     what proposes rows, mapped: RaBitQ codes in inverted lists, or a graph
     rows.f16        the vectors, mapped
     keys.i64        their keys, mapped
     effort.json     what calibration chose, by modality of the query
@@ -24,12 +24,17 @@ from indexes.derived import files
 from indexes.derived.clustering import Asked, stop_if
 from indexes.derived.codes import Codes
 from indexes.derived.effort import PER_ROW, TRUE, Effort, cheapest, cost
+from indexes.derived.graph import Graph
 from indexes.derived.scan import Found, best, best_of, positions
+from indexes.derived.structure import Places, Structure
 from indexes.errors import StorageError
 from indexes.stats import SegmentStats
 
-FORMAT = 1
+FORMAT = 2
 """Of the files; other numbers are refused."""
+
+STRUCTURES: Mapping[str, type[Structure]] = {it.kind: it for it in (Codes, Graph)}
+"""By the name in manifests, options and statistics."""
 
 LAST_KEY = 2**63 - 1
 """The largest key there can be."""
@@ -45,23 +50,6 @@ class KeyRange(NamedTuple):
     upto: int
 
 
-class Sample(NamedTuple):
-    """Queries to calibrate with, none of which may find itself.
-
-    Attributes:
-        queries: float32, shape (n, dim).
-        places: Which row each of them is, -1 where it is none.
-    """
-
-    queries: Vectors
-    places: Sequence[int]
-
-    @classmethod
-    def of(cls, queries: Vectors) -> Self:
-        """Returns queries that are not rows."""
-        return cls(queries, [-1] * len(queries))
-
-
 class Segment:
     """An open segment; a value. Files stay mapped until the last search is done with it.
 
@@ -71,12 +59,14 @@ class Segment:
         covers: It held every live row of its modality with a key in this range when it was built.
         keys: Of its rows, in order.
         rows: Its vectors, mapped.
+        structure: What proposes rows.
         efforts: What calibration chose, by modality of the query.
         build_seconds: How long it took to build.
     """
 
     keys: Keys
     rows: Half
+    structure: Structure
     efforts: Mapping[str, Effort]
 
     def __init__(self, folder: Path, manifest: files.Document) -> None:
@@ -86,6 +76,7 @@ class Segment:
         self.build_seconds = float(manifest["build_seconds"])
         self._facts: files.Document = manifest["files"]
         self._dim = int(manifest["dim"])
+        self._kind = STRUCTURES[manifest["structure"]]
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -102,11 +93,6 @@ class Segment:
         segment = cls(folder, manifest)
         segment._open()
         return segment
-
-    @property
-    def codes(self) -> Codes:
-        """What proposes rows."""
-        return self._codes
 
     def verify(self, cancelled: Asked = lambda: False) -> None:
         """Reads `rows.f16` and compares its checksums; at 1 GB/s or so, beside serving.
@@ -128,7 +114,7 @@ class Segment:
         """Returns what a search costs, in codes compared: some 27 ns each."""
         if chosen is not None and chosen.count <= _GATHERED:
             return PER_ROW * chosen.count
-        return cost(self._codes, self._effort(k, chosen, asked))
+        return cost(self.structure, self._effort(k, chosen, asked))
 
     def searches(
         self,
@@ -145,20 +131,14 @@ class Segment:
             k: How many each is to find.
             chosen: Which rows may answer; None means all.
             asked: Modality of the query.
-            shares: How many searches, each with its part of the work.
+            shares: How many searches at most, each with its part of the work.
         """
         if chosen is not None and chosen.count <= _GATHERED:
             places = positions(chosen.bits)
             return [partial(best_of, query, self.rows, places[i::shares], k) for i in range(shares)]
         effort = self._effort(k, chosen, asked)
-        probe = self._codes.probe(query, effort.nprobe)
-        length = -(-effort.shortlist // shares)
-
-        def search(share: int) -> Found:
-            places = self._codes.among(probe.share(share, shares), length, chosen)
-            return best_of(query, self.rows, np.sort(places), k)
-
-        return [partial(search, share) for share in range(shares)]
+        proposals = self.structure.searches(query, effort, chosen, shares)
+        return [partial(self._scored, query, k, propose) for propose in proposals]
 
     def calibrated(
         self, asked: str, queries: Vectors, target: float, cancelled: Asked = lambda: False
@@ -178,7 +158,7 @@ class Segment:
             Cancelled: If asked to stop; nothing has changed.
             StorageError: If the result cannot be written.
         """
-        effort = measured(self.rows, self._codes, Sample.of(queries), target, cancelled)
+        effort = measured(self.rows, self.structure, queries, target, cancelled)
         segment = copy(self)
         segment.efforts = {**self.efforts, asked: effort}
         write_efforts(self.folder, segment.efforts)
@@ -187,12 +167,15 @@ class Segment:
     def stats(self, dead: int, memory_bytes: int) -> SegmentStats:
         """Describes it, given how many rows are dead and what is kept about that."""
         size = sum(facts["bytes"] for facts in self._facts.values())
-        memory = memory_bytes + self._codes.nbytes
-        return SegmentStats("ivf", len(self.keys), dead, memory, size, self.build_seconds)
+        memory = memory_bytes + self.structure.nbytes
+        return SegmentStats(self._kind.kind, len(self.keys), dead, memory, size, self.build_seconds)
 
     def _effort(self, k: int, chosen: Chosen | None, asked: str) -> Effort:
         share = 1.0 if chosen is None else chosen.count / len(self.keys)
-        return self.effort(asked).scaled(k, share)
+        return self.structure.scaled(self.effort(asked), k, share)
+
+    def _scored(self, query: NDArray[np.float32], k: int, propose: Callable[[], Places]) -> Found:
+        return best_of(query, self.rows, np.sort(propose()), k)
 
     def _open(self) -> None:
         facts = self._facts
@@ -200,7 +183,7 @@ class Segment:
         self.keys = keys.view("<i8")
         self.rows = files.mapped(self.folder / "rows.f16", facts["rows.f16"]).view("<f2")
         self.rows = self.rows.reshape(len(self.keys), self._dim)
-        self._codes = Codes(files.read(self.folder / "codes.faiss", facts["codes.faiss"]))
+        self.structure = self._kind(files.read(self.folder / "codes.faiss", facts["codes.faiss"]))
         efforts = files.read_document(self.folder / "effort.json")["efforts"]
         self.efforts = {asked: Effort(**effort) for asked, effort in efforts.items()}
 
@@ -228,13 +211,15 @@ def uncovered(segments: Sequence[Segment]) -> tuple[KeyRange, ...]:
     return (*ranges, KeyRange(after, LAST_KEY))
 
 
-def measured(rows: Half, codes: Codes, sample: Sample, target: float, cancelled: Asked) -> Effort:
+def measured(
+    rows: Half, structure: Structure, queries: Vectors, target: float, cancelled: Asked
+) -> Effort:
     """Returns the effort that finds the target share of what exact search finds.
 
     Args:
         rows: float16, shape (n, dim).
-        codes: Of these rows.
-        sample: What to search for.
+        structure: Of these rows.
+        queries: float32, shape (n, dim), none of them a row.
         target: See `indexes.derived.effort.cheapest`.
         cancelled: Asked between queries.
 
@@ -242,8 +227,7 @@ def measured(rows: Half, codes: Codes, sample: Sample, target: float, cancelled:
         Cancelled: If asked to stop.
     """
     truth = []
-    for query, itself in zip(sample.queries, sample.places, strict=True):
+    for query in queries:
         stop_if(cancelled)
-        places = best(query, rows, TRUE + 1).places
-        truth.append(places[places != itself][:TRUE])
-    return cheapest(codes, sample.queries, truth, target, lambda: stop_if(cancelled))
+        truth.append(best(query, rows, TRUE).places)
+    return cheapest(structure, queries, truth, target, lambda: stop_if(cancelled))

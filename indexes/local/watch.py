@@ -89,5 +89,4 @@ class RecallWatch:
 
 
 def _effort(partition: Partition, asked: str) -> str:
-    efforts = [segment.effort(asked) for segment in partition.segments]
-    return "; ".join(f"nprobe {it.nprobe}, shortlist {it.shortlist}" for it in efforts)
+    return "; ".join(it.structure.words(it.effort(asked)) for it in partition.segments)

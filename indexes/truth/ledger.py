@@ -25,6 +25,10 @@ DATABASE = "collection.sqlite3"
 _WAL_LIMIT = 32 * 2**20
 """Bytes of write-ahead log after which it is written back into the database."""
 
+_WRITER_CACHE, _READER_CACHE = 8_192, 1_024
+"""KiB of pages that a connection keeps in memory. A reader, of which there is one for each search
+at a time, loses them at every commit and finds them in the cache of the system."""
+
 _MEANINGS: Mapping[int, str] = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_READONLY: "the file or its folder is read-only",
@@ -71,7 +75,7 @@ class Ledger:
         self._idle: list[sqlite3.Connection] = []
         self._pins = 0
         self.closed = False
-        self._writer = self._connect()
+        self._writer = self._connect(_WRITER_CACHE)
         try:
             with failures(path):
                 schema.migrate(self._writer, f"{path.parent.name}/{path.name}")
@@ -197,7 +201,7 @@ class Ledger:
                 raise CollectionNotFound(f"collection {self.path.parent.name!r} is closed")
             if self._idle:
                 return self._idle.pop()
-        connection = self._connect()
+        connection = self._connect(_READER_CACHE)
         connection.execute("PRAGMA query_only = 1")
         return connection
 
@@ -210,7 +214,7 @@ class Ledger:
                 return
         connection.close()
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, cache: int) -> sqlite3.Connection:
         with failures(self.path):
             connection = connect(self.path, "rw")
             connection.execute("PRAGMA synchronous = FULL")
@@ -218,7 +222,7 @@ class Ledger:
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             # Seldom cut: to write over a file is a third faster than to extend it.
             connection.execute(f"PRAGMA journal_size_limit = {2 * _WAL_LIMIT}")
-            connection.execute("PRAGMA cache_size = -8192")
+            connection.execute(f"PRAGMA cache_size = -{cache}")
         return connection
 
 

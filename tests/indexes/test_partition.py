@@ -6,7 +6,10 @@ import pytest
 
 from indexes.base import Index
 from indexes.derived.building import Order, adopt, build, plan
+from indexes.derived.codes import Codes
+from indexes.derived.graph import Graph
 from indexes.derived.partition import Layout, Partition
+from indexes.derived.structure import Structure
 from indexes.derived.threads import Helpers
 from tests.indexes.index_contract import IndexContract
 
@@ -26,6 +29,8 @@ class TestPartitionOfManyChunks(IndexContract):
 class TestPartitionOfSegments(IndexContract):
     """Its rows lie in segments, as many as there was time to age."""
 
+    structure: type[Structure] = Codes
+
     @pytest.fixture(autouse=True)
     def _folder(self, tmp_path_factory: pytest.TempPathFactory) -> None:
         self.folders = (tmp_path_factory.mktemp("segments") / str(n) for n in count())
@@ -36,5 +41,12 @@ class TestPartitionOfSegments(IndexContract):
     def aged(self, index: Index) -> Index:
         assert isinstance(index, Partition)
         while task := plan(index):
-            index = adopt(index, task, build(task, Order(next(self.folders), "image")))
+            order = Order(next(self.folders), "image", structure=self.structure)
+            index = adopt(index, task, build(task, order))
         return index
+
+
+class TestPartitionOfGraphs(TestPartitionOfSegments):
+    """The same rows in the same segments, with links between them in place of lists."""
+
+    structure = Graph

@@ -61,7 +61,7 @@ def test_finds_what_it_was_calibrated_to_find(large: Segment, asked: str, target
     effort = large.efforts[asked]
     assert effort.recall is not None
     assert effort.recall >= target
-    assert effort.nprobe < large.codes.lists or effort.shortlist < N / 2
+    assert effort.breadth < large.structure.breadths()[-1] or effort.shortlist < N / 2
 
 
 @pytest.mark.parametrize("share", [0.0001, 0.2, 1.0])
@@ -79,14 +79,15 @@ def test_two_threads_find_as_much_as_one(
 
 def test_a_share_of_one_list_may_be_none(large: Segment) -> None:
     query = SPACE.vectors("text", 1, 12)[0]
-    probe = large.codes.probe(query, 1)
-    shares = [large.codes.among(probe.share(share, 2), 50) for share in (0, 1)]
+    searches = large.structure.searches(query, Effort(1, 100), None, 2)
+    shares = [search() for search in searches]
     assert len(shares[0]) > 0
     assert len(shares[1]) == 0
 
 
 def test_codes_are_read_where_they_lie(large: Segment) -> None:
-    mapped = Segment.open(large.folder).codes
+    mapped = Segment.open(large.folder).structure
+    assert isinstance(mapped, Codes)
     assert isinstance(mapped.data.base, np.memmap)
     assert mapped.nbytes < 4 * DIM**2 + 1_000 * mapped.lists
     query = SPACE.vectors("text", 1, 13)[0]
@@ -97,7 +98,7 @@ def test_codes_are_read_where_they_lie(large: Segment) -> None:
 def test_works_harder_for_queries_of_which_it_knows_nothing(small: Segment) -> None:
     own = small.efforts["image"]
     guess = small.effort("text")
-    assert guess.nprobe >= 4 * own.nprobe
+    assert guess.breadth >= 4 * own.breadth
     assert guess.shortlist >= own.shortlist
     assert guess.recall is None
 
@@ -170,8 +171,8 @@ def test_files_of_another_format_are_refused(small: Segment, tmp_path: Path) -> 
     copy = _copied(small, tmp_path)
     manifest = json.loads((copy / "manifest.json").read_bytes())
     del manifest["crc32"]
-    files.write_document(copy / "manifest.json", {**manifest, "format": 2})
-    with pytest.raises(StorageError, match="of format 2, not 1"):
+    files.write_document(copy / "manifest.json", {**manifest, "format": 3})
+    with pytest.raises(StorageError, match="of format 3, not 2"):
         Segment.open(copy)
 
 

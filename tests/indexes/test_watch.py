@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from indexes.base import Neighbors, Vectors
+from indexes.derived.effort import Effort
 from indexes.derived.partition import Partition
 from indexes.local.watch import RecallWatch
 from tests.indexes.samples import unit_rows
@@ -18,8 +19,11 @@ class Missing:
     """Finds the true ten when asked to be exact, and else `found` of them."""
 
     def __init__(self, found: int, rows: int = 50) -> None:
-        effort = SimpleNamespace(nprobe=8, shortlist=80)
-        segment = SimpleNamespace(efforts={"image": effort}, effort=lambda _: effort)
+        structure = SimpleNamespace(words=lambda effort: f"nprobe {effort.breadth}")
+        effort = Effort(8, 80)
+        segment = SimpleNamespace(
+            efforts={"image": effort}, effort=lambda _: effort, structure=structure
+        )
         self.segments = (segment, segment)
         self._found, self._rows = found, rows
 
@@ -49,7 +53,7 @@ def test_tells_what_share_was_found() -> None:
     told = {(it.query_modality, it.modality): it for it in watch.stats({"image": partition(0)})}
     assert told[PAIR].measured == pytest.approx(0.9)
     assert (told[PAIR].queries, told[PAIR].target) == (3, 0.97)
-    assert told[PAIR].effort == "nprobe 8, shortlist 80; nprobe 8, shortlist 80"
+    assert told[PAIR].effort == "nprobe 8; nprobe 8"
     own = told["image", "image"]
     assert (own.measured, own.queries, own.target) == (None, 0, 0.99)
 
