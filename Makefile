@@ -26,8 +26,8 @@ $(STAMP): pyproject.toml requirements.lock
 demo: $(STAMP)  ## Index a gallery of photos and sounds, ask it questions, serve a search page
 	$(BIN)/kindred demo
 
-test: $(STAMP)  ## Run every test but those that need a Milvus server
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## Run every test but those that need a Milvus server, on every core
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 test-milvus: $(STAMP) $(MILVUS)/.installed  ## Start a Milvus server and run the tests that need one
 	$(BIN)/python -m pytest -m milvus
