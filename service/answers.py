@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Container, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from embedder.base import unit
+from embedder.errors import EncodingFailed
 from embedder.windows import WindowVectors
-from indexes.errors import ItemNotFound
+from indexes.errors import InvalidVector, ItemNotFound
 from indexes.item import Item
 from service.batching import Encoded
 from service.errors import ItemFailed, item_error
@@ -36,19 +37,30 @@ def all_of(outcomes: Sequence[Outcome]) -> list[Encoded]:
     return vectors
 
 
-def embedded(index: int, outcome: Outcome, dim: int) -> Embedded:
-    """Returns one entry of an embed answer, its vector cut to `dim` numbers and unit again."""
+def cut(outcome: Outcome, dim: int) -> Outcome:
+    """Returns an outcome with `dim` leading numbers of its vectors, unit again.
+
+    Where there is nothing but zeros, as a client's own vector may have it, it is an InvalidVector.
+    """
+    if isinstance(outcome, BaseException) or dim == outcome.vector.size:
+        return outcome
+    try:
+        shorter = replace(outcome, vector=unit(outcome.vector[None, :dim])[0])
+        if not isinstance(shorter, Windowed):
+            return shorter
+        windows = shorter.windows
+        vectors = unit(windows.vectors[:, :dim])
+        return replace(shorter, windows=WindowVectors(windows.windows, vectors))
+    except EncodingFailed:
+        return InvalidVector(f"a vector must not be zero in all of its first {dim} dimensions")
+
+
+def embedded(index: int, outcome: Outcome) -> Embedded:
+    """Returns one entry of an embed answer."""
     if isinstance(outcome, BaseException):
         return Embedded(index, error=item_error(outcome))
-    vector = _cut(outcome.vector[None], dim)[0]
-    windows = None
-    if isinstance(outcome, Windowed):
-        windows = WindowVectors(outcome.windows.windows, _cut(outcome.windows.vectors, dim))
-    return Embedded(index, vector, outcome.modality, outcome.treatment, windows=windows)
-
-
-def _cut(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
-    return vectors if dim == vectors.shape[1] else unit(vectors[:, :dim])
+    windows = outcome.windows if isinstance(outcome, Windowed) else None
+    return Embedded(index, outcome.vector, outcome.modality, outcome.treatment, windows=windows)
 
 
 def ranked(

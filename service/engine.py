@@ -157,13 +157,14 @@ class Engine:
         served = self._models.named(model)
         check_count(len(contents), self.settings.max_items)
         dim = served.checked_dim(dimensions)
-        outcomes = await served.embed(contents, windows=windows)
+        whole = await served.embed(contents, windows=windows)
+        outcomes = [answers.cut(outcome, dim) for outcome in whole]
         if on_error == "request":
             answers.all_of(outcomes)
         return EmbedAnswer(
             model=served.info.name,
             space=served.info.space,
-            results=tuple(answers.embedded(i, each, dim) for i, each in enumerate(outcomes)),
+            results=tuple(answers.embedded(i, each) for i, each in enumerate(outcomes)),
             units=sum(each.cost for each in outcomes if isinstance(each, Encoded)),
             timing_ms=answers.timing(outcomes, began),
         )

@@ -82,6 +82,10 @@ def _moving(container: InputContainer) -> VideoStream:
     films = _films(container)
     if not films:
         raise UndecodableMedia("a film must have moving pictures, got none")
+    if films[0].codec_context is None:
+        raise UndecodableMedia(
+            "the pictures of a film must be in a codec that is known, they are not"
+        )
     films[0].thread_type = "AUTO"
     return films[0]
 

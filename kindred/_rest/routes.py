@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from string import Formatter
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from kindred import _conditions as conditions
 from kindred import _jobs as jobs
 from kindred import _snapshots as snapshots
 from kindred._calls import Call
+from kindred._errors import InvalidArgument
 from kindred._rest import answered, asked
 from kindred._rest import conditions as conditioning
 from kindred._rest import jobs as working
@@ -44,11 +46,18 @@ class Route:
 
     def path_of(self, call: Call[Any]) -> str:
         """Returns the path of a call."""
-        return self.path.format_map({name: _segment(str(v)) for name, v in vars(call).items()})
+        names = (name for _, name, _, _ in Formatter().parse(self.path) if name)
+        return self.path.format_map({name: _segment(str(vars(call)[name])) for name in names})
 
 
 def _segment(text: str) -> str:
-    """Returns a text as one segment of a path; bare dots would be taken for a step up."""
+    """Returns a text as one segment of a path; bare dots would be taken for a step up.
+
+    Raises:
+        InvalidArgument: If there is none, which would be the path of something else.
+    """
+    if not text:
+        raise InvalidArgument("what a path names must have a character at least")
     return quote(text, safe="").replace(".", "%2E") if text in (".", "..") else quote(text, safe="")
 
 

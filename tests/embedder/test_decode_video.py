@@ -42,6 +42,13 @@ def test_frames_are_those_that_were_shown(kind: tuple[str, str, str]) -> None:
     np.testing.assert_allclose(found.frames.mean(axis=(1, 2, 3)), np.arange(0, 250, 10), atol=3)
 
 
+def test_a_codec_that_nobody_knows_is_an_error_of_the_film() -> None:
+    unknown = film_bytes(colours("red"), sound=tone()).replace(b"avc1", b"zzzz")
+    with pytest.raises(UndecodableMedia, match="must be in a codec that is known"):
+        decode_video(unknown)
+    assert isinstance(decode_as(Modality.AUDIO, unknown), Audio)
+
+
 def test_only_picked_frames_are_kept() -> None:
     found = decode_video(film_bytes(GREYS), pick=lambda rate, count: [20, 3, 3, -1, 99])
     assert found.numbers.tolist() == [3, 20]

@@ -185,6 +185,12 @@ REFUSED = [
     refused("INVALID_ARGUMENT", "search", "album", "red", modalities=["smell"]),
     refused("INVALID_FILTER", "search", "album", "red", filter={"$nonsense": 1}),
     refused("INVALID_FILTER", "search", "album", "red", filter={"year": {"$gte": "x", "$in": 3}}),
+    refused("INVALID_VECTOR", "embed", Vector([0.0] * 9 + [1.0] * (DIM - 9), "text"), dimensions=9),
+    refused("INVALID_ARGUMENT", "search", "album", "red", min_score=float("nan")),
+    refused("INVALID_ARGUMENT", "search", "album", [Part("red", float("nan"))]),
+    refused("INVALID_ARGUMENT", "search", "album", [Part("red", float("inf"))]),
+    refused("INVALID_ARGUMENT", "create_collection", "other", recall_target=float("nan")),
+    refused("INVALID_ARGUMENT", "condition", [Part("red", float("nan"))], seed=1),
     refused("INVALID_ARGUMENT", "search", "album", "red", ranking="best"),
     refused("INVALID_ARGUMENT", "search", "album", "red", k=0),
     refused("TOO_MANY_ITEMS", "search", "album", "red", k=100_000),
@@ -266,6 +272,33 @@ def the_one_answer(clients: dict[str, Ask], question: Question) -> Any:  # noqa:
     for name, answer in answers.items():
         assert comparable(answer) == comparable(first), f"{name} differs"
     return first
+
+
+NAMELESS = [
+    ask_for("get_model", ""),
+    ask_for("get_collection", ""),
+    ask_for("delete_collection", ""),
+    ask_for("get_item", "album", ""),
+    ask_for("get_content", "album", ""),
+    ask_for("get_profile", ""),
+    ask_for("take_snapshot", ""),
+    ask_for("snapshot_pieces", ""),
+    ask_for("delete_snapshot", ""),
+    ask_for("upsert", "", [ItemInput("red")]),
+]
+
+
+@pytest.mark.parametrize("question", NAMELESS, ids=label)
+def test_over_rest_what_has_no_name_is_not_something_else(
+    clients: dict[str, Ask], question: Question
+) -> None:
+    """Its path would be the path of all of them: nobody asks for that by mistake."""
+    method, args, options = question
+    for name, ask in clients.items():
+        error = ask(method, *args, **options)
+        assert isinstance(error, KindredError)
+        assert error.code in (400, 404)
+        assert "REST" not in name or error.reason == "INVALID_ARGUMENT"
 
 
 @pytest.mark.parametrize("question", ANSWERED, ids=label)
