@@ -158,6 +158,8 @@ class Collection(ABC):
         index: What its searches run on.
         indexed: Paths into the metadata that filters ask for often.
         recall_target: Share of the true ten nearest that approximate searches must find.
+        structure: What approximate searches run on, where a modality is large: "ivf", inverted
+            lists of codes, or "graph".
     """
 
     name: str
@@ -168,6 +170,7 @@ class Collection(ABC):
     index: str
     indexed: tuple[str, ...] = ()
     recall_target: float = 0.97
+    structure: str = "ivf"
 
     @abstractmethod
     def upsert(self, items: Sequence[Item]) -> None:

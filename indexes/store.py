@@ -16,6 +16,9 @@ from indexes.ranking import Pair
 MAX_INDEXED = 32
 """Fields of metadata that a collection may index; each costs a row for every item that has it."""
 
+STRUCTURES = ("ivf", "graph")
+"""What a large modality's vectors may be found by: inverted lists of codes, or links."""
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -55,24 +58,28 @@ class Options:
         indexed: Paths into the metadata that filters ask for often, such as "year" or
             "camera.maker"; filters on them stay fast in large collections.
         recall_target: Share of the true ten nearest that approximate searches must find.
+        structure: One of `STRUCTURES`; None means what suits the store.
     """
 
     background: Mapping[Pair, tuple[float, float]] = field(default_factory=dict)
     indexed: tuple[str, ...] = ()
     recall_target: float = 0.97
+    structure: str | None = None
 
     def __post_init__(self) -> None:
         """Checks ranges.
 
         Raises:
-            InvalidQuery: If the target is not above 0 and at most 1, or if too many paths are
-                indexed, one twice, or a field that needs no index.
+            InvalidQuery: If the target is not above 0 and at most 1, the structure is unknown, or
+                too many paths are indexed, one twice, or a field that needs no index.
             InvalidFilter: If no filter could ask for one of the paths.
         """
         if not 0 < self.recall_target <= 1:
             raise InvalidQuery(
                 f"recall_target must be above 0 and at most 1, got {self.recall_target}"
             )
+        if self.structure not in (None, *STRUCTURES):
+            raise InvalidQuery(f"structure must be one of {STRUCTURES}, got {self.structure!r}")
         check_indexed(self.indexed)
 
 
@@ -107,6 +114,7 @@ class Store(ABC):
         Raises:
             InvalidName: If the name breaks the rule above.
             InvalidVector: If `dim` is not positive.
+            Unsupported: If this kind of store has no such structure.
             CollectionExists: If the name is taken.
             StorageError: If it cannot be written.
         """

@@ -166,6 +166,7 @@ class Collection:
         recall_target: Share of the true ten nearest that approximate searches must find.
         stats: What its indexes are made of; only if asked for.
     """
+        structure: What approximate searches run on where a modality is large, "ivf" or "graph".
 
     name: str
     model: str
@@ -179,6 +180,7 @@ class Collection:
     recall_target: float
     stats: CollectionStats | None = None
 
+    structure: str
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

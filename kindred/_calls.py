@@ -104,6 +104,9 @@ class CreateCollection(Call[Collection]):
         indexed: Fields of metadata that filters ask for often, such as "year".
         recall_target: Share of the true ten nearest that approximate searches must find; none
             means what the server is set to.
+        structure: What approximate searches run on where a modality is large: "ivf", inverted
+            lists of codes, small and soon built, or "graph", which takes longer to build and more
+            disk; none means what suits the server's store. It can't be changed later.
 
     Raises:
         Conflict: If the name is taken.
@@ -114,6 +117,7 @@ class CreateCollection(Call[Collection]):
     model: str | None = None
     indexed: Iterable[str] = ()
     recall_target: float | None = None
+    structure: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ class SegmentStats:
     """One part of a modality's index.
 
     Attributes:
-        kind: "head" (grows, exact), "flat" (sealed, exact) or "ivf" (sealed, approximate).
+        kind: "head" (grows, exact), "flat" (sealed, exact), "ivf" or "graph" (sealed,
+            approximate).
         dead: How many of its rows were deleted or replaced since.
     """
 

@@ -65,7 +65,9 @@ class Collections:
         Raises:
             CollectionExists: If the name is taken.
             InvalidName: If it is not a name.
-            InvalidQuery: If what is to be indexed or the recall target breaks a rule.
+            InvalidQuery: If what is to be indexed, the recall target or the structure breaks a
+                rule.
+            Unsupported: If the store has no such structure.
         """
         served = self._models.named(new.model)
         target = self._settings.recall_target

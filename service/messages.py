@@ -154,12 +154,14 @@ class NewCollection:
         indexed: Fields of metadata that filters ask for often.
         recall_target: Share of the true ten nearest to find; None means that of the settings.
     """
+        structure: What approximate searches run on; None means what suits the store.
 
     name: str
     model: str | None = None
     indexed: tuple[str, ...] = ()
     recall_target: float | None = None
 
+    structure: str | None = None
 
 @dataclass(frozen=True, slots=True)
 class CollectionInfo:
@@ -176,6 +178,7 @@ class CollectionInfo:
     indexed: tuple[str, ...]
     recall_target: float
     stats: Stats | None = None
+    structure: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,7 +198,7 @@ class ServedModel:
             space_id=self.info.space,
             dim=self.info.dim,
             model=self.info.name,
-            options=Options(background, new.indexed, target),
+            options=Options(background, new.indexed, target, new.structure),
         )
 
     async def failures(self) -> Mapping[str, str]:

@@ -84,6 +84,7 @@ def collection_info(collection: Collection, *, with_stats: bool = False) -> Coll
         created=time_text(collection.created),
         indexed=collection.indexed,
         recall_target=collection.recall_target,
+        structure=collection.structure,
         stats=collection.stats() if with_stats else None,
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from indexes.base import Vectors
 from indexes.collection import Answer, Collection, Hit, Page, SearchRequest
 from indexes.derived.building import Cancelled
+from indexes.derived.segment import STRUCTURES
 from indexes.derived.threads import ALONE, Helpers
 from indexes.errors import InvalidQuery, InvalidVector, StorageError
 from indexes.filters.language import EVERYTHING, Filter, microseconds
@@ -178,7 +179,7 @@ class LocalCollection(Collection):
                     self.indexed = self._declaring.ready()
                     self._upkeep.round(self._closing.is_set)
                     self._remember(new_queries=self._tuning.kept_queries // 4)
-                    self.index = _kind(exact=self._revisions.now.is_exact())
+                    self.index = self._kind(exact=self._revisions.now.is_exact())
             except Cancelled:
                 return
 
@@ -194,7 +195,7 @@ class LocalCollection(Collection):
         facts = self._ledger.facts()
         self.space_id, self.dim = facts.space_id, facts.dim
         self.model, self.created = facts.model, facts.created
-        self.recall_target = facts.recall_target
+        self.recall_target, self.structure = facts.recall_target, facts.structure
         self._calibration = Calibration(facts.backgrounds, self._ledger.moments())
         self._searcher = Searcher(self._calibration)
         tuning = self._tuning
@@ -209,11 +210,17 @@ class LocalCollection(Collection):
         self._declaring = Declaring(self._ledger, self._revisions, self._closing)
         self.indexed = self._declaring.ready()
         charge = Charge(
-            loader, self._revisions, self._shelf, self._queries, self._watch, self._losses
+            loader,
+            self._revisions,
+            self._shelf,
+            self._queries,
+            self._watch,
+            self._losses,
+            STRUCTURES[self.structure],
         )
         self._upkeep = Upkeep(charge, tuning)
         self._stored = (self._calibration.settled(), self._queries.changes)
-        self.index = _kind(exact=first.is_exact())
+        self.index = self._kind(exact=first.is_exact())
 
     def _change(self, change: Change) -> Deleted:
         deleted = self._revisions.change(change)
@@ -240,7 +247,7 @@ class LocalCollection(Collection):
             for best in outcome.ranked
             if best.key in found
         )
-        return Answer(hits, outcome.ranking, outcome.exact, _kind(exact=outcome.exact)), lost
+        return Answer(hits, outcome.ranking, outcome.exact, self._kind(exact=outcome.exact)), lost
 
     def _remember(self, new_queries: int) -> None:
         """Writes down what was learned from questions, if it is so much."""
@@ -253,16 +260,15 @@ class LocalCollection(Collection):
             asked.write(connection, self._queries.all())
         self._stored = (moments, changes)
 
+    def _kind(self, *, exact: bool) -> str:
+        return "flat" if exact else self.structure
+
     def _require_dim(self, vector: Vectors, whose: str) -> None:
         if len(vector) != self.dim:
             raise InvalidVector(
                 f"collection {self.name!r} takes vectors of {self.dim} numbers, "
                 f"{whose} has {len(vector)}"
             )
-
-
-def _kind(*, exact: bool) -> str:
-    return "flat" if exact else "ivf"
 
 
 def _page_token(seq: int) -> str:

@@ -79,7 +79,14 @@ class FolderStore(Store):
         check_dim(dim)
         prior = {pair: Background(*values) for pair, values in options.background.items()}
         facts = Facts(
-            space_id, dim, model, datetime.now(UTC), prior, options.indexed, options.recall_target
+            space_id,
+            dim,
+            model,
+            datetime.now(UTC),
+            prior,
+            options.indexed,
+            options.recall_target,
+            options.structure or "ivf",
         )
         self._require_free(name)
         with self._arriving(name) as folder:

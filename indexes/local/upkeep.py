@@ -19,6 +19,7 @@ from indexes.derived.clustering import Asked
 from indexes.derived.heap import give_back
 from indexes.derived.partition import Partition
 from indexes.derived.segment import Segment
+from indexes.derived.structure import Structure
 from indexes.errors import StorageError
 from indexes.local.loading import Loader
 from indexes.local.losses import Losses
@@ -37,7 +38,7 @@ _AT_ONCE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What upkeep looks after: the parts of one collection."""
+    """What upkeep looks after: the parts of one collection, and what its segments are to be."""
 
     loader: Loader
     revisions: Revisions
@@ -45,6 +46,7 @@ class Charge:
     queries: RecentQueries
     watch: RecallWatch
     losses: Losses
+    structure: type[Structure]
 
 
 class Upkeep:
@@ -58,7 +60,7 @@ class Upkeep:
         self.building: tuple[str, ...] = ()
         self._loader, self._revisions, self._shelf = charge.loader, charge.revisions, charge.shelf
         self._queries, self._watch = charge.queries, charge.watch
-        self._losses = charge.losses
+        self._losses, self._structure = charge.losses, charge.structure
         self._tuning = tuning
         self._checked = 0
         self._verified: set[str] = set()
@@ -117,6 +119,7 @@ class Upkeep:
             modality=modality,
             queries=self._known_queries(),
             target=self._watch.target(("", modality)),
+            structure=self._structure,
             cancelled=cancelled,
         )
         segment = build(task, order)

@@ -49,6 +49,7 @@ class MilvusCollection(Collection):
     """
 
     index = "milvus"
+    structure = "graph"
 
     def __init__(self, cluster: Cluster, name: str, facts: Facts) -> None:
         self.name = name

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from indexes.collection import Collection
-from indexes.errors import CollectionExists, CollectionNotFound
+from indexes.errors import CollectionExists, CollectionNotFound, Unsupported
 from indexes.milvus import moving, names, root
 from indexes.milvus.address import parse_address
 from indexes.milvus.cluster import Cluster
@@ -44,6 +44,11 @@ class MilvusStore(Store):
         """See `Store.create`."""
         check_name(name)
         check_dim(dim)
+        if options.structure not in (None, MilvusCollection.structure):
+            raise Unsupported(
+                f"Milvus finds by a graph of its own, structure {options.structure!r} is for "
+                "collections in a folder"
+            )
         return self._create(name, Facts(space_id, dim, model, datetime.now(UTC), options))
 
     def open(self, name: str, *, space_id: str | None = None) -> Collection:

@@ -50,6 +50,7 @@ class Facts:
         backgrounds: The model's prior for the calibrated ranking.
         indexed: Paths into the metadata that filters ask for often.
         recall_target: Share of the true ten nearest that approximate searches must find.
+        structure: What approximate searches run on.
     """
 
     space_id: str
@@ -59,6 +60,7 @@ class Facts:
     backgrounds: Mapping[Pair, Background] = field(default_factory=dict)
     indexed: tuple[str, ...] = ()
     recall_target: float = 0.97
+    structure: str = "ivf"
 
 
 class Ledger:
@@ -100,6 +102,7 @@ class Ledger:
             "moments": _pairs_to_json({}),
             "indexed": json.dumps({path: i for i, path in enumerate(facts.indexed)}),
             "recall_target": str(facts.recall_target),
+            "structure": facts.structure,
             "segments": "{}",
         }
         with failures(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -239,8 +242,8 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     return connection
 
 
-def read_facts(get: Callable[[str], str]) -> Facts:
-    """Returns what a collection is, given what returns each fact by its name."""
+def read_facts(get: Callable[..., str]) -> Facts:
+    """Returns what a collection is, given what returns a fact by name, or a given default."""
     pairs = json.loads(get("backgrounds"))
     return Facts(
         space_id=get("space_id"),
@@ -250,6 +253,7 @@ def read_facts(get: Callable[[str], str]) -> Facts:
         backgrounds={(query, item): Background(*pair) for query, item, *pair in pairs},
         indexed=tuple(json.loads(get("indexed"))),
         recall_target=float(get("recall_target")),
+        structure=get("structure", "ivf"),
     )
 
 

@@ -32,6 +32,7 @@ _GUESSES = {
     "backgrounds": "[]",
     "indexed": "{}",
     "recall_target": "0.97",
+    "structure": "ivf",
 }
 """Facts without which a collection serves, if less well."""
 
@@ -170,9 +171,9 @@ def _facts(connection: sqlite3.Connection, path: Path, guessed: list[str]) -> Fa
             f"{name} has schema version {found}; what can be read are those of {schema.VERSION}"
         )
 
-    def get(fact: str) -> str:
+    def get(fact: str, default: str | None = None) -> str:
         try:
-            return state.get(connection, fact)
+            return state.get(connection, fact, default)
         except (StorageError, sqlite3.DatabaseError):
             if fact not in _GUESSES:
                 raise

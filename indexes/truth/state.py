@@ -16,13 +16,15 @@ CREATE TABLE state (
 """
 
 
-def get(connection: sqlite3.Connection, name: str) -> str:
-    """Returns a fact as text.
+def get(connection: sqlite3.Connection, name: str, default: str | None = None) -> str:
+    """Returns a fact as text; one that older files lack may have a default.
 
     Raises:
-        StorageError: If it is missing or damaged.
+        StorageError: If it is damaged, or missing without a default.
     """
     row = connection.execute("SELECT value, crc FROM state WHERE name = ?", (name,)).fetchone()
+    if row is None and default is not None:
+        return default
     if row is None or checksums.of_state(name, row[0]) != row[1]:
         raise StorageError(f"the database is damaged: its {name!r} cannot be read")
     return str(row[0])

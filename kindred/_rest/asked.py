@@ -50,6 +50,7 @@ def create_collection(call: calls.CreateCollection) -> JsonObject:
         model=call.model,
         indexed=list(call.indexed),
         recall_target=call.recall_target,
+        structure=call.structure,
     )
 
 

@@ -130,6 +130,7 @@ def collection(message: collections_pb.Collection) -> answers.Collection:
         indexed=tuple(message.indexed),
         recall_target=message.recall_target,
         stats=_stats(message.stats) if message.HasField("stats") else None,
+        structure=message.structure,
     )
 
 

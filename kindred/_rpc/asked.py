@@ -74,6 +74,7 @@ def create_collection(call: calls.CreateCollection) -> collections_pb.CreateColl
         model=call.model,
         indexed=call.indexed,
         recall_target=call.recall_target,
+        structure=call.structure,
     )
 
 

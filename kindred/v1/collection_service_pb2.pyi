@@ -33,7 +33,7 @@ RANKING_CALIBRATED: Ranking
 RANKING_COSINE: Ranking
 
 class Collection(_message.Message):
-    __slots__ = ("name", "model", "space", "dim", "counts", "index", "bytes", "create_time", "indexed", "recall_target", "stats")
+    __slots__ = ("name", "model", "space", "dim", "counts", "index", "bytes", "create_time", "indexed", "recall_target", "stats", "structure")
     class CountsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +52,7 @@ class Collection(_message.Message):
     INDEXED_FIELD_NUMBER: _ClassVar[int]
     RECALL_TARGET_FIELD_NUMBER: _ClassVar[int]
     STATS_FIELD_NUMBER: _ClassVar[int]
+    STRUCTURE_FIELD_NUMBER: _ClassVar[int]
     name: str
     model: str
     space: str
@@ -63,19 +64,22 @@ class Collection(_message.Message):
     indexed: _containers.RepeatedScalarFieldContainer[str]
     recall_target: float
     stats: _stats_pb2.CollectionStats
-    def __init__(self, name: _Optional[str] = ..., model: _Optional[str] = ..., space: _Optional[str] = ..., dim: _Optional[int] = ..., counts: _Optional[_Mapping[str, int]] = ..., index: _Optional[str] = ..., bytes: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., indexed: _Optional[_Iterable[str]] = ..., recall_target: _Optional[float] = ..., stats: _Optional[_Union[_stats_pb2.CollectionStats, _Mapping]] = ...) -> None: ...
+    structure: str
+    def __init__(self, name: _Optional[str] = ..., model: _Optional[str] = ..., space: _Optional[str] = ..., dim: _Optional[int] = ..., counts: _Optional[_Mapping[str, int]] = ..., index: _Optional[str] = ..., bytes: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., indexed: _Optional[_Iterable[str]] = ..., recall_target: _Optional[float] = ..., stats: _Optional[_Union[_stats_pb2.CollectionStats, _Mapping]] = ..., structure: _Optional[str] = ...) -> None: ...
 
 class CreateCollectionRequest(_message.Message):
-    __slots__ = ("name", "model", "indexed", "recall_target")
+    __slots__ = ("name", "model", "indexed", "recall_target", "structure")
     NAME_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     INDEXED_FIELD_NUMBER: _ClassVar[int]
     RECALL_TARGET_FIELD_NUMBER: _ClassVar[int]
+    STRUCTURE_FIELD_NUMBER: _ClassVar[int]
     name: str
     model: str
     indexed: _containers.RepeatedScalarFieldContainer[str]
     recall_target: float
-    def __init__(self, name: _Optional[str] = ..., model: _Optional[str] = ..., indexed: _Optional[_Iterable[str]] = ..., recall_target: _Optional[float] = ...) -> None: ...
+    structure: str
+    def __init__(self, name: _Optional[str] = ..., model: _Optional[str] = ..., indexed: _Optional[_Iterable[str]] = ..., recall_target: _Optional[float] = ..., structure: _Optional[str] = ...) -> None: ...
 
 class CreateCollectionResponse(_message.Message):
     __slots__ = ("collection",)

@@ -101,6 +101,18 @@ class Server:
         return {"api_key": self.api_key, "tls": tls, "timeout": PATIENCE_SECONDS}
 
 
+def require_structure(name: str, known: str, asked: str | None) -> None:
+    """Makes sure that a collection that exists has the structure that is asked for, if any.
+
+    Raises:
+        typer.BadParameter: If it has another.
+    """
+    if asked not in (None, known):
+        raise typer.BadParameter(
+            f"collection {name!r} has structure {known!r}, which can't be changed to {asked!r}"
+        )
+
+
 def together(known: Sequence[str], asked: Sequence[str]) -> list[str]:
     """Returns all fields that are to be indexed, each once; none if that changes nothing."""
     fields = list(dict.fromkeys([*known, *asked]))

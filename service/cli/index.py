@@ -42,6 +42,7 @@ def index(  # noqa: PLR0913 - one parameter per option
         typer.Option(help="Keep windows of longer sounds and films: hits tell where they match."),
     ] = True,
     indexed: options.Indexed = None,
+    structure: options.Structure = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name every file.")] = False,
     data: options.Data = None,
     server: options.Server = None,
@@ -61,7 +62,7 @@ def index(  # noqa: PLR0913 - one parameter per option
         kindred index ~/Sounds --collection sounds --server http://localhost:8000
     """
     where = Where.of(ctx, data, server)
-    new = NewCollection(collection, indexed=tuple(indexed or ()))
+    new = NewCollection(collection, indexed=tuple(indexed or ()), structure=structure)
     telling, started = Telling(verbose), time.monotonic()
     try:
         asyncio.run(_index(where, new, list_files(folder, prefix), telling, windows))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from indexes.errors import CollectionExists
 from indexes.progress import Progress
-from service.cli.backend import together
+from service.cli.backend import require_structure, together
 from service.conditioning.messages import ConditionAnswer, ConditionQuery
 from service.engine import Engine
 from service.jobs.items import every_item
@@ -45,8 +45,9 @@ class LocalBackend:
         try:
             await collections.create(new)
         except CollectionExists:
-            known = (await collections.get(new.name)).indexed
-            if fields := together(known, new.indexed):
+            known = await collections.get(new.name)
+            require_structure(new.name, known.structure, new.structure)
+            if fields := together(known.indexed, new.indexed):
                 await collections.update(new.name, indexed=fields)
 
     async def items(self, collection: str) -> AsyncIterator[StoredItem]:

@@ -54,6 +54,14 @@ Indexed = Annotated[
         help="A field of metadata that filters ask for often, to be indexed. Repeatable.",
     ),
 ]
+Structure = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ivf|graph",
+        help="What a new collection finds by where a modality is large: inverted lists of codes, "
+        "or a graph, which takes longer to build and more disk.",
+    ),
+]
 CollectionArgument = Annotated[
     str, typer.Argument(metavar="COLLECTION", help="Name of the collection.")
 ]

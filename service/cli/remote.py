@@ -14,7 +14,7 @@ from embedder.base import Treatment
 from embedder.media import Modality
 from embedder.windows import Window, WindowVectors
 from indexes.progress import Progress
-from service.cli.backend import together
+from service.cli.backend import require_structure, together
 from service.cli.remote_conditioning import condition, conditioned
 from service.conditioning.messages import ConditionAnswer, ConditionQuery
 from service.errors import InvalidRequest
@@ -81,10 +81,13 @@ class RemoteBackend:
     async def ensure_collection(self, new: NewCollection) -> None:
         """Creates the collection unless it exists; then the fields are indexed there, too."""
         try:
-            await self.client.create_collection(new.name, model=new.model, indexed=new.indexed)
+            await self.client.create_collection(
+                new.name, model=new.model, indexed=new.indexed, structure=new.structure
+            )
         except kindred.Conflict:
-            known = (await self.client.get_collection(new.name)).indexed
-            if fields := together(known, new.indexed):
+            known = await self.client.get_collection(new.name)
+            require_structure(new.name, known.structure, new.structure)
+            if fields := together(known.indexed, new.indexed):
                 await self.client.update_collection(new.name, indexed=fields)
 
     async def items(self, collection: str) -> AsyncIterator[StoredItem]:

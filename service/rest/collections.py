@@ -31,6 +31,13 @@ class CollectionQuestion(Question):
         description="Share of the true ten nearest that approximate searches must find; "
         "by default what the server is set to.",
     )
+    structure: str | None = Field(
+        None,
+        description="What approximate searches run on where a modality is large: `ivf`, inverted "
+        "lists of codes, small and soon built, or `graph`, which takes longer to build and more "
+        "disk. By default `ivf` in a folder and `graph` on Milvus, which has only that. It can't "
+        "be changed later.",
+    )
 
 
 class CollectionChange(Question):
@@ -43,7 +50,7 @@ class CollectionChange(Question):
 
 
 class Segment(Answer):
-    """One part of a modality's index; `flat` and `head` are exact, `ivf` is approximate."""
+    """One part of a modality's index; `flat` and `head` are exact, `ivf` and `graph` are not."""
 
     kind: str
     rows: int
@@ -86,6 +93,7 @@ class Collection(Answer):
     created: str
     indexed: list[str]
     recall_target: float
+    structure: str
     stats: Stats | None = Field(None, description="With `view=full`.")
 
 
@@ -99,7 +107,11 @@ class Collections(Answer):
 async def create_collection(question: CollectionQuestion, engine: TheEngine) -> Response:
     """Creates a collection."""
     new = messages.NewCollection(
-        question.name, question.model, tuple(question.indexed), question.recall_target
+        question.name,
+        question.model,
+        tuple(question.indexed),
+        question.recall_target,
+        question.structure,
     )
     return reply(Collection.model_validate(await engine.collections.create(new)), status=201)
 

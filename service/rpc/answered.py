@@ -110,6 +110,7 @@ def collection(info: messages.CollectionInfo) -> collections_pb.Collection:
         indexed=info.indexed,
         recall_target=info.recall_target,
         stats=None if info.stats is None else _stats(info.stats),
+        structure=info.structure,
     )
 
 

@@ -23,6 +23,7 @@ from indexes.errors import (
     ItemNotFound,
     SpaceMismatch,
     StorageError,
+    Unsupported,
 )
 from indexes.filters.language import parse_filter
 from indexes.filters.matching import matches
@@ -231,14 +232,21 @@ class MilvusContract(CollectionContract):
 
     def test_facts_and_options_are_kept(self, collection: Collection) -> None:
         store = self.store
-        options = Options({("text", "image"): (0.1, 0.2)}, ("year",), 0.9)
+        options = Options({("text", "image"): (0.1, 0.2)}, ("year",), 0.9, "graph")
         store.create("chosen", space_id="s", dim=3, model="m", options=options)
         store.close()
         self.store = store = MilvusStore(self.address)
         again = store.open("chosen")
         assert (again.space_id, again.dim, again.model) == ("s", 3, "m")
         assert (again.indexed, again.recall_target) == (("year",), 0.9)
+        assert again.structure == "graph"
         store.delete("chosen")
+
+    def test_graphs_are_the_only_structure(self, collection: Collection) -> None:
+        options = Options(structure="ivf")
+        with pytest.raises(Unsupported, match="graph of its own, structure 'ivf' is for"):
+            self.store.create("chosen", space_id="s", dim=3, model="m", options=options)
+        assert "chosen" not in self.store.list()
 
     def test_snapshots_move_between_kinds_of_stores(
         self, collection: Collection, tmp_path: Path

@@ -207,9 +207,11 @@ def test_lost_facts_can_be_given(database: Path, tmp_path: Path) -> None:
 
 def test_facts_that_can_be_guessed_are_and_it_is_said(database: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("UPDATE state SET crc = 0 WHERE name IN ('indexed', 'recall_target')")
+        connection.execute(
+            "UPDATE state SET crc = 0 WHERE name IN ('indexed', 'recall_target', 'structure')"
+        )
     rescued = rescue(database.parent, tmp_path / "again")
-    assert (rescued.items, rescued.facts) == (COUNT, ["indexed", "recall_target"])
+    assert (rescued.items, rescued.facts) == (COUNT, ["indexed", "recall_target", "structure"])
     with FolderStore(tmp_path) as store:
         collection = store.open("again")
         assert (collection.indexed, collection.recall_target) == ((), 0.97)

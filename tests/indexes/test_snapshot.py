@@ -33,7 +33,7 @@ def store(tmp_path: Path) -> Iterator[FolderStore]:
 
 @pytest.fixture
 def collection(store: FolderStore) -> Collection:
-    options = Options(PRIOR, indexed=("n", "odd"), recall_target=0.9)
+    options = Options(PRIOR, indexed=("n", "odd"), recall_target=0.9, structure="graph")
     made = store.create("things", space_id="space", dim=DIM, model="model", options=options)
     made.upsert(some_items(300))
     made.upsert([Item("media", "image", unit_rows(1, DIM, 5)[0], content=Content("a/b", b"123"))])
@@ -58,7 +58,13 @@ def told(collection: Collection) -> Told:
     facts = (collection.space_id, collection.dim, collection.model, collection.created)
     items = collection.items(page_size=1_000).items
     return Told(
-        (*facts, collection.indexed, collection.recall_target, collection.count()),
+        (
+            *facts,
+            collection.indexed,
+            collection.recall_target,
+            collection.structure,
+            collection.count(),
+        ),
         [(i.id, i.modality, i.vector.tobytes(), i.metadata, i.created, i.mime) for i in items],
     )
 

@@ -32,3 +32,9 @@ def test_what_no_filter_asks_for_is_not_indexed(
 def test_a_recall_target_is_a_share(target: float) -> None:
     with pytest.raises(InvalidQuery, match="recall_target"):
         Options(recall_target=target)
+
+
+def test_a_structure_is_one_that_there_is() -> None:
+    assert Options(structure="graph").structure == "graph"
+    with pytest.raises(InvalidQuery, match=r"structure must be one of .*'graph'.*, got 'tree'"):
+        Options(structure="tree")

@@ -164,6 +164,7 @@ REFUSED = [
     refused("INVALID_FILTER", "create_collection", "other", indexed=["a..b"]),
     refused("INVALID_ARGUMENT", "create_collection", "other", recall_target=1.5),
     refused("INVALID_ARGUMENT", "create_collection", "other", recall_target=0.0),
+    refused("INVALID_ARGUMENT", "create_collection", "other", structure="tree"),
     refused("COLLECTION_NOT_FOUND", "update_collection", "nobody", indexed=["year"]),
     refused("INVALID_ARGUMENT", "update_collection", "album", indexed=["year", "created"]),
     refused("INVALID_ARGUMENT", "update_collection", "album", indexed=["year", "year"]),
@@ -251,7 +252,11 @@ def clients(addresses: Addresses) -> dict[str, Ask]:
     found["Client, gRPC"]("create_collection", "windowed")
     found["Client, REST"]("upsert", "windowed", FILMS, windows=True)
     found["Client, gRPC"](
-        "create_collection", "indexed", indexed=["year", "deep.list"], recall_target=0.9
+        "create_collection",
+        "indexed",
+        indexed=["year", "deep.list"],
+        recall_target=0.9,
+        structure="graph",
     )
     taken = found["Client, gRPC"]("take_snapshot", "album")
     data = found["Client, REST"]("snapshot_pieces", taken.name)

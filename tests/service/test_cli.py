@@ -110,6 +110,16 @@ class TestIndex:
         assert refused.exit_code == 2
         assert "not 'created'" in said(refused)
 
+    def test_a_structure_is_chosen_with_a_new_collection_only(
+        self, gallery: Path, data: Path
+    ) -> None:
+        for structure, status in (("tree", 2), ("graph", 0), ("graph", 0), ("ivf", 2)):
+            result = kindred("index", gallery, "--data", data, "--structure", structure)
+            assert result.exit_code == status
+        assert "has structure 'graph'" in said(result)
+        with FolderStore(data) as store:
+            assert store.open("default").structure == "graph"
+
     def test_an_empty_folder_is_no_error(self, tmp_path: Path, data: Path) -> None:
         (tmp_path / "empty").mkdir()
         assert kindred("index", tmp_path / "empty", "--data", data).exit_code == 0
