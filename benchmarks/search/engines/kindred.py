@@ -21,6 +21,7 @@ CALIBRATED, EXACT = 1, 2
 class Kindred(Engine):
     """A local collection with declared metadata keys."""
 
+    structure = "ivf"
     trait = Trait(
         "kindred", "indexes", "fsynced", (CALIBRATED, EXACT), "1 calibrated, 2 exact", adapts=True
     )
@@ -32,7 +33,7 @@ class Kindred(Engine):
             space_id="0" * 64,
             dim=dim,
             model="synthetic",
-            options=Options(indexed=("bucket", "tag")),
+            options=Options(indexed=("bucket", "tag"), structure=self.structure),
         )
         self._collection = cast(LocalCollection, collection)
 
@@ -78,6 +79,12 @@ class Kindred(Engine):
             )
         )
         return [int(hit.id) for hit in answer.hits]
+
+
+class KindredGraph(Kindred):
+    """The same, with a graph a modality."""
+
+    structure = "graph"
 
 
 def _filter(where: Where) -> Filter:
