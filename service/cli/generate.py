@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-import PIL.Image
 import typer
 from numpy.typing import NDArray
 
@@ -80,6 +79,8 @@ def generate(  # noqa: PLR0913 - one parameter per option
         kindred generate --text "a beach at sunset" -o beach.png
         kindred generate --audio rain.wav --count 9 --seed 1 -o rain.png
     """
+    import PIL.Image
+
     from embedder.conditioning.generator.sampler import PictureSampling
     from embedder.conditioning.generator.weights import WEIGHTS, GeneratorFile
 

@@ -96,8 +96,6 @@ class TestParquet:
         assert out.stdout == f"Wrote 6 items of default to {file}.\n", out.output
         back = kindred("import", file, "--collection", "again", "--data", elsewhere)
         assert back.stdout == "again: 6 stored\n", back.output
-        with client.Client(server) as asked:
-            assert asked.get_collection("again").indexed == ("bytes",)
         question = ("search", "red", "--json", "--data")
         assert hits(kindred(*question, elsewhere, "-c", "again")) == hits(
             kindred(*question, indexed)
@@ -112,6 +110,8 @@ class TestParquet:
         assert out.stdout == f"Wrote 6 items of default to {file}.\n", out.output
         back = kindred("import", file, "-c", "again", "--indexed", "bytes", "--server", server)
         assert back.stdout == "again: 6 stored\n", back.output
+        with client.Client(server) as asked:
+            assert asked.get_collection("again").indexed == ("bytes",)
         assert hits(kindred("search", "red", "-c", "again", "--json", "--server", server)) == hits(
             kindred("search", "red", "--json", "--server", server)
         )
