@@ -36,6 +36,9 @@ _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile]] = {
 # Pillow warns of each odd tag of a TIFF; none of them is read here.
 warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
 
+LEAST_SIDE = 1024
+"""Of a large JPEG, both sides that are decoded at least: twice the largest input of any model."""
+
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -52,6 +55,9 @@ _UPRIGHT = {
 def decode_image(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Image:
     """Decodes a picture: the first frame, turned upright, on white where it is transparent.
 
+    A JPEG is decoded to half its sides where both stay at least `LEAST_SIDE`: that takes a third
+    of the time, and no model looks more closely. A quarter moves vectors too far.
+
     Colour profiles are ignored. 16-bit grey is scaled to 8; wider numbers are stretched from their
     smallest to their largest, since they carry no white level.
 
@@ -63,6 +69,8 @@ def decode_image(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Image:
     name = expect(data, Modality.IMAGE, limits).name
     with foreign_errors(name), _OPENERS[name](io.BytesIO(data)) as picture:
         limits.check_pixels(*picture.size)
+        width, height = (max(LEAST_SIDE, side // 2) for side in picture.size)
+        picture.draft(None, (width, height))
         picture.load()
         pixels = np.asarray(_rgb(_upright(picture)))
     return Image(pixels)

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from embedder.decode import FORMATS, Limits, decode, decode_image, recognise, sniff
-from embedder.decode.image import _OPENERS
+from embedder.decode.image import _OPENERS, LEAST_SIDE
 from embedder.errors import MediaTooLarge, TooManyPixels, UndecodableMedia
 from embedder.media import Image, Modality
 from tests.samples import audio_bytes, image_bytes, photo, picture, tone
@@ -241,6 +241,21 @@ def test_decode_tells_pictures_from_sounds() -> None:
     assert decode(audio_bytes(tone())).modality is Modality.AUDIO
     with pytest.raises(UndecodableMedia, match=r"JPEG.*WebM; got 5 bytes that begin with b'hello'"):
         decode(b"hello")
+
+
+@pytest.mark.parametrize(
+    ("size", "factor"), [((2100, 1030), 1), ((2100, 2047), 1), ((2100, 2048), 2)]
+)
+def test_large_jpegs_are_reduced_but_never_below_what_models_need(
+    size: tuple[int, int], factor: int
+) -> None:
+    file = image_bytes(photo(5, size), "JPEG", quality=95)
+    with PIL.Image.open(io.BytesIO(file)) as picture:
+        expected = np.asarray(picture.reduce(factor)).astype(int)
+    found = decode_image(file).pixels
+    assert found.shape == expected.shape
+    assert min(found.shape[:2]) >= min(LEAST_SIDE, *size)
+    assert np.abs(found - expected).mean() < 1
 
 
 def test_pictures_are_frozen() -> None:

@@ -41,6 +41,14 @@ def test_pictures(mini: Embedder, decode: Decode, format: str) -> None:
     assert np.array_equal(served, whole_view(file))
 
 
+def test_large_photos(mini: Embedder, decode: Decode) -> None:
+    file = image_bytes(photo(3, (2500, 2100)), "JPEG")
+    served = mini.prepare(load_of(MediaContent(Modality.IMAGE, file), Limits(), decode)()).array
+    assert decode_image(file).pixels.shape == (1050, 1250, 3)
+    assert np.array_equal(served, mini.prepare(decode_image(file)).array)
+    assert np.array_equal(served, whole_view(file))
+
+
 @pytest.mark.parametrize("format", ["WAV", "FLAC", "OGG"])
 def test_sounds(mini: Embedder, decode: Decode, format: str) -> None:
     file = audio_bytes(tone(523.0, seconds=1.7), format)
