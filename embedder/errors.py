@@ -11,6 +11,7 @@ EmbedderError
 │   └── VideoTooLong           more seconds, frames or pixels of all frames than the limit
 ├── ModelNotFound              no such name in the catalogue
 ├── WeightsError               weights missing, damaged or of another architecture
+├── Unfaithful                 a runtime or a precision computes too unlike torch in float32
 ├── EncodingFailed             the model gave a zero or non-finite vector
 ├── ConditioningError          what was asked of conditioning or density breaks a rule
 │   ├── BridgeNotFitted        this bridge has nothing to stand on in this space
@@ -68,6 +69,10 @@ class ModelNotFound(EmbedderError):
 
 class WeightsError(EmbedderError):
     """A weights file is missing, damaged, or made for another architecture."""
+
+
+class Unfaithful(EmbedderError):
+    """A runtime or a precision gives vectors too unlike those of torch in float32."""
 
 
 class EncodingFailed(EmbedderError):

@@ -23,6 +23,7 @@ def describe(embedder: Embedder) -> ModelInfo:
         limits=embedder.limits,
         non_commercial=spec is not None and spec.non_commercial,
         precision=embedder.precision,
+        fidelity=embedder.fidelity,
     )
 
 

@@ -178,6 +178,7 @@ TABLE: Mapping[type[Exception], Status] = {
     media.VideoTooLong: Status("VIDEO_TOO_LONG", 413, "INVALID_ARGUMENT"),
     media.ModelNotFound: Status("MODEL_NOT_FOUND", 404, "NOT_FOUND"),
     media.WeightsError: INTERNAL,
+    media.Unfaithful: INTERNAL,
     media.EncodingFailed: INTERNAL,
     media.ConditioningError: _INVALID,
     media.BridgeNotFitted: Status("BRIDGE_NOT_FITTED", 409, "FAILED_PRECONDITION"),

@@ -101,6 +101,7 @@ class ModelInfo:
     limits: Mapping[str, float]
     non_commercial: bool = False
     precision: str = "fp32"
+    fidelity: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,15 +154,15 @@ class NewCollection:
         model: Whose space it is in; None means the default one.
         indexed: Fields of metadata that filters ask for often.
         recall_target: Share of the true ten nearest to find; None means that of the settings.
-    """
         structure: What approximate searches run on; None means what suits the store.
+    """
 
     name: str
     model: str | None = None
     indexed: tuple[str, ...] = ()
     recall_target: float | None = None
-
     structure: str | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class CollectionInfo:
@@ -177,8 +178,8 @@ class CollectionInfo:
     created: str
     indexed: tuple[str, ...]
     recall_target: float
-    stats: Stats | None = None
     structure: str
+    stats: Stats | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,8 +117,9 @@ class Settings(BaseSettings):
     )
     runtime: str = Field(
         default="auto",
-        pattern="^(auto|openvino|torch)$",
-        description="What runs forward passes: openvino, torch, or auto for the fastest installed.",
+        pattern="^(auto|openvino|onnx|torch)$",
+        description="What runs forward passes: openvino, onnx, torch, or auto for the fastest "
+        "installed.",
     )
     device: str = Field(
         default="cpu",
@@ -130,6 +131,13 @@ class Settings(BaseSettings):
         pattern=f"^({'|'.join(PRECISIONS)})$",
         description="What forward passes compute in: fp32, bf16, fp16, or auto for what suits the "
         "device. Vectors stay comparable: it is no part of a space.",
+    )
+    least_fidelity: float = Field(
+        default=0.999,
+        ge=-1,
+        le=1,
+        description="Least cosine to float32 that a runtime or precision must have on probes of a "
+        "model; below, the model is not served.",
     )
     cache: Path = Field(
         default=Path("~/.cache/kindred"),
@@ -356,6 +364,7 @@ class Settings(BaseSettings):
             runtime=None if self.runtime == "auto" else self.runtime,
             cache=self.cache,
             precision=self.precision,
+            least_fidelity=self.least_fidelity,
         )
 
     @classmethod

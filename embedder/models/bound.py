@@ -105,6 +105,7 @@ class BoundModel(Embedder):
         self._base = base
         self._tower: Runtime = place(_tower(file), how)
         self.precision = ", ".join(dict.fromkeys((base.precision, self._tower.precision)))
+        self.fidelity = min(base.fidelity, self._tower.fidelity)
 
     @property
     def encoder(self) -> str:

@@ -9,6 +9,7 @@ import hashlib
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from embedder.errors import ModelNotFound, WeightsError
 from embedder.media import Image, Modality, Single, Text
 from embedder.models.clip_names import ClipName, architectures
 from embedder.models.clip_tokens import ClipTokens
+from embedder.models.lowering import lowered
 from embedder.models.open_clip_import import import_open_clip
 from embedder.runtime.base import AUTOMATIC, Placement
 from embedder.runtime.torch import entered, placed, torch_precision, use_threads
@@ -59,6 +61,7 @@ class ClipModel(Embedder):
     Raises:
         MissingDependency: If the installed torch can't use the device, or the device can't compute
             in the stated precision.
+        Unfaithful: If its vectors in that precision are too unlike those in float32.
     """
 
     modalities = frozenset({Modality.TEXT, Modality.IMAGE})
@@ -66,15 +69,17 @@ class ClipModel(Embedder):
 
     def __init__(self, name: str, parts: Parts, how: Placement = AUTOMATIC) -> None:
         self.name, self.device, self._threads = name, how.device, how.threads
-        self.precision = torch_precision(how.precision, how.device)
+        precision = torch_precision(how.precision, how.device)
         self._transform, self._tokens = parts.transform, ClipTokens(parts.tokenize)
         self.logit_scale = float(parts.network.logit_scale.detach().exp())
         digest = _digest(parts)
-        self._network: Any = placed(parts.network, how.device, self.precision)
+        self._network: Any = placed(parts.network, how.device)
         dim = self._encode(Modality.TEXT, [self._tokens.encode("dim")[0]]).shape[1]
         self.space = EmbeddingSpace(f"open_clip-{digest[:16]}", dim)
         self.limits = {"text_tokens": self._tokens.context}
         self.parameters = sum(weights.numel() for weights in parts.network.parameters())
+        if precision != self.precision:
+            self.fidelity = lowered(self, partial(self._lower, precision), how)
 
     @classmethod
     def load(cls, name: str, how: Placement = AUTOMATIC) -> "ClipModel":
@@ -106,6 +111,10 @@ class ClipModel(Embedder):
                 "open_clip:ARCHITECTURE/FILE, or a folder as open_clip:local-dir:FOLDER"
             ) from exc
         return cls(name, Parts(network, transform, tokenize), how)
+
+    def _lower(self, precision: str) -> None:
+        self.precision = precision
+        self._network = placed(self._network, self.device, precision)
 
     def _prepare(self, item: Single) -> Prepared:
         match item:

@@ -76,6 +76,7 @@ class KindredMini(Embedder):
         self.runtime = _told(towers)
         self.device = towers[Modality.IMAGE].device
         self.precision = ", ".join(dict.fromkeys(tower.precision for tower in towers.values()))
+        self.fidelity = min(tower.fidelity for tower in towers.values())
         self._tokenizer = tokenizer
         self._towers = towers
 
@@ -86,6 +87,7 @@ class KindredMini(Embedder):
         Raises:
             WeightsError: If a file is missing, damaged or of another architecture.
             MissingDependency: If the stated runtime is not installed or can't use the device.
+            Unfaithful: If what was asked for computes too unlike torch in float32.
         """
         weights = read_weights(path)
         tokenizer = _tokenizer(path.with_suffix(".tokenizer.json"), weights)
@@ -176,9 +178,7 @@ def _digest(modality: Modality, weights: MiniWeights) -> str:
 
 
 def _told(towers: Mapping[Modality, Runtime]) -> str:
-    """Returns what runs the towers, and how true to torch it is where it is not torch itself."""
+    """Returns what runs the towers."""
     names = dict.fromkeys(runtime.name for runtime in towers.values())
     each = [f"{modality}: {runtime.name}" for modality, runtime in towers.items()]
-    fidelity = min(runtime.fidelity for runtime in towers.values())
-    told = ", ".join(each if len(names) > 1 else names)
-    return told if fidelity == 1 else f"{told}, cosine to torch {fidelity:.5f}"
+    return ", ".join(each if len(names) > 1 else names)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 LEAST_FIDELITY = 0.9999
-"""What a runtime's `fidelity` must be for it to be used.
+"""What a runtime's `fidelity` must be for it to be chosen unasked.
 
 Every vector should have a cosine of 0.999 to torch's, and probes are few: among hundreds of real
 sounds and photographs the worst was up to thirty times as far from torch's as the worst probe.
@@ -52,12 +52,13 @@ class Placement:
     Attributes:
         device: Where towers run, e.g. "cpu" or "cuda".
         threads: Threads of one forward pass on the CPU; None leaves the runtime's own choice.
-        runtime: "torch" or "openvino"; None picks the faster one that is installed.
+        runtime: "torch", "openvino" or "onnx"; None picks what is fastest here.
         cache: Folder for what is derived from weights; None keeps nothing, and derives every time.
         precision: One of `PRECISIONS`. "auto" is fp32 for torch on a CPU, what the CPU has fast
             units for under openvino, and on CUDA bf16, or fp16 where that is not supported. It is
             no part of a space: weights and preprocessing say what vectors mean, this says how
             closely they are computed.
+        least_fidelity: What has a lower `Runtime.fidelity` is refused, even if it was asked for.
     """
 
     device: str = "cpu"
@@ -65,6 +66,7 @@ class Placement:
     runtime: str | None = None
     cache: Path | None = None
     precision: str = "auto"
+    least_fidelity: float = 0.999
 
 
 AUTOMATIC = Placement()

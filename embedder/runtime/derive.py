@@ -13,14 +13,15 @@ from embedder.runtime.base import LEAST_FIDELITY, Tower
 from embedder.runtime.fidelity import least_cosine
 from embedder.runtime.openvino import Graph, OpenVinoRuntime, openvino
 from embedder.runtime.torch import TorchRuntime
+from embedder.runtime.tracing import one_thread, plain_attention
 
 
-def derive(tower: Tower, precision: str) -> Graph:
-    """Returns the tower's graph in the stated precision, or in float32 where that is unfaithful.
+def derive(tower: Tower, *precisions: str) -> Graph:
+    """Returns the tower's graph in the first precision that is faithful, or else in the last.
 
     Args:
         tower: What to derive from.
-        precision: What to compute in, "bf16" or "f32".
+        precisions: What to compute in, "bf16" or "f32"; at least one.
 
     Returns:
         The graph, whose fidelity may still be too low.
@@ -30,11 +31,11 @@ def derive(tower: Tower, precision: str) -> Graph:
         WeightsError: If the tower can't be built.
     """
     module, probes = tower.build().eval().requires_grad_(False), tower.probes()
-    with _one_thread():
+    with one_thread():
         model = _convert(module, tower.shape, probes[0])
         reference = TorchRuntime(module)
         expected = [reference.run(probe) for probe in probes]
-    for candidate in dict.fromkeys((precision, "f32")):
+    for candidate in precisions:
         runtime = OpenVinoRuntime(Graph(model, candidate, np.nan), threads=1)
         fidelity = least_cosine(runtime, probes, expected)
         if fidelity >= LEAST_FIDELITY:
@@ -59,33 +60,13 @@ def _convert(module: torch.nn.Module, shape: tuple[int | None, ...], probe: NDAr
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keeps torch to one thread.
-
-    Single items gain little from more, and on a busy machine threads wait for each other at every
-    operation, which was seen to take sixty times as long.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
 def _tracing() -> Iterator[None]:
-    """Keeps torch from fusing attention into one operation that OpenVINO doesn't know.
+    """Traces in silence.
 
     Tracing warns that it is deprecated, and of lengths that it takes for constants; whether the
     graph is right for other lengths is for tests to say.
     """
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(before)
+    with plain_attention(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
+        yield

@@ -80,6 +80,7 @@ def model(message: models_pb.Model) -> answers.Model:
         limits=dict(message.limits),
         non_commercial=message.non_commercial,
         precision=message.precision,
+        fidelity=message.fidelity,
     )
 
 
@@ -129,8 +130,8 @@ def collection(message: collections_pb.Collection) -> answers.Collection:
         created=_time(message.create_time),
         indexed=tuple(message.indexed),
         recall_target=message.recall_target,
-        stats=_stats(message.stats) if message.HasField("stats") else None,
         structure=message.structure,
+        stats=_stats(message.stats) if message.HasField("stats") else None,
     )
 
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from kindred.v1 import content_pb2 as kindred_dot_v1_dot_content__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ekindred/v1/model_service.proto\x12\nkindred.v1\x1a\x18kindred/v1/content.proto\"\xbf\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\nmodalities\x18\x02 \x03(\x0e\x32\x14.kindred.v1.Modality\x12\x0b\n\x03\x64im\x18\x03 \x01(\x05\x12\r\n\x05space\x18\x04 \x01(\t\x12\x12\n\nparameters\x18\x05 \x01(\x03\x12\x0f\n\x07licence\x18\x06 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x07 \x01(\t\x12\x0f\n\x07runtime\x18\x08 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\t \x01(\t\x12-\n\x06limits\x18\n \x03(\x0b\x32\x1d.kindred.v1.Model.LimitsEntry\x12\x16\n\x0enon_commercial\x18\x0b \x01(\x08\x12\x11\n\tprecision\x18\x0c \x01(\t\x1a-\n\x0bLimitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"P\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.kindred.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"4\n\x10GetModelResponse\x12 \n\x05model\x18\x01 \x01(\x0b\x32\x11.kindred.v1.Model2\xa2\x01\n\x0cModelService\x12K\n\nListModels\x12\x1d.kindred.v1.ListModelsRequest\x1a\x1e.kindred.v1.ListModelsResponse\x12\x45\n\x08GetModel\x12\x1b.kindred.v1.GetModelRequest\x1a\x1c.kindred.v1.GetModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ekindred/v1/model_service.proto\x12\nkindred.v1\x1a\x18kindred/v1/content.proto\"\xd1\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\nmodalities\x18\x02 \x03(\x0e\x32\x14.kindred.v1.Modality\x12\x0b\n\x03\x64im\x18\x03 \x01(\x05\x12\r\n\x05space\x18\x04 \x01(\t\x12\x12\n\nparameters\x18\x05 \x01(\x03\x12\x0f\n\x07licence\x18\x06 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x07 \x01(\t\x12\x0f\n\x07runtime\x18\x08 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\t \x01(\t\x12-\n\x06limits\x18\n \x03(\x0b\x32\x1d.kindred.v1.Model.LimitsEntry\x12\x16\n\x0enon_commercial\x18\x0b \x01(\x08\x12\x11\n\tprecision\x18\x0c \x01(\t\x12\x10\n\x08\x66idelity\x18\r \x01(\x01\x1a-\n\x0bLimitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"P\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.kindred.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"4\n\x10GetModelResponse\x12 \n\x05model\x18\x01 \x01(\x0b\x32\x11.kindred.v1.Model2\xa2\x01\n\x0cModelService\x12K\n\nListModels\x12\x1d.kindred.v1.ListModelsRequest\x1a\x1e.kindred.v1.ListModelsResponse\x12\x45\n\x08GetModel\x12\x1b.kindred.v1.GetModelRequest\x1a\x1c.kindred.v1.GetModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,17 +35,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODEL_LIMITSENTRY']._loaded_options = None
   _globals['_MODEL_LIMITSENTRY']._serialized_options = b'8\001'
   _globals['_MODEL']._serialized_start=73
-  _globals['_MODEL']._serialized_end=392
-  _globals['_MODEL_LIMITSENTRY']._serialized_start=347
-  _globals['_MODEL_LIMITSENTRY']._serialized_end=392
-  _globals['_LISTMODELSREQUEST']._serialized_start=394
-  _globals['_LISTMODELSREQUEST']._serialized_end=452
-  _globals['_LISTMODELSRESPONSE']._serialized_start=454
-  _globals['_LISTMODELSRESPONSE']._serialized_end=534
-  _globals['_GETMODELREQUEST']._serialized_start=536
-  _globals['_GETMODELREQUEST']._serialized_end=567
-  _globals['_GETMODELRESPONSE']._serialized_start=569
-  _globals['_GETMODELRESPONSE']._serialized_end=621
-  _globals['_MODELSERVICE']._serialized_start=624
-  _globals['_MODELSERVICE']._serialized_end=786
+  _globals['_MODEL']._serialized_end=410
+  _globals['_MODEL_LIMITSENTRY']._serialized_start=365
+  _globals['_MODEL_LIMITSENTRY']._serialized_end=410
+  _globals['_LISTMODELSREQUEST']._serialized_start=412
+  _globals['_LISTMODELSREQUEST']._serialized_end=470
+  _globals['_LISTMODELSRESPONSE']._serialized_start=472
+  _globals['_LISTMODELSRESPONSE']._serialized_end=552
+  _globals['_GETMODELREQUEST']._serialized_start=554
+  _globals['_GETMODELREQUEST']._serialized_end=585
+  _globals['_GETMODELRESPONSE']._serialized_start=587
+  _globals['_GETMODELRESPONSE']._serialized_end=639
+  _globals['_MODELSERVICE']._serialized_start=642
+  _globals['_MODELSERVICE']._serialized_end=804
 # @@protoc_insertion_point(module_scope)

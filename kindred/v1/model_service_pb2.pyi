@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Model(_message.Message):
-    __slots__ = ("name", "modalities", "dim", "space", "parameters", "licence", "description", "runtime", "device", "limits", "non_commercial", "precision")
+    __slots__ = ("name", "modalities", "dim", "space", "parameters", "licence", "description", "runtime", "device", "limits", "non_commercial", "precision", "fidelity")
     class LimitsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -28,6 +28,7 @@ class Model(_message.Message):
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     NON_COMMERCIAL_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
+    FIDELITY_FIELD_NUMBER: _ClassVar[int]
     name: str
     modalities: _containers.RepeatedScalarFieldContainer[_content_pb2.Modality]
     dim: int
@@ -40,7 +41,8 @@ class Model(_message.Message):
     limits: _containers.ScalarMap[str, float]
     non_commercial: bool
     precision: str
-    def __init__(self, name: _Optional[str] = ..., modalities: _Optional[_Iterable[_Union[_content_pb2.Modality, str]]] = ..., dim: _Optional[int] = ..., space: _Optional[str] = ..., parameters: _Optional[int] = ..., licence: _Optional[str] = ..., description: _Optional[str] = ..., runtime: _Optional[str] = ..., device: _Optional[str] = ..., limits: _Optional[_Mapping[str, float]] = ..., non_commercial: _Optional[bool] = ..., precision: _Optional[str] = ...) -> None: ...
+    fidelity: float
+    def __init__(self, name: _Optional[str] = ..., modalities: _Optional[_Iterable[_Union[_content_pb2.Modality, str]]] = ..., dim: _Optional[int] = ..., space: _Optional[str] = ..., parameters: _Optional[int] = ..., licence: _Optional[str] = ..., description: _Optional[str] = ..., runtime: _Optional[str] = ..., device: _Optional[str] = ..., limits: _Optional[_Mapping[str, float]] = ..., non_commercial: _Optional[bool] = ..., precision: _Optional[str] = ..., fidelity: _Optional[float] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ("page_size", "page_token")

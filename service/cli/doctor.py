@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PACKAGES = (
     "kindred",
     "openvino",
+    "onnxruntime",
     "torch",
     "open_clip_torch",
     "faiss-cpu",

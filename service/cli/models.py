@@ -31,6 +31,13 @@ Precision = Annotated[
     str | None, typer.Option(help="fp32, bf16, fp16 or auto. Default: as in the settings.")
 ]
 
+Runtime = Annotated[
+    str | None, typer.Option(help="openvino, onnx, torch or auto. Default: as in the settings.")
+]
+Least = Annotated[
+    float | None, typer.Option(help="Cosine to float32 below which it is refused, say 0.99.")
+]
+
 
 @commands.callback()
 def models(
@@ -68,16 +75,18 @@ def models(
 def check(
     name: Annotated[str, typer.Argument(metavar="MODEL", help="E.g. open_clip:ViT-B-32/openai.")],
     precision: Precision = None,
+    runtime: Runtime = None,
+    least_fidelity: Least = None,
 ) -> None:
     """Loads a model and embeds a probe of each modality: norms, speed and the id of its space.
 
     The cosine is that to the same model in torch and float32: how closely this runtime and this
-    precision compute. For example:
+    precision compute. Under 0.999 a model is refused, unless --least-fidelity allows it:
 
         kindred models check kindred-mini
-        kindred models check open_clip:ViT-B-32/own-weights.pt --precision bf16
+        kindred models check kindred-mini --precision bf16 --least-fidelity 0.99
     """
-    settings = load_settings(precision=precision)
+    settings = load_settings(precision=precision, runtime=runtime, least_fidelity=least_fidelity)
     began = time.perf_counter()
     embedder = catalog.load(name, settings.placement)
     loaded = time.perf_counter() - began
@@ -91,7 +100,8 @@ def check(
     answers().print(
         f"{name}: {embedder.space.dim} dimensions, licence {catalog.find(name).licence}, "
         f"{embedder.runtime} on {embedder.device}, {embedder.precision}, "
-        f"loaded in {loaded:.1f} s\nspace {embedder.space.id}",
+        f"loaded in {loaded:.1f} s\nleast cosine to float32 over more probes: "
+        f"{embedder.fidelity:.5f}\nspace {embedder.space.id}",
         highlight=False,
         soft_wrap=True,
     )

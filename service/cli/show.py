@@ -142,5 +142,6 @@ _MODEL_ROWS: Mapping[str, Callable[[ModelInfo], str]] = {
     "parameters": lambda model: f"{model.parameters / 1e6:.1f} M",
     "licence": lambda model: _terms(model.licence, non_commercial=model.non_commercial),
     "runtime": lambda model: f"{model.runtime} on {model.device}, {model.precision}",
+    "cosine to float32": lambda model: f"{model.fidelity:.5f}",
     "space": lambda model: model.space,
 }

@@ -29,6 +29,7 @@ class Model(Answer):
     runtime: str
     device: str
     precision: str
+    fidelity: float
     limits: dict[str, float]
 
 

@@ -48,6 +48,7 @@ def model(info: messages.ModelInfo) -> models_pb.Model:
         limits=dict(info.limits),
         non_commercial=info.non_commercial,
         precision=info.precision,
+        fidelity=info.fidelity,
     )
 
 
@@ -109,8 +110,8 @@ def collection(info: messages.CollectionInfo) -> collections_pb.Collection:
         create_time=timestamp(info.created),
         indexed=info.indexed,
         recall_target=info.recall_target,
-        stats=None if info.stats is None else _stats(info.stats),
         structure=info.structure,
+        stats=None if info.stats is None else _stats(info.stats),
     )
 
 

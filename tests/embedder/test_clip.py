@@ -9,7 +9,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from embedder.errors import MissingDependency, ModelNotFound, UnsupportedModality, WeightsError
+from embedder.errors import (
+    MissingDependency,
+    ModelNotFound,
+    Unfaithful,
+    UnsupportedModality,
+    WeightsError,
+)
 from embedder.media import Image, Modality, Text
 from embedder.models.clip import ClipModel
 from embedder.models.clip_names import ClipName, architectures
@@ -69,6 +75,10 @@ def test_half_precision_is_nearly_the_same_in_the_same_space(folders: Path, kind
     assert (exact.precision, half.precision) == ("fp32", "bf16")
     assert exact.space == half.space
     assert 0.999 < cosines.min() < 1 - 1e-7
+    assert exact.fidelity == 1
+    assert half.fidelity == pytest.approx(cosines.min(), abs=1e-3)
+    with pytest.raises(Unfaithful, match=r"must be 1 or more, got 0\.99\d+ from .* in bf16"):
+        ClipModel.load(name, Placement(precision="bf16", least_fidelity=1))
 
 
 def test_a_precision_that_the_device_has_not_is_refused(folders: Path) -> None:

@@ -13,11 +13,11 @@ from skimage import data
 
 from embedder import catalog
 from embedder.base import Embedder
-from embedder.errors import MissingDependency, WeightsError
+from embedder.errors import MissingDependency, Unfaithful, WeightsError
 from embedder.media import Image, Media, Modality, Text
 from embedder.models.mini import KindredMini
 from embedder.models.mini_probes import probes
-from embedder.runtime import choice, derive, graphs
+from embedder.runtime import choice, derive, fidelity, graphs
 from embedder.runtime.base import LEAST_FIDELITY, Placement, Tower
 from embedder.runtime.choice import place
 from embedder.runtime.openvino import Graph, OpenVinoRuntime, native_precision
@@ -201,7 +201,7 @@ def test_a_folder_that_cannot_be_written_costs_time_alone(
 @pytest.fixture
 def unlike(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the runtimes of the stated precisions seem unlike torch."""
-    measure = derive.least_cosine
+    measure = fidelity.least_cosine
 
     def measured(runtime: OpenVinoRuntime, *rest: object) -> float:
         seems = any(runtime.name.endswith(precision) for precision in request.param)
@@ -213,15 +213,27 @@ def unlike(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.usefixtures("unlike")
 @pytest.mark.parametrize("unlike", [("bf16",)], indirect=True)
 def test_a_precision_that_is_unlike_torch_gives_way() -> None:
-    assert derive.derive(tower(), "bf16").precision == "f32"
+    assert derive.derive(tower(), "bf16", "f32").precision == "f32"
 
 
 @pytest.mark.usefixtures("unlike")
 @pytest.mark.parametrize("unlike", [("bf16", "f32")], indirect=True)
-def test_a_runtime_that_is_unlike_torch_gives_way(caplog: pytest.LogCaptureFixture) -> None:
-    runtime = place(tower(), Placement(runtime="openvino"))
+def test_a_runtime_that_is_unlike_torch_gives_way(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(choice._NEEDS, "onnx", ("no_such_module",))
+    runtime = place(tower(), Placement())
     assert (runtime.name, runtime.fidelity) == ("torch", 1.0)
-    assert "openvino's cosine to it is 0.50000, and must be 0.9999" in caplog.text
+    assert "the cosine of openvino f32 to torch is 0.50000, and must be 0.9999" in caplog.text
+
+
+@pytest.mark.usefixtures("unlike")
+@pytest.mark.parametrize("unlike", [("bf16", "f32")], indirect=True)
+def test_what_is_unlike_torch_is_refused_where_it_was_asked_for() -> None:
+    with pytest.raises(Unfaithful, match=r"must be 0\.999 or more, got 0\.50000 from openvino f32"):
+        place(tower(), Placement(runtime="openvino"))
+    knowingly = place(tower(), Placement(runtime="openvino", least_fidelity=0.5))
+    assert (knowingly.name, knowingly.fidelity) == ("openvino f32", 0.5)
 
 
 def test_float32_is_had_for_the_asking(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,8 +251,10 @@ def test_a_tower_that_cannot_be_converted_runs_on_torch(
         raise RuntimeError("no such operation")
 
     monkeypatch.setattr(graphs, "graph_of", refuse)
+    monkeypatch.setattr("embedder.runtime.onnx.graph_of", refuse)
     assert place(tower(), Placement()).name == "torch"
-    assert "torch runs tower linear, since openvino can't: no such operation" in caplog.text
+    for name in ("openvino", "onnx"):
+        assert f"tower linear, since {name} can't: no such operation" in caplog.text
 
 
 def test_deriving_leaves_torch_s_settings_alone() -> None:
@@ -252,7 +266,7 @@ def test_deriving_leaves_torch_s_settings_alone() -> None:
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        (Placement(runtime="abacus"), "runtime must be openvino or torch, got 'abacus'"),
+        (Placement(runtime="abacus"), "runtime must be openvino or onnx or torch, got 'abacus'"),
         (Placement(runtime="openvino", device="cuda"), "device must be cpu .* got 'cuda'"),
         (Placement(runtime="openvino", precision="fp16"), "auto, fp32.* this CPU, got 'fp16'"),
     ],

@@ -71,7 +71,12 @@ def test_a_model_is_checked(tmp_path: Path) -> None:
     assert "torch on cpu, bf16" in half
     assert half.splitlines()[-1] == result.stdout.splitlines()[-1]  # the space
     cosines = [float(row.rpartition("0.")[2][:6]) for row in half.splitlines() if " 0.9" in row]
-    assert len(cosines) == 2
+    assert len(cosines) == 3
+    (least,) = re.findall(r"least cosine to float32 over more probes: (\S+)", half)
+    assert 0.999 <= float(least) < 1
+    unfaithful = kindred("models", "check", place, "--precision", "bf16", "--least-fidelity", "1")
+    assert unfaithful.exit_code != 0
+    assert f"must be 1.0 or more, got {least} from {place} in bf16" in unfaithful.stderr
     refused = kindred("models", "check", place, "--precision", "fp16")
     assert refused.exit_code == 1
     assert "fp16 needs a GPU" in refused.stderr

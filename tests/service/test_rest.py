@@ -90,7 +90,7 @@ async def test_models_are_described(http: httpx.AsyncClient) -> None:
     assert model["modalities"] == ["text", "image", "audio"]
     assert (model["dim"], model["space"]) == (DIM, "fake-gap-0")
     assert (model["runtime"], model["device"], model["precision"]) == ("python", "cpu", "fp32")
-    assert model["non_commercial"] is False
+    assert (model["non_commercial"], model["fidelity"]) == (False, 1.0)
     assert_failure(await http.get("/v1/models/none"), 404, "MODEL_NOT_FOUND")
 
 

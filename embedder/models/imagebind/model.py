@@ -20,6 +20,7 @@ from embedder.models.imagebind.tower import Towers
 from embedder.models.imagebind.video import CLIPS as FILM_CLIPS
 from embedder.models.imagebind.video import CROPS, clip_frames, film
 from embedder.models.imagebind.weights import load_towers
+from embedder.models.lowering import lowered
 from embedder.runtime.base import AUTOMATIC, Placement
 from embedder.runtime.torch import entered, placed, torch_precision, use_threads
 
@@ -55,6 +56,7 @@ class ImageBind(Embedder):
     Raises:
         MissingDependency: If the installed torch can't use the device, or the device can't compute
             in the stated precision.
+        Unfaithful: If its vectors in that precision are too unlike those in float32.
     """
 
     name = NAME
@@ -69,10 +71,12 @@ class ImageBind(Embedder):
             "audio_seconds_heard": CLIPS * CLIP_SAMPLES / 16_000,
         }
         self.device, self._threads = how.device, how.threads
-        self.precision = torch_precision(how.precision, how.device)
         self._tokenizer = ClipTokenizer()
-        placed(towers, self.device, self.precision)
+        placed(towers, self.device)
         self._towers = towers
+        precision = torch_precision(how.precision, how.device)
+        if precision != self.precision:
+            self.fidelity = lowered(self, partial(self._lower, precision), how)
 
     @classmethod
     def load(
@@ -86,6 +90,10 @@ class ImageBind(Embedder):
         """
         towers = load_towers(path, shape)
         return cls(towers, _digest(path), how)
+
+    def _lower(self, precision: str) -> None:
+        self.precision = precision
+        placed(self._towers, self.device, precision)
 
     def raw(self, items: Sequence[Media]) -> NDArray[np.float32]:
         """Returns the original's output for each item, shape (n, dim), of any norm.

@@ -1,0 +1,116 @@
+"""ONNX Runtime: as true as torch, at every length, kept between starts, and where it belongs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from embedder.errors import MissingDependency, Unfaithful
+from embedder.runtime import choice
+from embedder.runtime.base import Placement, Tower
+from embedder.runtime.choice import place
+from embedder.runtime.onnx import OnnxGraph, OnnxRuntime
+
+PROBES = [np.arange(1, 1 + n, dtype=np.int64)[None] for n in (2, 5, 9)]
+
+
+class Attention(torch.nn.Module):
+    """What is hard to export: attention over texts of any length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(2)
+        self.words = torch.nn.Embedding(16, 8)
+        self.attention = torch.nn.MultiheadAttention(8, 2)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        x = self.words(ids).transpose(0, 1)
+        found: torch.Tensor = self.attention(x, x, x, need_weights=False)[0]
+        return found.mean(0)
+
+
+def tower(digest: str = "attention") -> Tower:
+    return Tower(digest=digest, shape=(None, None), build=Attention, probes=lambda: PROBES)
+
+
+def expected(batch: np.ndarray) -> np.ndarray:
+    with torch.inference_mode():
+        return np.asarray(Attention().eval()(torch.from_numpy(batch)).numpy())
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def runtime(cache: Path) -> OnnxRuntime:
+    found = place(tower(), Placement(runtime="onnx", threads=1, cache=cache))
+    assert isinstance(found, OnnxRuntime)
+    return found
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 3), (2, 9)])
+def test_it_gives_torch_s_vectors_at_every_length(
+    runtime: OnnxRuntime, shape: tuple[int, int]
+) -> None:
+    batch = np.random.default_rng(0).integers(0, 16, shape)
+    np.testing.assert_allclose(runtime.run(batch), expected(batch), atol=1e-6)
+    assert (runtime.name, runtime.precision) == ("onnx", "fp32")
+    assert runtime.fidelity == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.usefixtures("runtime")
+def test_a_kept_graph_is_read_and_a_damaged_one_derived_again(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from embedder.runtime import derive_onnx
+
+    def derived(_: Tower) -> OnnxGraph:
+        raise RuntimeError("derived again")
+
+    monkeypatch.setattr(derive_onnx, "derive", derived)
+    again = place(tower(), Placement(runtime="onnx", threads=1, cache=cache))
+    np.testing.assert_allclose(again.run(PROBES[1]), expected(PROBES[1]), atol=1e-6)
+    (path,) = (cache / "graphs").iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-30])
+    assert place(tower(), Placement(runtime="onnx", cache=cache)).name == "torch"
+    path.write_bytes(whole)
+
+
+def test_a_graph_that_is_unlike_torch_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    from embedder.runtime import derive_onnx
+
+    monkeypatch.setattr(derive_onnx, "least_cosine", lambda *_: 0.9)
+    with pytest.raises(Unfaithful, match=r"must be 0\.999 or more, got 0\.90000 from onnx in fp32"):
+        place(tower(), Placement(runtime="onnx"))
+
+
+@pytest.mark.parametrize(
+    ("native", "precision", "order"),
+    [
+        ("bf16", "auto", ("openvino", "onnx", "torch")),
+        ("f32", "auto", ("onnx", "openvino", "torch")),
+        ("bf16", "fp32", ("onnx", "openvino", "torch")),
+        ("bf16", "bf16", ("openvino", "onnx", "torch")),
+    ],
+)
+def test_it_comes_first_where_the_cpu_has_no_bf16(
+    native: str, precision: str, order: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("embedder.runtime.openvino.native_precision", lambda: native)
+    assert choice._ways(Placement(precision=precision)) == order
+
+
+def test_what_it_has_not_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(MissingDependency, match="must be auto or fp32 for onnx, got 'bf16'"):
+        place(tower(), Placement(runtime="onnx", precision="bf16"))
+    with pytest.raises(MissingDependency, match="device must be cpu for onnx, got 'cuda'"):
+        place(tower(), Placement(runtime="onnx", device="cuda"))
+    monkeypatch.setitem(choice._NEEDS, "onnx", ("no_such_module",))
+    with pytest.raises(
+        MissingDependency, match=r'must be installed: pip install "kindred\[onnx\]"'
+    ):
+        place(tower(), Placement(runtime="onnx"))
