@@ -15,9 +15,9 @@ from kindred import AsyncClient, ItemInput, PermissionDenied, Tls, Unauthenticat
 from service.access.caller import Scope
 from service.collections import Collections
 from service.engine import Engine
+from service.jobs.jobs import Jobs
 from service.serve import Addresses, listening
 from service.settings import Settings
-from service.jobs.jobs import Jobs
 from service.snapshots import Snapshots
 from tests.fakes import FakeEmbedder
 

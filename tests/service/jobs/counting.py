@@ -11,6 +11,9 @@ from embedder.media import Modality
 from tests.fakes import FakeEmbedder
 from tests.samples import audio_bytes, image_bytes, photo, picture, tone
 
+HOLD_SECONDS = 20.0
+"""So that a test that fails ends all the same."""
+
 
 class CountingEmbedder(FakeEmbedder):
     """Counts the items of its forward passes.
@@ -33,7 +36,7 @@ class CountingEmbedder(FakeEmbedder):
         self.items += len(arrays)
         if self._free is not None and self.items > self._free:
             self.is_held.set()
-            self.gate.wait()
+            self.gate.wait(HOLD_SECONDS)
         return super()._encode(modality, arrays)
 
 
