@@ -1,5 +1,6 @@
 """Every failure in one shape, by the table of `service.errors`."""
 
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +20,8 @@ from service.errors import (
     problem,
 )
 from service.rest.wire import json_response
+
+_FIELD = re.compile(r"\{\w+\}")
 
 
 class ErrorFields(BaseModel):
@@ -92,6 +95,16 @@ def _is_of_the_client(part: object) -> bool:
     return not (isinstance(part, str) and ("[" in part or part == "str"))
 
 
+def _allowed(request: Request) -> str | None:
+    """Returns the methods of a resource that is in the document: a route knows its own alone.
+
+    A path can fit several, as `a:score` could be a collection; the longest is what was meant.
+    """
+    paths = request.app.openapi()["paths"]
+    fit = [it for it in paths if re.fullmatch(_FIELD.sub("[^/]+", it), request.scope["path"])]
+    return ", ".join(sorted(paths[max(fit, key=len)])).upper() if fit else None
+
+
 async def _foreign(request: Request, error: HTTPException) -> Response:
     """Renames what the framework raises; our own error, raised while it read, goes before."""
     if isinstance(error.__cause__, ServiceError):
@@ -102,7 +115,8 @@ async def _foreign(request: Request, error: HTTPException) -> Response:
             return failure(RouteNotFound(f"there is nothing at {asked}; see /docs"))
         case HTTPStatus.METHOD_NOT_ALLOWED:
             refused = failure(MethodNotAllowed(f"{asked} is no method of this resource; see /docs"))
-            refused.headers.update(error.headers or {})  # `Allow`, which RFC 9110 demands
+            # RFC 9110 demands `Allow`.
+            refused.headers["allow"] = _allowed(request) or (error.headers or {}).get("Allow", "")
             return refused
         case _:
             return failure(InvalidRequest(str(error.detail)))

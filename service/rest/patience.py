@@ -61,6 +61,9 @@ class _Watch:
 
     async def receive(self) -> MutableMapping[str, Any]:
         message = await self._receive()
+        if message["type"] == "http.disconnect" and self._task is None and not self._is_over:
+            self._leave()
+            await asyncio.Future()  # which the patience, being over, ends
         whole = message["type"] == "http.request" and not message.get("more_body")
         if whole and self._task is None and not self._is_over:
             self._task = asyncio.create_task(self._look())
@@ -81,5 +84,8 @@ class _Watch:
     async def _look(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
+        self._leave()
+
+    def _leave(self) -> None:
         self.is_gone = True
         self._patience.reschedule(asyncio.get_running_loop().time())

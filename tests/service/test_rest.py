@@ -331,6 +331,17 @@ async def test_a_body_that_does_not_say_that_it_is_json_is_told_so(http: httpx.A
 async def test_unknown_paths_and_methods_have_the_same_body(http: httpx.AsyncClient) -> None:
     assert "GET /v2" in assert_failure(await http.get("/v2"), 404, "NOT_FOUND")
     assert_failure(await http.put("/v1/models"), 405, "METHOD_NOT_ALLOWED")
+    for path, allowed in (
+        ("/v1/models", "GET"),
+        ("/v1/collections", "GET, POST"),
+        ("/v1/collections/album", "DELETE, GET, PATCH"),
+        ("/v1/collections/album:score", "POST"),
+        ("/v1/collections/album/items/red", "GET"),
+        ("/v1/snapshots/some", "DELETE, GET, PUT"),
+        ("/healthz", "GET"),
+        ("/", "GET"),
+    ):
+        assert (await http.options(path)).headers["allow"] == allowed
     upwards = await http.get("/web/..%2f..%2fengine.py")
     assert_failure(upwards, 404, "NOT_FOUND")
 

@@ -1,6 +1,7 @@
 """Clients that take their time, or leave: they cost a connection for seconds, and nobody else."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -131,3 +132,22 @@ async def test_who_leaves_in_the_middle_costs_nobody(tmp_path: Path) -> None:
             await writer.drain()
             writer.transport.abort()
         assert await alive(addresses)
+
+
+async def test_who_leaves_in_the_middle_of_an_upload_is_no_failure_of_ours(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(tmp_path) as addresses, httpx.AsyncClient(base_url=addresses.http) as http:
+        for path in (b"/v1/snapshots/half", b"/v1/embeddings"):
+            _, writer = await connected(addresses)
+            verb = b"PUT" if b"half" in path else b"POST"
+            head = verb + b" " + path + b" HTTP/1.1\r\nHost: localhost\r\n"
+            writer.write(head + b"content-length: 99999\r\n\r\n" + b"x" * 999)
+            await writer.drain()
+            writer.transport.abort()
+        async with asyncio.timeout(20):
+            while len(re.findall('_total{.*status="499"', (await http.get("/metrics")).text)) < 2:
+                await asyncio.sleep(0.01)
+        assert (await http.get("/v1/snapshots")).json()["snapshots"] == []
+    assert not [record for record in caplog.records if record.exc_info]
+    assert not [path for path in (tmp_path / ".snapshots").iterdir() if path.is_file()]
