@@ -11,6 +11,7 @@ from service.cli.embed import embed
 from service.cli.evaluate import evaluate
 from service.cli.generate import generate
 from service.cli.index import index
+from service.cli.jobs import commands as job_commands
 from service.cli.keys import commands as key_commands
 from service.cli.models import commands as model_commands
 from service.cli.profile import commands as profile_commands
@@ -67,6 +68,7 @@ for command in COMMANDS:
 app.add_typer(model_commands, name="models")
 app.add_typer(profile_commands, name="profile")
 app.add_typer(key_commands, name="keys")
+app.add_typer(job_commands, name="jobs")
 
 
 @app.callback()

@@ -1,0 +1,183 @@
+"""`kindred jobs`: long work that a server does by itself."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from service.cli import options
+from service.cli.backend import Server
+from service.cli.refusal import FAILED, INTERRUPTED, RefusingGroup
+from service.cli.show import answers, notes, progress
+
+if TYPE_CHECKING:
+    import kindred
+
+commands = typer.Typer(
+    cls=RefusingGroup,
+    no_args_is_help=True,
+    help="""Long work that a server does by itself, behind every question.
+
+A job reads only what lies below the folders that the server's `--job-folder` names. It goes on when
+nobody watches, and after the server's next start; what is stored is not embedded again. Ctrl-C
+only ends watching.
+
+For example:
+
+    kindred jobs index /photos --collection album --server http://localhost:8000
+    kindred jobs index /photos/list.jsonl --server http://localhost:8000
+    kindred jobs reembed album album-2 --model other --server http://localhost:8000
+""",
+)
+
+TheServer = Annotated[
+    str, typer.Option("--server", metavar="ADDRESS", help="As of `kindred index`; jobs are its.")
+]
+JobId = Annotated[str, typer.Argument(metavar="ID", help="As `kindred jobs list` shows it.")]
+Wait = Annotated[bool, typer.Option(help="Watch it until it is over.")]
+MANIFEST_SUFFIX = ".jsonl"
+
+
+@commands.command()
+def index(  # noqa: PLR0913 - one parameter per option
+    ctx: typer.Context,
+    path: Annotated[
+        str, typer.Argument(help="A folder on the server; or a manifest there, FILE.jsonl.")
+    ],
+    server: TheServer,
+    collection: options.Collection = "default",
+    prefix: Annotated[
+        str, typer.Option(metavar="TEXT", help="Put before every id, of a folder.")
+    ] = "",
+    windows: Annotated[bool, typer.Option(help="Keep windows of longer sounds and films.")] = True,
+    wait: Wait = True,
+) -> None:
+    """Has the server bring in a folder, or the files of a manifest: only what is new.
+
+    A manifest has a JSON object a line: path, and if wanted id and metadata.
+    """
+    import kindred
+
+    task: kindred.IngestFolder | kindred.IngestManifest = (
+        kindred.IngestManifest(path, windows)
+        if path.endswith(MANIFEST_SUFFIX)
+        else kindred.IngestFolder(path, prefix, windows)
+    )
+    with Server.of(ctx, server).client as client:
+        with suppress(kindred.Conflict):  # it is there already
+            client.create_collection(collection)
+        _begun(client, client.create_job(collection, task), wait)
+
+
+@commands.command()
+def reembed(  # noqa: PLR0913 - one parameter per option
+    ctx: typer.Context,
+    source: Annotated[str, typer.Argument(help="The collection to read.")],
+    collection: options.CollectionArgument,
+    server: TheServer,
+    model: Annotated[str | None, typer.Option(help="Whose space; by default the first.")] = None,
+    windows: Annotated[bool, typer.Option(help="Keep windows of longer sounds and films.")] = True,
+    wait: Wait = True,
+) -> None:
+    """Has the server embed a collection again, from the media it kept, into a new one."""
+    import kindred
+
+    task = kindred.Reembed(source, model, windows)
+    with Server.of(ctx, server).client as client:
+        _begun(client, client.create_job(collection, task), wait)
+
+
+@commands.command("list")
+def list_(ctx: typer.Context, server: TheServer) -> None:
+    """Lists the jobs, the newest first."""
+    table = Table("id", "collection", "state", "done", "of", "failed", "created")
+    with Server.of(ctx, server).client as client:
+        for job in client.list_jobs():
+            table.add_row(*_cells(job))
+    answers().print(table)
+
+
+@commands.command()
+def watch(ctx: typer.Context, job: JobId, server: TheServer) -> None:
+    """Shows how a job gets on, until it is over; the status is 1 if something failed."""
+    with Server.of(ctx, server).client as client:
+        _watch(client, job)
+
+
+@commands.command()
+def cancel(ctx: typer.Context, job: JobId, server: TheServer) -> None:
+    """Ends a job; what it stored stays."""
+    with Server.of(ctx, server).client as client:
+        answers().print(_summary(client.cancel_job(job)))
+
+
+@commands.command()
+def errors(ctx: typer.Context, job: JobId, server: TheServer) -> None:
+    """Lists what went wrong with single items of a job."""
+    with Server.of(ctx, server).client as client:
+        _print_errors(client.list_job_errors(job))
+
+
+def _begun(client: "kindred.Client", job: "kindred.Job", wait: bool) -> None:
+    if wait:
+        _watch(client, job.id)
+    else:
+        answers().print(job.id)
+
+
+def _watch(client: "kindred.Client", name: str) -> None:
+    try:
+        job = _last(client.watch_job(name))
+    except KeyboardInterrupt:
+        notes().print(f"Nobody watches; job {name} goes on. `kindred jobs cancel {name}` ends it.")
+        raise typer.Exit(INTERRUPTED) from None
+    if job.counts.failed:
+        _print_errors(client.list_job_errors(name))
+    answers().print(_summary(job))
+    if job.state != "succeeded" or job.counts.failed:
+        raise typer.Exit(FAILED)
+
+
+def _last(told: Iterable["kindred.Job"]) -> "kindred.Job":
+    """Moves a bar as a job gets on, and returns what was told of it last."""
+    with progress("job") as bar:
+        task = bar.add_task("", total=None)
+        for job in told:
+            bar.update(task, completed=job.counts.done, total=job.counts.total)
+    return job
+
+
+def _print_errors(errors: Iterable["kindred.JobError"]) -> None:
+    for each in errors:
+        notes().print(f"x {each.id}: {each.error.message}", markup=False)
+
+
+def _summary(job: "kindred.Job") -> str:
+    counts = job.counts
+    fates = {
+        "added": counts.added,
+        "changed": counts.changed,
+        "unchanged": counts.unchanged,
+        "passed by": counts.passed_by,
+        "failed": counts.failed,
+    }
+    told = ", ".join(f"{count} {fate}" for fate, count in fates.items() if count) or "no item"
+    reason = f" ({job.error.message})" if job.error else ""
+    return f"{job.collection}: job {job.id} {job.state}{reason}: {told}"
+
+
+def _cells(job: "kindred.Job") -> tuple[str, ...]:
+    counts = job.counts
+    total = "?" if counts.total is None else str(counts.total)
+    created = f"{job.created:%Y-%m-%d %H:%M:%S}"
+    return (
+        job.id,
+        job.collection,
+        job.state,
+        str(counts.done),
+        total,
+        str(counts.failed),
+        created,
+    )
