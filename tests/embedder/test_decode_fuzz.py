@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from embedder.decode import DEFAULT_LIMITS, FORMATS, Limits, decode
 from embedder.errors import MediaError
-from embedder.media import Audio, Image
+from embedder.media import Audio, Image, Video
 from tests.embedder.test_decode_audio import ffmpeg_bytes
 from tests.samples import audio_bytes, image_bytes, photo, tone
 
@@ -41,7 +41,7 @@ SEEDS: dict[str, Callable[[], bytes]] = {
 }
 
 
-def outcome(data: bytes) -> Image | Audio | MediaError:
+def outcome(data: bytes) -> Image | Audio | Video | MediaError:
     try:
         return decode(data, LIMITS)
     except MediaError as exc:

@@ -1,0 +1,12 @@
+"""Attacks on a real server, by hand: `python -m tests.attack NAME`; results are in SECURITY.md.
+
+victim       a `kindred serve` in a process of its own, and what can be seen of its health
+outcome      what an attack counted
+rest         schemathesis over the OpenAPI document
+rpc          messages of protobuf that nobody meant
+decoders     damaged files of every format, by the thousand
+connections  clients that are slow, leave, do not read, or are ten thousand
+paths        names that lead elsewhere
+bombs        small files that become large ones
+filters      filters that speak SQL
+"""

@@ -1,0 +1,47 @@
+"""Runs attacks and prints what each counted: `python -m tests.attack [--seconds S] [NAME...]`."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.attack import bombs, connections, decoders, filters, paths, rest, rpc
+from tests.attack.outcome import Outcome
+
+ATTACKS: Mapping[str, Callable[[float], Outcome]] = {
+    "rest": rest.attack,
+    "rpc": rpc.attack,
+    "decoders": decoders.attack,
+    "connections": connections.attack,
+    "paths": paths.attack,
+    "bombs": bombs.attack,
+    "filters": filters.attack,
+}
+"""By name: takes the seconds that it may go on, where it could go on for ever."""
+
+
+def main() -> int:
+    """Returns 1 if something broke."""
+    parser = argparse.ArgumentParser(prog="python -m tests.attack", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(ATTACKS))
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each that has no end")
+    asked = parser.parse_args()
+    if unknown := set(asked.names) - ATTACKS.keys():
+        parser.error(f"there is no attack {', '.join(sorted(unknown))}")
+    table = Table("Attack", "Seconds", "Counted", "Broken", show_lines=True)
+    broken = 0
+    for name in asked.names or ATTACKS:
+        began = time.perf_counter()
+        outcome = ATTACKS[name](asked.seconds)
+        took = f"{time.perf_counter() - began:.0f}"
+        table.add_row(name, took, outcome.told(), "\n".join(outcome.broken) or "nothing")
+        broken += len(outcome.broken)
+    Console(width=160).print(table)
+    return min(1, broken)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
