@@ -37,7 +37,7 @@ def place(tower: Tower, how: Placement) -> Runtime:
     """
     made = (_MAKERS[name](tower, how) for name in _ways(how))
     runtime = next(filter(None, made))
-    require_fidelity(f"{runtime.name} in {runtime.precision}", runtime.fidelity, how)
+    require_fidelity(f"{runtime.name} on tower {tower.digest}", runtime.fidelity, how)
     return runtime
 
 

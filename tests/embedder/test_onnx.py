@@ -84,7 +84,7 @@ def test_a_graph_that_is_unlike_torch_is_refused(monkeypatch: pytest.MonkeyPatch
     from embedder.runtime import derive_onnx
 
     monkeypatch.setattr(derive_onnx, "least_cosine", lambda *_: 0.9)
-    with pytest.raises(Unfaithful, match=r"must be 0\.999 or more, got 0\.90000 from onnx in fp32"):
+    with pytest.raises(Unfaithful, match=r"must be 0\.999 or more, got 0\.90000 from onnx on tower"):
         place(tower(), Placement(runtime="onnx"))
 
 
