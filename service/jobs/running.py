@@ -51,10 +51,11 @@ class RunningJob:
 
     async def run(self, tasks: Tasks) -> None:
         """Does all of it, or finds out why that can't be."""
-        await asyncio.to_thread(self._files.forget_errors, self.info.id)
-        self._tell(state=JobState.RUNNING, counts=JobCounts(), started=self.info.started or _now())
-        await self.save()
+        started = self.info.started or _now()
+        self._tell(state=JobState.RUNNING, counts=JobCounts(), started=started)
         try:
+            await asyncio.to_thread(self._files.forget_errors, self.info.id)
+            await self.save()
             await self._work(tasks)
         except Exception as error:  # noqa: BLE001 - the table knows all; the rest is INTERNAL
             self._end(JobState.FAILED, error=item_error(error))

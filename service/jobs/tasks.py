@@ -79,7 +79,7 @@ class Tasks:
         Raises:
             PermissionDenied: If a path is where jobs may not read.
             TooManyItems: If there are more files than one job may bring in.
-            OSError: If a manifest can't be read.
+            InvalidRequest: If a manifest can't be read.
         """
         match task:
             case Reembed():
@@ -96,11 +96,17 @@ class Tasks:
         if isinstance(task, IngestFolder):
             listing = self._places.within(list_files(path, task.prefix))
         else:
-            listing = read_manifest(path, self._found)
+            listing = self._manifest(path)
         count, limit = len(listing.files), self._settings.max_job_items
         if count > limit:
             raise TooManyItems(f"a job may bring in at most {limit} files, got {count}")
         return listing
+
+    def _manifest(self, path: Path) -> Listing:
+        try:
+            return read_manifest(path, self._found)
+        except OSError as error:
+            raise InvalidRequest(f"the manifest can't be read: {error.strerror}") from error
 
     def _found(self, path: Path) -> Path | None:
         """Returns where a path leads, or None where jobs may not read."""

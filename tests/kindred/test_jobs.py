@@ -16,7 +16,6 @@ from kindred import (
     IngestManifest,
     Job,
     JobState,
-    KindredError,
     Reembed,
 )
 from kindred.v1 import job_service_pb2 as jobs_pb
@@ -97,30 +96,6 @@ def test_a_job_is_told_alike(clients: dict[str, Ask], files: Path) -> None:
 def test_all_clients_see_the_same_jobs(clients: dict[str, Ask]) -> None:
     lists = [ask("list_jobs") for ask in clients.values()]
     assert lists[1:] == lists[:1] * 3
-
-
-REFUSED = [
-    ("PERMISSION_DENIED", "create_job", "album", IngestFolder("/")),
-    ("PERMISSION_DENIED", "create_job", "album", IngestManifest("../list.jsonl")),
-    ("COLLECTION_NOT_FOUND", "create_job", "other", Reembed("nobody")),
-    ("COLLECTION_EXISTS", "create_job", "album", Reembed("album")),
-    ("MODEL_NOT_FOUND", "create_job", "other", Reembed("album", "nobody")),
-    ("INVALID_ARGUMENT", "create_job", "Not a name!", Reembed("album")),
-    ("JOB_NOT_FOUND", "get_job", "nobody"),
-    ("JOB_NOT_FOUND", "cancel_job", ".."),
-    ("JOB_NOT_FOUND", "watch_job", "../album"),
-    ("JOB_NOT_FOUND", "list_job_errors", "nobody"),
-]
-
-
-@pytest.mark.parametrize("question", REFUSED, ids=lambda question: f"{question}"[:80])
-def test_a_bad_question_has_one_error(clients: dict[str, Ask], question: tuple[Any, ...]) -> None:
-    reason, *asked = question
-    errors = [ask(*asked) for ask in clients.values()]
-    for error in errors:
-        assert isinstance(error, KindredError)
-        assert comparable(error) == comparable(errors[0])
-    assert errors[0].reason == reason
 
 
 def test_a_job_without_a_task_is_refused(addresses: Addresses, clients: dict[str, Ask]) -> None:
