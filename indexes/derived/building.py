@@ -46,9 +46,9 @@ class Plan:
     """Which rows are to become one segment, and why.
 
     Attributes:
-        reason: "first"; "tail": many new rows; "merge": many segments; "dead": many rows were
-            removed; "grown": most rows are newer than the segments; "gap": those of a damaged
-            segment are old.
+        reason: "first"; "tail": many new rows; "merge": many segments; "idle": segments of like
+            size, and time to make one of them; "dead": many rows were removed; "grown": most rows
+            are newer than the segments; "gap": those of a damaged segment are old.
         covers: The keys whose rows it will hold.
         sources: The parts they are in now, in the order of their keys.
         replaced: Segments among those; their folders may go after `adopt`.
@@ -89,8 +89,13 @@ class Order:
     cancelled: Asked = lambda: False
 
 
-def plan(partition: Partition) -> Plan | None:
-    """Returns what should be built next, None if the partition is in good shape; microseconds."""
+def plan(partition: Partition, *, idle: bool = False) -> Plan | None:
+    """Returns what should be built next, None if the partition is in good shape; microseconds.
+
+    Args:
+        partition: The newest version.
+        idle: Whether there is time for what makes searches faster and can wait.
+    """
     layout, parts = partition.layout, partition.parts
     if not parts:
         return _since(partition, 0, "first") if len(partition) > layout.exact else None
@@ -98,10 +103,13 @@ def plan(partition: Partition) -> Plan | None:
     if reason:
         return _since(partition, 0, reason)
     new = sum(part.live.count for part in partition.chunks)
+    rows = [part.live.count for part in parts]
     if len(parts) > layout.segments:
-        return _since(partition, _first_to_merge([part.live.count for part in parts]), "merge")
+        return _since(partition, _first_to_merge(rows), "merge")
     if new >= max(layout.tail, min(len(partition) // _TAIL, layout.longest_tail)):
         return _since(partition, len(parts), "tail")
+    if idle and any(size < 2 * sum(rows[i + 1 :]) for i, size in enumerate(rows)):
+        return _since(partition, _first_to_merge(rows), "idle")
     return None
 
 

@@ -63,6 +63,7 @@ class Upkeep:
         self._losses, self._structure = charge.losses, charge.structure
         self._tuning = tuning
         self._checked = 0
+        self._sequence = -1
         self._verified: set[str] = set()
 
     def due(self) -> bool:
@@ -70,15 +71,17 @@ class Upkeep:
         return any(plan(partition) for partition in self._revisions.now.partitions.values())
 
     def round(self, cancelled: Asked) -> None:
-        """Does all that is due.
+        """Does all that is due; if nothing has changed since the round before, what can wait, too.
 
         Raises:
             Cancelled: If it was broken off while building.
             StorageError: If something cannot be read or written; what serves goes on serving.
         """
-        for modality in sorted(self._revisions.now.partitions):
+        now = self._revisions.now
+        idle, self._sequence = now.sequence == self._sequence, now.sequence
+        for modality in sorted(now.partitions):
             self._verify(modality, cancelled)
-            self._build(modality, cancelled)
+            self._build(modality, cancelled, idle=idle)
             self._calibrate(modality, cancelled)
         self._judge(cancelled)
         self._check()
@@ -105,8 +108,8 @@ class Upkeep:
         with self._revisions.moment() as (connection, _):
             return self._loader.partition(connection, modality, rest)[0]
 
-    def _build(self, modality: str, cancelled: Asked) -> None:
-        while not cancelled() and (task := plan(self._partition(modality))):
+    def _build(self, modality: str, cancelled: Asked, *, idle: bool) -> None:
+        while not cancelled() and (task := plan(self._partition(modality), idle=idle)):
             self.building = (modality,)
             try:
                 self._make(modality, task, cancelled)

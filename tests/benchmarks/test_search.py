@@ -7,10 +7,12 @@ from benchmarks.search.__main__ import main
 from benchmarks.search.contestant import Contestant, Failed, Remote
 from benchmarks.search.data import MODALITIES, Space, synthetic, widened
 from benchmarks.search.engines import ENGINES, OURS
+from benchmarks.search.engines.kindred import SWITCH_SECONDS
 from benchmarks.search.play import Rules, play
 from benchmarks.search.report import Report
 from benchmarks.search.truth import Nearest, exact, recall
 from benchmarks.search.workload import FILTERED, MIXED, PLAIN, RARE, Workload
+from service import serve
 
 DIM = 64
 IMAGES, SOUNDS, QUERIES = 2_000, 400, 40
@@ -108,3 +110,7 @@ def test_missing_peers_are_left_out(
     monkeypatch.setattr("benchmarks.search.__main__.find_spec", lambda module: None)
     main(["--rows", "64", "--dim", "64", "--queries", "4", "--engines", "hnswlib"])
     assert ENGINES["hnswlib"].trait.distribution in capsys.readouterr().err
+
+
+def test_threads_take_turns_as_in_a_server() -> None:
+    assert SWITCH_SECONDS == serve.SWITCH_SECONDS

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -242,3 +243,22 @@ def test_a_plan_is_of_the_rows_there_were() -> None:
     assert isinstance(task, Plan)
     _grown(partition, 50)
     assert task.rows == 600
+
+
+@pytest.mark.parametrize(
+    ("sizes", "merged"),
+    [([600, 200], None), ([600, 400], 1_000), ([1_000, 300, 200], 500), ([1_000, 300, 150], None)],
+)
+def test_segments_of_like_size_are_merged_when_there_is_time(
+    folders: Folders, sizes: list[int], merged: int | None
+) -> None:
+    partition = Partition.empty(DIM, replace(LAYOUT, segments=4), TWO)
+    for size in sizes:
+        partition = _built(_grown(partition, size), folders)
+    assert [len(segment.keys) for segment in partition.segments] == sizes
+    task = plan(partition, idle=True)
+    assert (task and (task.reason, task.rows)) == (merged and ("idle", merged))
+    if task:
+        partition = adopt(partition, task, build(task, Order(next(folders), "image")))
+        assert plan(partition, idle=True) is None
+        _check(partition, np.arange(1, sum(sizes) + 1))

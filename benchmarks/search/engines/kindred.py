@@ -1,5 +1,6 @@
 """Kindred's own collection, through its public interface."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -18,6 +19,10 @@ CALIBRATED, EXACT = 1, 2
 """Kindred chooses the effort itself; the other choice is to compare with every vector."""
 
 
+SWITCH_SECONDS = 0.0005
+"""How long a thread keeps Python from the others: as long as where `kindred serve` runs."""
+
+
 class Kindred(Engine):
     """A local collection with declared metadata keys."""
 
@@ -27,6 +32,7 @@ class Kindred(Engine):
     )
 
     def __init__(self, folder: Path, dim: int, threads: int) -> None:
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._store = FolderStore(folder, Tuning(threads=threads))
         collection = self._store.create(
             "bench",
