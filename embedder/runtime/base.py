@@ -23,7 +23,12 @@ sounds and photographs the worst was up to thirty times as far from torch's as t
 
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-"""What a forward pass may be asked to compute in."""
+"""What a forward pass may be asked to compute in.
+
+Not in int8: without calibration (weights alone, or activations as they come) it gave texts of
+kindred-mini at most 1.1 times what bf16 gives, pictures and sounds nothing, and sounds a cosine of
+0.9987 to float32.
+"""
 
 
 class Runtime(Protocol):

@@ -1,5 +1,7 @@
 """ONNX Runtime: as true as torch, at every length, kept between starts, and where it belongs."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -80,11 +82,28 @@ def test_a_kept_graph_is_read_and_a_damaged_one_derived_again(
     path.write_bytes(whole)
 
 
+@pytest.mark.usefixtures("runtime")
+def test_a_second_start_needs_no_torch(cache: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+import numpy as np
+from embedder.runtime.base import Placement, Tower
+from embedder.runtime.choice import place
+tower = Tower(digest="attention", shape=(None, None), build=None, probes=None)
+found = place(tower, Placement(runtime="onnx", threads=1, cache=Path({str(cache)!r})))
+vectors = found.run(np.array([[1, 2]]))
+print(vectors.shape, [name for name in ("torch", "onnx", "onnxscript") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "(1, 8) []"
+
+
 def test_a_graph_that_is_unlike_torch_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from embedder.runtime import derive_onnx
 
     monkeypatch.setattr(derive_onnx, "least_cosine", lambda *_: 0.9)
-    with pytest.raises(Unfaithful, match=r"must be 0\.999 or more, got 0\.90000 from onnx on tower"):
+    with pytest.raises(Unfaithful, match=r"must be 0\.999 .* got 0\.90000 from onnx on tower"):
         place(tower(), Placement(runtime="onnx"))
 
 
