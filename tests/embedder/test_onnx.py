@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from embedder.errors import MissingDependency, Unfaithful
 from embedder.runtime import choice
 from embedder.runtime.base import Placement, Tower
 from embedder.runtime.choice import place
-from embedder.runtime.onnx import OnnxGraph, OnnxRuntime
+from embedder.runtime.onnx import OnnxGraph, OnnxRuntime, graph_of
 
 PROBES = [np.arange(1, 1 + n, dtype=np.int64)[None] for n in (2, 5, 9)]
 
@@ -86,6 +87,7 @@ def test_a_kept_graph_is_read_and_a_damaged_one_derived_again(
 def test_a_second_start_needs_no_torch(cache: Path) -> None:
     code = f"""
 import sys
+from dataclasses import replace
 from pathlib import Path
 import numpy as np
 from embedder.runtime.base import Placement, Tower
@@ -99,10 +101,12 @@ print(vectors.shape, [name for name in ("torch", "onnx", "onnxscript") if name i
     assert done.stdout.strip() == "(1, 8) []"
 
 
-def test_a_graph_that_is_unlike_torch_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    from embedder.runtime import derive_onnx
-
-    monkeypatch.setattr(derive_onnx, "least_cosine", lambda *_: 0.9)
+@pytest.mark.usefixtures("runtime")
+def test_a_graph_that_is_unlike_torch_is_refused(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlike = replace(graph_of(tower(), cache), fidelity=0.9)
+    monkeypatch.setattr("embedder.runtime.onnx.graph_of", lambda *_: unlike)
     with pytest.raises(Unfaithful, match=r"must be 0\.999 .* got 0\.90000 from onnx on tower"):
         place(tower(), Placement(runtime="onnx"))
 
