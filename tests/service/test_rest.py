@@ -448,3 +448,21 @@ async def _chunked(addresses: Addresses, body: bytes) -> bytes:
     answer = await reader.read()
     writer.close()
     return answer
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/embeddings", {"input": [1] * 5_000}),
+        ("/v1/embeddings", {"input": "a", **{str(n): n for n in range(5_000)}}),
+        ("/v1/collections/none/items:search", {"query": [1] * 5_000}),
+        ("/v1/collections/none/items:upsert", {"items": [{}] * 5_000}),
+    ],
+)
+async def test_mistakes_by_the_thousand_are_counted_and_not_told(
+    http: httpx.AsyncClient, path: str, body: dict[str, object]
+) -> None:
+    answer = await http.post(path, json=body)
+    told = assert_failure(answer, 400, "INVALID_ARGUMENT")
+    assert "a body must be wrong in at most 100 places, got " in told
+    assert len(told) < 200
