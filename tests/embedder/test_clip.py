@@ -16,7 +16,7 @@ from embedder.errors import (
     UnsupportedModality,
     WeightsError,
 )
-from embedder.media import Image, Modality, Text
+from embedder.media import Image, Media, Modality, Text
 from embedder.models.clip import ClipModel
 from embedder.models.clip_names import ClipName, architectures
 from embedder.models.open_clip_import import import_open_clip
@@ -70,7 +70,7 @@ def test_an_architecture_with_a_file_of_ones_own(tmp_path: Path) -> None:
 def test_half_precision_is_nearly_the_same_in_the_same_space(folders: Path, kind: str) -> None:
     name = f"open_clip:local-dir:{folders / kind}"
     exact, half = ClipModel.load(name), ClipModel.load(name, Placement(precision="bf16"))
-    items = [*(Text(text) for text in TEXTS), *PICTURES]
+    items: list[Media] = [*(Text(text) for text in TEXTS), *PICTURES]
     cosines = (exact.embed(items) * half.embed(items)).sum(axis=1)
     assert (exact.precision, half.precision) == ("fp32", "bf16")
     assert exact.space == half.space

@@ -108,7 +108,7 @@ def test_half_precision_is_nearly_the_same_in_the_same_space(
     model: ImageBind, checkpoint: Path
 ) -> None:
     half = ImageBind.load(checkpoint, Placement(precision="bf16"), SHAPE)
-    items = [Text("a dog"), photo(1), tone(440)]
+    items: list[Media] = [Text("a dog"), photo(1), tone(440)]
     cosines = (model.embed(items) * half.embed(items)).sum(axis=1)
     assert (half.precision, half.space) == ("bf16", model.space)
     assert 0.998 < cosines.min() < 1 - 1e-7
