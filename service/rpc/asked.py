@@ -114,6 +114,7 @@ def new_collection(message: collections_pb.CreateCollectionRequest) -> messages.
         optional(message, "model"),
         tuple(message.indexed),
         optional(message, "recall_target"),
+        optional(message, "structure"),
     )
 
 
