@@ -52,44 +52,34 @@ class Telemetry:
             ("transport", "method", "status"),
             registry=self.registry,
         )
-        self.request_seconds = Histogram(
-            "kindred_request_seconds",
+        self.request_seconds = self._spread(
+            "request_seconds",
             "Time from a request's arrival to its answer.",
             ("transport", "method"),
-            buckets=_SECONDS,
-            registry=self.registry,
         )
-        self.stage_seconds = Histogram(
-            "kindred_stage_seconds",
-            "Time in one stage (decode, queue, embed, search, store), by transport.",
+        self.stage_seconds = self._spread(
+            "stage_seconds",
+            "Time in decode, queue, embed, search or store, by transport.",
             ("stage", "transport"),
-            buckets=_SECONDS,
-            registry=self.registry,
         )
-        self.batch_items = Histogram(
-            "kindred_batch_items",
-            "Items that shared a forward pass.",
-            ("model", "modality"),
-            buckets=_ITEMS,
-            registry=self.registry,
+        self.batch_items = self._spread(
+            "batch_items", "Items that shared a forward pass.", ("model", "modality"), _ITEMS
         )
-        self.queue_items = Gauge(
-            "kindred_queue_items",
-            "Items admitted and not yet embedded.",
-            ("model",),
-            registry=self.registry,
-        )
+        self.queue_items = self._level("queue_items", "Items admitted and not yet embedded.")
         self.cache_hits = self._count("cache_hits", "Items whose vector was remembered.")
         self.cache_misses = self._count("cache_misses", "Items whose vector was not remembered.")
         self.cache_coalesced = self._count(
             "cache_coalesced", "Items that waited for the same item of another request."
         )
-        self.cache_bytes = Gauge(
-            "kindred_cache_bytes",
-            "Bytes of the vectors that are remembered.",
-            ("model",),
-            registry=self.registry,
-        )
+        self.cache_bytes = self._level("cache_bytes", "Bytes of the vectors that are remembered.")
+
+    def _spread(
+        self, name: str, meaning: str, by: tuple[str, ...], bounds: tuple[float, ...] = _SECONDS
+    ) -> Histogram:
+        return Histogram(f"kindred_{name}", meaning, by, buckets=bounds, registry=self.registry)
+
+    def _level(self, name: str, meaning: str) -> Gauge:
+        return Gauge(f"kindred_{name}", meaning, ("model",), registry=self.registry)
 
     def _count(self, name: str, meaning: str) -> Counter:
         return Counter(f"kindred_{name}", meaning, ("model",), registry=self.registry)
