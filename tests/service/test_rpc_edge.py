@@ -213,6 +213,7 @@ async def test_reflection_shows_every_service(tmp_path: Path) -> None:
         "kindred.v1.CollectionService",
         "kindred.v1.ConditioningService",
         "kindred.v1.EmbeddingService",
+        "kindred.v1.JobService",
         "kindred.v1.ModelService",
         "kindred.v1.SnapshotService",
     }
