@@ -1,5 +1,6 @@
 """The command line as a process of its own: signals, pipes and start-up time."""
 
+import functools
 import os
 import re
 import signal
@@ -27,7 +28,11 @@ def test_ctrl_c_keeps_what_was_reported(tmp_path: Path) -> None:
         (folder / f"{number:03}.txt").write_text(f"text {number}", encoding="utf-8")
     program = [sys.executable, "-m", "tests.service.gated_cli", str(gate)]
     command = [*program, "index", str(folder), "--data", str(tmp_path / "data"), "--verbose"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    # A shell's background jobs ignore Ctrl-C, and so would what a test among them starts.
+    heeding = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, preexec_fn=heeding
+    ) as process:
         assert process.stderr is not None
         first = process.stderr.readline()
         process.send_signal(signal.SIGINT)
