@@ -50,6 +50,11 @@ class NoSuchTable(StorageError):
     """The Milvus has no collection of this name."""
 
 
+_BACKOFF_MS = 2000
+"""So long at most a connection that failed waits to be tried again; gRPC's own two minutes would
+outlast the timeout of a call to a server that is back."""
+
+
 class Cluster:
     """Calls a Milvus from any number of threads.
 
@@ -188,6 +193,7 @@ class Cluster:
                     db_name=self.address.database,
                     timeout=self.address.timeout,
                     dedicated=True,
+                    grpc_options={"grpc.max_reconnect_backoff_ms": _BACKOFF_MS},
                 )
             return self._client
 
