@@ -11,7 +11,7 @@ DATA ?= ../shared/data
 TEACHERS ?= ../shared/teachers
 OUT ?= runs/mini
 
-.PHONY: help install demo test test-milvus settings check format proto train evaluate bench lock clean
+.PHONY: help install demo test test-milvus settings check format proto release-contract train evaluate bench lock clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,7 @@ check: $(STAMP)  ## Format, lint, types, import contracts, the wire's contract, 
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
 	$(BIN)/buf lint proto
+	$(BIN)/buf breaking proto --against tests/released_contract.binpb
 	$(BIN)/python -m tests.generated
 	$(BIN)/python -m tests.settings_table --check
 
@@ -56,6 +57,9 @@ format: $(STAMP)  ## Format and fix what can be fixed
 
 proto: $(STAMP)  ## Generate kindred/v1 from proto/
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=. --pyi_out=. --grpc_python_out=. proto/kindred/v1/*.proto
+
+release-contract: $(STAMP)  ## Keep proto/ as what `make check` holds later changes to
+	$(BIN)/buf build proto -o tests/released_contract.binpb
 
 train: $(STAMP)  ## Train kindred-mini from DATA and TEACHERS into OUT, then write embedder/weights
 	$(BIN)/kindred train --data $(DATA) --teachers $(TEACHERS) --out $(OUT)
