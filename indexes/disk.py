@@ -1,6 +1,8 @@
-"""What was written is on the disk, and not on its way there."""
+"""Files as the disk has them: written for good, counted while others delete them."""
 
+import contextlib
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
@@ -11,3 +13,18 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def size_of(files: Iterable[Path]) -> int:
+    """Returns the bytes of files; one that is gone meanwhile has none."""
+    size = 0
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):
+            size += file.stat().st_size
+    return size
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yields every file below a folder, and no error where a part of it is gone meanwhile."""
+    for parent, _, names in os.walk(folder):
+        yield from (Path(parent, name) for name in names)

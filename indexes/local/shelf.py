@@ -1,6 +1,5 @@
 """The segments of one collection: the ledger says which ones serve, their files lie beside it."""
 
-import contextlib
 import json
 import logging
 import shutil
@@ -13,6 +12,7 @@ import numpy as np
 
 from indexes.derived.partition import Partition
 from indexes.derived.segment import Segment
+from indexes.disk import files_below, size_of
 from indexes.errors import StorageError
 from indexes.truth import dead, state
 
@@ -61,11 +61,7 @@ class Shelf:
 
     def size_bytes(self) -> int:
         """Returns what the files take on disk."""
-        size = 0
-        for file in self._folder.rglob("*"):
-            with contextlib.suppress(FileNotFoundError):  # it was replaced just now
-                size += file.stat().st_size if file.is_file() else 0
-        return size
+        return size_of(files_below(self._folder))
 
     def _opened(self, name: str) -> list[Segment]:
         try:

@@ -15,6 +15,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from indexes.disk import size_of
 from indexes.errors import CollectionNotFound, StorageError
 from indexes.ranking import Background, Moments, Pair
 from indexes.truth import schema, state, wal
@@ -180,7 +181,7 @@ class Ledger:
 
     def size_bytes(self) -> int:
         """Returns what the database and its log take on disk."""
-        return sum(file.stat().st_size for file in self.path.parent.glob(self.path.name + "*"))
+        return size_of(self.path.parent.glob(self.path.name + "*"))
 
     def close(self) -> None:
         """Closes the file. Readers that are under way finish first and close what they hold."""
