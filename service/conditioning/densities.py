@@ -91,17 +91,26 @@ class Densities:
         Raises:
             TooFewVectors: If there are too few items.
         """
+        count = await asyncio.to_thread(lambda: collection.count().get(str(modality), 0))
         key = (collection.name, collection.created, modality)
+        if known := self._fresh(key, count):
+            return known.density
         async with self._fitting:  # one fit at a time: it takes the cores that serve
-            count = await asyncio.to_thread(lambda: collection.count().get(str(modality), 0))
-            known = self._fitted.get(key)
-            if known is None or abs(count - known.count) > DRIFT * known.count:
+            known = self._fresh(key, count)  # who waited may have waited for this very one
+            if known is None:
                 density = await asyncio.to_thread(_fit, collection, modality, self._recipe)
                 known = self._fitted[key] = _Fitted(density, count)
-            self._fitted.move_to_end(key)
-            while len(self._fitted) > MOST_KEPT:
-                self._fitted.popitem(last=False)
+                while len(self._fitted) > MOST_KEPT:
+                    self._fitted.popitem(last=False)
         return known.density
+
+    def _fresh(self, key: tuple[object, ...], count: int) -> _Fitted | None:
+        """Returns what was fitted, unless the collection has changed too much since."""
+        known = self._fitted.get(key)
+        if known is None or abs(count - known.count) > DRIFT * known.count:
+            return None
+        self._fitted.move_to_end(key)
+        return known
 
     async def _known(
         self, collection: Collection, outcomes: Sequence[Outcome]

@@ -1,5 +1,6 @@
 """How usual contents are among a collection's items: what is fitted, when, and what is told."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -104,3 +105,10 @@ async def test_a_condition_tells_how_usual_it_is_among_the_pictures(engine: Engi
     assert answer.diagnostics.log_density_percentile is not None
     assert answer.diagnostics.residual_percentile is not None
     assert len(answer.nearest) == 5
+
+
+async def test_who_asks_of_a_fitted_density_does_not_wait_for_another_fit(engine: Engine) -> None:
+    collection = engine.collections._store.open("photos")
+    known = await engine.densities.of(collection, Modality.IMAGE)
+    async with engine.densities._fitting, asyncio.timeout(10):
+        assert await engine.densities.of(collection, Modality.IMAGE) is known
