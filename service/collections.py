@@ -194,7 +194,7 @@ class Collections:
 
         Raises:
             ItemFailed: The first bad part of the query.
-            CancelledOut: If its parts add up to nothing.
+            InputsCancel: If its parts add up to nothing.
         """
         began = time.perf_counter()
         self._check(query)

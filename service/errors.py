@@ -4,7 +4,6 @@ The rooms below keep their own trees (`embedder.errors`, `indexes.errors`). The 
 
 ServiceError
 ├── InvalidRequest             the request breaks a rule
-│   ├── CancelledOut           the weighted parts of a query add up to nothing
 │   ├── TooManyItems           more items, or a larger k, than the limit
 │   └── PayloadTooLarge        a request body of more bytes than the limit
 ├── ItemFailed                 one item, and with it a request that asked for all or nothing
@@ -44,10 +43,6 @@ class ServiceError(Exception):
 
 class InvalidRequest(ServiceError):
     """The request breaks a rule that its message states."""
-
-
-class CancelledOut(InvalidRequest):
-    """The weighted parts of a query add up to a vector without a direction."""
 
 
 class TooManyItems(InvalidRequest):
@@ -205,7 +200,6 @@ TABLE: Mapping[type[Exception], Status] = {
     stored.InvalidSnapshot: Status("INVALID_SNAPSHOT", 400, "INVALID_ARGUMENT"),
     ServiceError: INTERNAL,
     InvalidRequest: _INVALID,
-    CancelledOut: Status("CANCELLED_OUT", 400, "INVALID_ARGUMENT"),
     TooManyItems: Status("TOO_MANY_ITEMS", 413, "INVALID_ARGUMENT"),
     PayloadTooLarge: Status("PAYLOAD_TOO_LARGE", 413, "INVALID_ARGUMENT"),
     ItemFailed: INTERNAL,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from embedder.base import Embedder, Prepared, Vectors
-from embedder.errors import ModelNotFound
+from embedder.errors import ConditioningError, InputsCancel, ModelNotFound
 from embedder.media import Modality, Text
 from indexes.errors import (
     CollectionExists,
@@ -20,7 +20,6 @@ from indexes.errors import (
 )
 from service.engine import Engine
 from service.errors import (
-    CancelledOut,
     InvalidRequest,
     ItemFailed,
     TooManyItems,
@@ -190,13 +189,13 @@ async def test_the_score_is_the_cosine_of_the_mixed_query(engine: Engine) -> Non
 
 async def test_parts_that_cancel_out_are_an_error(engine: Engine) -> None:
     await gallery(engine)
-    with pytest.raises(CancelledOut, match="must not cancel out"):
+    with pytest.raises(InputsCancel, match="must not cancel out"):
         await engine.collections.search(
             "gallery", ask((TextContent("red"), 1), (TextContent("red"), -1))
         )
-    with pytest.raises(CancelledOut):
+    with pytest.raises(InputsCancel):
         await engine.collections.search("gallery", ask((TextContent("red"), 0)))
-    with pytest.raises(InvalidRequest, match="weight must be finite"):
+    with pytest.raises(ConditioningError, match="weight must be finite"):
         await engine.collections.search("gallery", ask((TextContent("red"), float("nan"))))
 
 
