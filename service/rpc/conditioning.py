@@ -10,7 +10,7 @@ from embedder.conditioning.generator.sampler import PictureSampling
 from embedder.conditioning.mix import Mix
 from embedder.conditioning.prior import Sampling
 from embedder.conditioning.profile import Profile
-from embedder.conditioning.tensors import DType
+from embedder.conditioning.tensors import DType, Tensor
 from kindred.v1 import conditioning_service_pb2 as conditioning_pb
 from kindred.v1 import conditioning_service_pb2_grpc as conditioning_grpc
 from service.conditioning.messages import (
@@ -188,12 +188,7 @@ def _response(
     return conditioning_pb.ConditionResponse(
         model=answer.model,
         space=answer.space,
-        tensors={
-            name: conditioning_pb.Tensor(
-                dtype=_DTYPE_NUMBERS[tensor.dtype], shape=tensor.shape, data=tensor.data
-            )
-            for name, tensor in tensors.items()
-        },
+        tensors={name: _tensor(each) for name, each in tensors.items()},
         file=answer.file(form) if form else b"",
         call=_call(answer.call),
         profile=answer.profile,
@@ -221,6 +216,12 @@ def _response(
         warnings=answer.warnings,
         treatments=[answered.treatment(each) for each in answer.treatments],
         timing_ms=answered.timing(answer.timing_ms),
+    )
+
+
+def _tensor(tensor: Tensor) -> conditioning_pb.Tensor:
+    return conditioning_pb.Tensor(
+        dtype=_DTYPE_NUMBERS[tensor.dtype], shape=tensor.shape, data=tensor.data
     )
 
 
