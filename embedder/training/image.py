@@ -42,8 +42,6 @@ def teach_image(
         recipe: The numbers.
         folder: Of checkpoints, logs, `student.pt` and, what ships, `tuned.pt`.
     """
-    # Each part of a batch has a thread of its own: see `loop.Parts`.
-    torch.set_num_threads(1)
     student, tuned = folder / "student.pt", folder / "tuned.pt"
     if not student.exists():
         save_image_student(_student(guidance, teachers, recipe, folder), student)

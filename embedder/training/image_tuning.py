@@ -82,11 +82,16 @@ class LaterTower(nn.Module):
         super().__init__()
         self.trunk, self.frozen, self.head = trunk, frozen, head
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """Returns vectors (n, dim) of the early blocks' maps (n, channels, h, w)."""
+    def forward(self, maps: Tensor, kept: Tensor) -> Tensor:
+        """Returns vectors (n, dim) of the early blocks' maps (n, channels, h, w).
+
+        Args:
+            maps: From `early_maps`.
+            kept: Which of the head's inputs survive the dropout, (n, 1280).
+        """
         with torch.autocast("cpu", dtype=torch.bfloat16):
             pooled = self.trunk.late(maps, self.frozen)
-        vectors: Tensor = self.head(pooled.float())
+        vectors: Tensor = self.head(pooled.float(), kept)
         return vectors
 
 

@@ -60,6 +60,7 @@ class Guide:
         own: Which description is the picture's own, (n,).
         allowed: Which descriptions compete, (n, m).
         probabilities: The teacher's class probabilities, (n, 1000).
+        kept: Which of the head's inputs survive the dropout, (n, 1280).
     """
 
     x: Tensor
@@ -68,12 +69,13 @@ class Guide:
     own: Tensor
     allowed: Tensor
     probabilities: Tensor
+    kept: Tensor
 
     def parts(self, count: int) -> Parts["Guide"]:
         """Returns equal parts of the pictures; all descriptions compete in each."""
-        rows = [field.chunk(count) for field in (self.x, self.targets, self.own, self.allowed)]
-        shares = zip(*rows, self.probabilities.chunk(count), strict=True)
-        return Parts(Guide(x, to, self.texts, own, may, p) for x, to, own, may, p in shares)
+        fields = (self.x, self.targets, self.own, self.allowed, self.probabilities, self.kept)
+        shares = zip(*(field.chunk(count) for field in fields), strict=True)
+        return Parts(Guide(x, to, self.texts, *others) for x, to, *others in shares)
 
 
 class VectorLesson:
@@ -108,12 +110,20 @@ class VectorLesson:
             own=torch.arange(count),
             allowed=(batch.negatives | torch.eye(len(batch.negatives), dtype=torch.bool))[:count],
             probabilities=features[:, -1000:].softmax(dim=1),
+            kept=self._kept(step),
         )
+
+    def _kept(self, step: int) -> Tensor:
+        """Draws the dropout, which torch's own generator would deal out to threads as they come."""
+        recipe = self.recipe
+        random = np.random.default_rng([recipe.loop.seed, 2, step])
+        features = V2_POOLED.stop - V2_POOLED.start
+        return torch.from_numpy(random.random((recipe.batch, features)) >= recipe.dropout)
 
     def loss(self, model: nn.Module, guide: Guide, _step: int) -> Losses:
         """Returns the weighted sum of the three lessons, and each of them."""
         recipe = self.recipe
-        vectors = functional.normalize(model(guide.x).float(), dim=1)
+        vectors = functional.normalize(model(guide.x, guide.kept).float(), dim=1)
         cosine = (vectors * guide.targets).sum(1).mean()
         logits, ranks = (
             (self.scale * v @ guide.texts.T).masked_fill(~guide.allowed, -1e4)
@@ -140,10 +150,12 @@ class StandardisedHead(nn.Module):
         self.register_buffer("mean", features.mean(0))
         self.register_buffer("deviation", features.std(0) + 0.1 * features.std())
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Returns vectors of pooled features (n, 1280)."""
+    def forward(self, features: Tensor, kept: Tensor | None = None) -> Tensor:
+        """Returns vectors of pooled features (n, 1280), of those that are kept; None: of all."""
         standard = (features - self.mean) / self.deviation
-        vectors: Tensor = self.head(functional.dropout(standard, self.dropout, self.training))
+        if kept is not None:
+            standard = standard * kept / (1.0 - self.dropout)
+        vectors: Tensor = self.head(standard)
         return vectors
 
     @torch.no_grad()

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from tokenizers import Tokenizer
 
 from embedder.base import Embedder, Vectors
@@ -105,6 +106,10 @@ def train(data: Path, teachers: Path, out: Path, recipe: Recipe | None = None) -
         out: Folder for caches, checkpoints, logs and the two files that ship.
         recipe: Other numbers than those the shipped weights were made with.
     """
+    # One thread an operation: its sums keep their order however many cores there are and wherever
+    # a run was taken up, so that two runs on one kind of CPU give the same bits. What gains by a
+    # second core has its batches in `loop.Parts`, a thread each.
+    torch.set_num_threads(1)
     items = [item for part in ("train", "val") for item in read_items(data / part)]
     shop = Workshop(data, teachers, out, recipe or Recipe(), items)
     bank = build_bank(items, teachers, shop.recipe.text)

@@ -64,7 +64,7 @@ def cache_image_targets(
     if out.exists():
         return out
     models = ImageTeachers(teachers)
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # every batch has a thread of its own
 
     def outputs(batch: Sequence[NDArray[np.float32]]) -> tuple[NDArray[np.float16], ...]:
         x = as_quantised(torch.from_numpy(np.stack(batch))).contiguous(

@@ -165,6 +165,9 @@ def test_the_merged_head_does_what_the_head_in_training_did() -> None:
     features = 3 + 2 * torch.randn(50, 1280)
     model = StandardisedHead(ImageTower(ImageShape()).head, features, dropout=0.5).eval()
     torch.testing.assert_close(model.merged()(features), model(features), rtol=1e-3, atol=1e-4)
+    kept = torch.rand(50, 1280) < 0.5
+    thinned = model.mean + 2 * kept * (features - model.mean)
+    torch.testing.assert_close(model.merged()(thinned), model(features, kept), rtol=1e-3, atol=1e-4)
 
 
 # Teachers and views

@@ -16,7 +16,7 @@ from embedder.training.image import load_image_student, teach_image
 from embedder.training.image_maps import folded
 from embedder.training.image_recipe import ImageRecipe, ImageTuningRecipe, ImageVectorsRecipe
 from embedder.training.image_tuning import MAPS, early_maps, free_later, tune_tower, windows
-from embedder.training.image_vectors import FoldedTower, Guidance, Guide
+from embedder.training.image_vectors import FoldedTower, Guidance, Guide, VectorLesson
 from embedder.training.lessons import Lessons, Sentences
 from embedder.training.loop import LoopRecipe
 from embedder.training.shards import ShardItem, read_items
@@ -31,6 +31,7 @@ RECIPE = ImageTuningRecipe(
         loop=LoopRecipe(steps=2, learning_rate=1e-3, warmup=1, ema=0.0, save_every=1),
         batch=4,
         texts=6,
+        dropout=0.3,
     ),
     sample=4,
 )
@@ -137,11 +138,23 @@ def test_a_window_is_a_part_of_the_maps() -> None:
 
 def test_a_guide_s_parts_hold_every_picture_once() -> None:
     four = torch.arange(4)
-    guide = Guide(four, four, torch.rand(6, 3), own=four, allowed=four, probabilities=four)
+    guide = Guide(
+        four, four, torch.rand(6, 3), own=four, allowed=four, probabilities=four, kept=four
+    )
     first, second = guide.parts(2)
     assert first.x.tolist() == [0, 1]
-    assert second.own.tolist() == [2, 3]
+    assert second.own.tolist() == second.kept.tolist() == [2, 3]
     assert first.texts is second.texts is guide.texts
+
+
+def test_the_dropout_of_a_step_depends_on_the_step_alone(guidance: Guidance) -> None:
+    recipe = replace(RECIPE.vectors, batch=6)
+    lesson = VectorLesson(guidance.space, guidance.lessons, guidance.names, recipe)
+    first, again, other = (lesson.draw(step, torch.from_numpy).kept for step in (3, 3, 4))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert first.shape == (6, 1280)
+    assert first.float().mean() == pytest.approx(1 - recipe.dropout, abs=0.02)
 
 
 def test_an_older_run_s_student_is_tuned_in_later_blocks_and_head_alone(
@@ -159,7 +172,7 @@ def test_an_older_run_s_student_is_tuned_in_later_blocks_and_head_alone(
     assert not (tmp_path / "tuned" / MAPS).exists()
 
 
-def test_a_stopped_tuning_goes_on_where_it_was(
+def test_a_stopped_tuning_goes_on_to_the_very_same_weights(
     tower: ImageTower, guidance: Guidance, tmp_path: Path
 ) -> None:
     whole = tune_tower(tower, guidance, RECIPE, tmp_path / "whole").unfolded()
@@ -167,4 +180,4 @@ def test_a_stopped_tuning_goes_on_where_it_was(
     tune_tower(tower, guidance, replace(RECIPE, vectors=half), tmp_path / "parts")
     parts = tune_tower(tower, guidance, RECIPE, tmp_path / "parts").unfolded()
     for mine, theirs in zip(parts.parameters(), whole.parameters(), strict=True):
-        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+        assert torch.equal(mine, theirs)
