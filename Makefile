@@ -38,7 +38,7 @@ $(MILVUS)/.installed:
 	$(MILVUS)/bin/python -m pip install --quiet milvus==2.3.5
 	touch $@
 
-settings: $(STAMP)  ## Write SETTINGS.md from service/settings.py
+settings: $(STAMP)  ## Write SETTINGS.md from service/settings
 	$(BIN)/python -m tests.settings_table
 
 check: $(STAMP)  ## Format, lint, types, import contracts, the wire's contract, generated code

@@ -21,7 +21,7 @@ Every setting of `kindred serve` is a flag, an environment variable (`--max-item
 A flag goes before the environment, the environment before the file, the file before the default.
 A value that breaks its rule stops the start with the setting's name, the rule and the value.
 Lists are comma-separated in the environment; their flag is repeated.
-`make settings` writes this file from `service/settings.py`.
+`make settings` writes this file from `service/settings`.
 
 | Setting | Flag | Default | Rule | What it is |
 |---|---|---|---|---|

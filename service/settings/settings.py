@@ -1,0 +1,101 @@
+"""Every setting together, and where they are read from."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from embedder.runtime.base import Placement
+from service.settings.compute import ComputeSettings
+from service.settings.jobs import JobSettings
+from service.settings.media import MediaSettings
+from service.settings.network import NetworkSettings
+from service.settings.observability import ObservabilitySettings
+from service.settings.requests import RequestSettings
+from service.settings.storage import StorageSettings
+
+
+class SettingsError(Exception):
+    """A setting breaks its rule; the message names every one that does."""
+
+
+# Pydantic lists the fields of the last base first: so they stand in `--help` and in SETTINGS.md.
+class Settings(
+    ObservabilitySettings,
+    JobSettings,
+    MediaSettings,
+    RequestSettings,
+    ComputeSettings,
+    StorageSettings,
+    NetworkSettings,
+    BaseSettings,
+):
+    """Where the service listens, what it serves and how much it takes.
+
+    Build it with `load_settings`, which words its errors for people.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="KINDRED_", toml_file="kindred.toml", extra="forbid", frozen=True
+    )
+
+    @property
+    def jobs_path(self) -> Path:
+        """The folder of what is kept of jobs."""
+        return self.data / self.jobs
+
+    @property
+    def key_file(self) -> Path:
+        """The file of the keys."""
+        return self.data / self.keys
+
+    @property
+    def placement(self) -> Placement:
+        """Where and how forward passes run."""
+        return Placement(
+            device=self.device,
+            threads=self.forward_threads,
+            runtime=None if self.runtime == "auto" else self.runtime,
+            cache=self.cache,
+            precision=self.precision,
+            least_fidelity=self.least_fidelity,
+        )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Orders the sources: flags, environment, file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load_settings(**flags: Any) -> Settings:  # noqa: ANN401 - one type per option
+    """Returns the settings; a flag that is None was not given.
+
+    Raises:
+        SettingsError: If a value breaks its rule, or a flag or a key of the file is unknown.
+    """
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        raise SettingsError("; ".join(_sentence(e) for e in error.errors())) from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"kindred.toml is not TOML: {error}") from error
+
+
+def _sentence(error: Any) -> str:  # noqa: ANN401 - pydantic's own dictionary
+    name = ".".join(str(part) for part in error["loc"]) or "settings"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{name}: {message}" + (f", got {error['input']!r}" if error["loc"] else "")

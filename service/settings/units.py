@@ -1,0 +1,4 @@
+"""Units that settings are given in."""
+
+MIB = 1024 * 1024
+"""Bytes."""
