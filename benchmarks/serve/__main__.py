@@ -17,7 +17,7 @@ from benchmarks.serve.models import MODELS
 from benchmarks.serve.processes import Raw, Server, peer, pin, raw, server
 from benchmarks.serve.scenes import Row
 
-SCENES = ("closed", "open", "bulk", "poison", "soak")
+SCENES = ("closed", "open", "bulk", "poison", "overhead", "soak")
 _RATIOS = (
     "served_by_ceiling",
     "served_by_raw",
@@ -25,6 +25,7 @@ _RATIOS = (
     "by_clean",
     "by_infinity",
     "rss_growth",
+    "cpu_ms",
 )
 
 
@@ -58,6 +59,8 @@ def of_kind(chosen: argparse.Namespace, kind: str, served: Server, alone: Raw) -
         yield from scenes.beside_bulk(served, kind, 2 * seconds)
     if "poison" in wanted:
         yield from scenes.poisoned(served, kind, seconds, rounds)
+    if "overhead" in wanted:
+        yield from scenes.overhead(served, kind, seconds)
 
 
 def show(console: Console, row: Row) -> None:
@@ -104,7 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", choices=MODELS, default=MODELS[0])
     parser.add_argument("--cpus", default="", help="such as 2,3: for server, clients and model")
-    parser.add_argument("--scenes", nargs="*", choices=SCENES, default=SCENES[:-1])
+    parser.add_argument("--scenes", nargs="*", choices=SCENES, default=SCENES[:-2])
     parser.add_argument("--kinds", nargs="+", choices=("text", "image"), default=("text", "image"))
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--rounds", type=int, default=3)

@@ -11,6 +11,9 @@ import numpy as np
 import orjson
 import PIL.Image
 
+from kindred.v1.content_pb2 import Content
+from kindred.v1.embedding_service_pb2 import EmbedRequest
+
 PHOTOS = 64
 """How many different pictures there are; as files, they are all different."""
 
@@ -34,9 +37,13 @@ def photo_bytes(number: int) -> bytes:
     return buffer.getvalue()
 
 
-def _image(number: int) -> dict[str, str]:
+def _file(number: int) -> bytes:
     # What follows a JPEG's end is ignored, and makes it a file that was not seen before.
-    return _media("image", photo_bytes(number % PHOTOS) + number.to_bytes(8))
+    return photo_bytes(number % PHOTOS) + number.to_bytes(8)
+
+
+def _image(number: int) -> dict[str, str]:
+    return _media("image", _file(number))
 
 
 def _media(kind: str, data: bytes) -> dict[str, str]:
@@ -52,6 +59,16 @@ def embedding(kind: str, number: int, batch: int) -> bytes:
     """Returns the body of a request for embeddings."""
     found = [content(kind, number * batch + i) for i in range(batch)]
     return orjson.dumps({"input": found, "encoding_format": "base64"})
+
+
+def embed_request(kind: str, number: int, batch: int) -> bytes:
+    """Returns the message of the same request as `embedding`, as gRPC takes it."""
+    numbers = range(number * batch, (number + 1) * batch)
+    if kind == "text":
+        contents = [Content(text=words(each)) for each in numbers]
+    else:
+        contents = [Content(image=_file(each)) for each in numbers]
+    return bytes(EmbedRequest(contents=contents).SerializeToString())
 
 
 def of_infinity(kind: str, number: int, batch: int) -> bytes:

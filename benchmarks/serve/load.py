@@ -14,9 +14,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import grpc
 import numpy as np
 
 from benchmarks.serve import items
+
+EMBED = "/kindred.v1.EmbeddingService/Embed"
 
 WARM_SHARE = 0.15
 """Part of the time at the beginning that is not counted."""
@@ -27,8 +30,8 @@ class Load:
     """What to send.
 
     Attributes:
-        url: Of the server, http://HOST:PORT.
-        path: Where requests go; it tells what they look like.
+        url: Of the server, http://HOST:PORT or grpc://HOST:PORT.
+        path: Where requests go over HTTP; it tells what they look like. gRPC is asked to embed.
         kind: "text" or "image".
         clients: So many, each of which waits for its answer (closed loop); 0 means `rate`.
         rate: Requests a second, whether or not answers come (open loop, Poisson).
@@ -83,6 +86,34 @@ class Connection:
         return int(head[9:12])
 
 
+class Channel:
+    """One connection to the server's gRPC."""
+
+    def __init__(self, load: Load) -> None:
+        # Otherwise channels of one process to one address are one connection.
+        own = [("grpc.use_local_subchannel_pool", 1)]
+        self._channel = grpc.aio.insecure_channel(load.url.removeprefix("grpc://"), options=own)
+        self._call = self._channel.unary_unary(EMBED)
+        self._metadata = tuple(load.headers.items())
+
+    async def close(self) -> None:
+        """Closes it."""
+        await self._channel.close()
+
+    async def ask(self, body: bytes) -> int:
+        """Sends a request and returns what the status of its answer would be over HTTP."""
+        try:
+            await self._call(body, metadata=self._metadata)
+        except grpc.aio.AioRpcError:
+            return 400
+        return 200
+
+
+def connected(load: Load) -> Connection | Channel:
+    """Returns a connection that is made when it is first needed."""
+    return Channel(load) if load.url.startswith("grpc://") else Connection(load)
+
+
 class Clients:
     """Sends a load and notes when each answer came."""
 
@@ -99,7 +130,7 @@ class Clients:
 
     async def _closed(self) -> None:
         async def client() -> None:
-            connection = Connection(self._load)
+            connection = connected(self._load)
             while time.perf_counter() < self._until and self._may_send():
                 await self._ask(connection, time.perf_counter())
             await connection.close()
@@ -107,11 +138,11 @@ class Clients:
         await asyncio.gather(*(client() for _ in range(self._load.clients)))
 
     async def _open(self) -> None:
-        rng, idle = random.Random(0), deque[Connection]()
+        rng, idle = random.Random(0), deque[Connection | Channel]()
         due, asked = time.perf_counter(), list[asyncio.Task[None]]()
 
         async def client(began: float) -> None:
-            connection = idle.pop() if idle else Connection(self._load)
+            connection = idle.pop() if idle else connected(self._load)
             await self._ask(connection, began)
             idle.append(connection)
 
@@ -126,7 +157,7 @@ class Clients:
         self._sent += 1
         return not self._load.requests or self._sent <= self._load.requests
 
-    async def _ask(self, connection: Connection, began: float) -> None:
+    async def _ask(self, connection: Connection | Channel, began: float) -> None:
         name, body = next(self._bodies)
         status = await connection.ask(body)
         right = (status == 200) == (name == "good")
@@ -141,7 +172,8 @@ _MAKERS: Mapping[str, Callable[[str, int, int], bytes]] = {
 
 
 def _bodies(load: Load) -> Iterator[tuple[str, bytes]]:
-    make = _MAKERS.get(load.path, items.upsert)
+    by_path = _MAKERS.get(load.path, items.upsert)
+    make = items.embed_request if load.url.startswith("grpc://") else by_path
     bad, rng = list(items.bad().items()), random.Random(1)
     number = random.SystemRandom().randrange(1 << 40)  # what nobody sent before
     while True:
@@ -162,6 +194,7 @@ def summary(load: Load, answers: list[tuple[float, float, str]]) -> dict[str, An
     p50, p95, p99 = (1000 * np.percentile(good or [np.nan], (50, 95, 99))).tolist()
     return {
         "items_per_second": len(good) * load.batch / (ends - begins),
+        "sent": len(answers),
         "requests": len(counted),
         "p50_ms": p50,
         "p95_ms": p95,

@@ -36,18 +36,24 @@ class Server:
     """A server that listens.
 
     Args:
-        process: Prints its address first.
+        process: Prints its addresses first.
     """
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
-        self.url = _line(process)
+        self.url, self.rpc = _line(process).split()
 
     @property
     def rss_mib(self) -> float:
         """Memory of the server and of its decoding processes."""
         pids = [self._process.pid, *_children(self._process.pid)]
         return sum(_rss_kib(pid) for pid in pids) / 1024
+
+    @property
+    def cpu_seconds(self) -> tuple[float, float]:
+        """Processor time so far of the server, and of its decoding processes."""
+        pid = self._process.pid
+        return _cpu_seconds(pid), sum(map(_cpu_seconds, _children(pid)))
 
     def post(self, path: str, body: object) -> int:
         """Sends one request and returns its status."""
@@ -152,6 +158,12 @@ def _children(pid: int) -> Sequence[int]:
 def _rss_kib(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next((int(line.split()[1]) for line in status if line.startswith("VmRSS")), 0)
+
+
+def _cpu_seconds(pid: int) -> float:
+    # Fields 14 and 15 of proc_pid_stat(5); the name before them may hold spaces.
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def pin(cpus: str) -> None:

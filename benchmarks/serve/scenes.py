@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 from benchmarks.serve.load import Load
@@ -14,6 +15,7 @@ CONCURRENCY = (1, 8, 32)
 TARGETS = {1: 0.80, 8: 0.85, 32: 0.90}
 OPEN_SHARE = 0.8
 BULK_BATCH = 64
+OVERHEAD_MS = 0.5
 
 
 def closed(server: Server, raw: Raw, kind: str, seconds: float, rounds: int) -> Iterator[Row]:
@@ -35,6 +37,25 @@ def closed(server: Server, raw: Raw, kind: str, seconds: float, rounds: int) -> 
             "served_by_raw": _median_ratio(rates, [alone for (alone, _), _ in pairs]),
             "served_by_ceiling": _median_ratio(rates, [most for (_, most), _ in pairs]),
             "target": TARGETS[clients],
+        }
+
+
+def overhead(server: Server, kind: str, seconds: float) -> Iterator[Row]:
+    """Yields the processor time that a request of one item takes of the server, by transport."""
+    urls = {"REST": server.url, "gRPC": server.rpc}
+    for (transport, url), clients in product(urls.items(), (1, CONCURRENCY[-1])):
+        load = Load(url=url, kind=kind, clients=clients, seconds=seconds)
+        sent(replace(load, seconds=seconds / 4))
+        begun = server.cpu_seconds
+        (found,) = sent(load)
+        spent = [after - before for before, after in zip(begun, server.cpu_seconds, strict=True)]
+        service, decoding = (1000 * each / found["sent"] for each in spent)
+        yield {
+            "scene": f"{kind} over {transport}, {clients} at a time",
+            **found,
+            "cpu_ms": service,
+            "decoding_cpu_ms": decoding,
+            "target": OVERHEAD_MS,
         }
 
 

@@ -1,4 +1,4 @@
-"""A server in a process of its own: prints its address when it listens, ends with SIGTERM."""
+"""A server in a process of its own: prints its addresses when it listens, ends with SIGTERM."""
 
 import argparse
 import asyncio
@@ -25,7 +25,7 @@ def main() -> None:
         return Engine(settings, [made(chosen.model, threads)])
 
     def announce(addresses: Addresses) -> None:
-        sys.stdout.write(addresses.http + "\n")
+        sys.stdout.write(f"{addresses.http} grpc://{addresses.grpc}\n")
         sys.stdout.flush()
 
     with tempfile.TemporaryDirectory() as data:

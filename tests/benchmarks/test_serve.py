@@ -1,16 +1,24 @@
 """The load of the benchmark: what it sends is good or bad as it says, and counted so."""
 
 import asyncio
+import base64
 import contextlib
 from dataclasses import replace
+from pathlib import Path
 
 import orjson
 import pytest
 
 from benchmarks.serve import items
 from benchmarks.serve.load import Clients, Load, summary
+from embedder.base import Prepared
 from embedder.decode import decode
-from embedder.media import Image
+from embedder.media import Image, Media, Text
+from kindred.v1.embedding_service_pb2 import EmbedRequest
+from service.engine import Engine
+from service.serve import listening
+from service.settings import Settings
+from tests.fakes import FakeEmbedder
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -51,6 +59,35 @@ def test_every_request_is_counted_as_what_it_was(clients: int) -> None:
 def test_a_load_ends_after_so_many_requests() -> None:
     sender = asyncio.run(sent(Load(url="", clients=2, seconds=60, requests=20)))
     assert len(sender.answers) == 20
+
+
+def test_grpc_is_sent_the_same_as_rest(tmp_path: Path) -> None:
+    sent, asked = list[Text | Image](), orjson.loads(items.embedding("text", 5, 2))["input"]
+
+    class Noting(FakeEmbedder):
+        def prepare(self, item: Media) -> Prepared:
+            assert isinstance(item, Text | Image)
+            sent.append(item)
+            return super().prepare(item)
+
+    async def send() -> Clients:
+        settings = Settings.model_validate({"data": tmp_path, "port": 0, "grpc_port": 0})
+        async with Engine(settings, [Noting()]) as engine, listening(engine) as addresses:
+            url = f"grpc://{addresses.grpc}"
+            texts = Clients(Load(url=url, clients=2, seconds=60, requests=6, batch=2))
+            pictures = Clients(Load(url=url, kind="image", clients=1, seconds=60, requests=1))
+            for sender in (texts, pictures):
+                await sender.run()
+        return texts
+
+    texts = asyncio.run(send())
+    assert [said for _, _, said in texts.answers] == ["good"] * 6
+    assert [type(each) for each in sent] == [Text] * 12 + [Image]
+    found = EmbedRequest.FromString(items.embed_request("text", 5, 2))
+    assert [each.text for each in found.contents] == asked
+    picture = EmbedRequest.FromString(items.embed_request("image", 5, 1)).contents[0].image
+    body = orjson.loads(items.embedding("image", 5, 1))
+    assert base64.b64decode(body["input"][0]["data"]) == picture
 
 
 def test_pictures_are_pictures_and_no_two_files_are_the_same() -> None:
