@@ -1,7 +1,8 @@
 """The engine over gRPC: the services of `kindred.v1`, health and reflection.
 
     server    where it listens, and its limits
-    services  one short method per call: asked -> engine -> answered
+    models, embeddings, collections, conditioning, jobs, snapshots
+              a service each, with one short method per call: asked -> engine -> answered
     edge      what all calls share: request id, deadline, errors, metrics
     asked     `kindred.v1` -> `service.messages`
     answered  `service.messages` -> `kindred.v1`

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 from embedder.conditioning.bridge import BridgeName, Choice
 from embedder.conditioning.call import Call
@@ -21,10 +20,8 @@ from service.conditioning.messages import (
 )
 from service.engine import Engine
 from service.rpc import answered, asked
+from service.rpc.context import Context
 from service.rpc.pages import page_of
-
-Context = Any
-"""grpc.aio.ServicerContext, which has no types."""
 
 _BRIDGES: Mapping[int, BridgeName] = {
     conditioning_pb.BRIDGE_UNSPECIFIED: BridgeName.AUTO,

@@ -17,10 +17,8 @@ from service.jobs.messages import (
     Task,
 )
 from service.rpc import answered, asked
+from service.rpc.context import Context
 from service.rpc.pages import page_of
-
-Context = Any
-"""grpc.aio.ServicerContext, which has no types."""
 
 _STATES: Mapping[JobState, jobs_pb.JobState] = {
     JobState.QUEUED: jobs_pb.JOB_STATE_QUEUED,

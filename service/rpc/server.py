@@ -22,11 +22,14 @@ from kindred.v1 import (
     snapshot_service_pb2_grpc,
 )
 from service.engine import Engine
+from service.rpc.collections import Collections
 from service.rpc.conditioning import Conditioning
 from service.rpc.edge import Edge
+from service.rpc.embeddings import Embeddings
 from service.rpc.health import Health
 from service.rpc.jobs import Jobs
-from service.rpc.services import Collections, Embeddings, Models, Snapshots
+from service.rpc.models import Models
+from service.rpc.snapshots import Snapshots
 from service.settings import Settings
 
 _SERVICES = frozenset(

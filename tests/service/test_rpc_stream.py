@@ -15,7 +15,7 @@ from kindred.v1 import embedding_service_pb2 as embeddings_pb
 from kindred.v1 import embedding_service_pb2_grpc as embeddings_grpc
 from service.engine import Engine
 from service.messages import Content, EmbedAnswer, TextContent
-from service.rpc.services import STREAM_WINDOW
+from service.rpc.embeddings import STREAM_WINDOW
 from tests.fakes import FakeEmbedder
 from tests.service.rpc_server import BROKEN, Channel, engine_in, serving, settings_in, text
 
