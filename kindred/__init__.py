@@ -35,7 +35,8 @@ from kindred._answers import (
     Window,
     WindowEmbedding,
 )
-from kindred._client import DEFAULT_TIMEOUT, AsyncClient, Client
+from kindred._async_client import AsyncClient
+from kindred._client import Client
 from kindred._conditioned import (
     Conditioned,
     Density,
@@ -88,6 +89,7 @@ from kindred._jobs import (
     JobState,
     Reembed,
 )
+from kindred._methods import DEFAULT_TIMEOUT
 from kindred._stats import CollectionStats, RecallStats, SegmentStats
 
 __all__ = [
