@@ -3,6 +3,9 @@
 IndexesError
 ├── CollectionNotFound    the store has no collection of this name, or it was closed
 ├── CollectionExists      the name is taken
+├── AliasNotFound         the store has no alias of this name
+├── AliasMoved            an alias stands for another collection than it is thought to
+├── CollectionAliased     an alias stands for the collection that is to be deleted
 ├── ItemNotFound          the collection has no item of this id, or the item has no content
 ├── SpaceMismatch         the vectors come from another embedding space than the collection's
 ├── InvalidName           not a name for a collection
@@ -30,6 +33,18 @@ class CollectionNotFound(IndexesError):
 
 class CollectionExists(IndexesError):
     """The store already has a collection of this name."""
+
+
+class AliasNotFound(IndexesError):
+    """The store has no alias of this name."""
+
+
+class AliasMoved(IndexesError):
+    """An alias was to be pointed on from one collection, and stands for another."""
+
+
+class CollectionAliased(IndexesError):
+    """An alias stands for the collection that is to be deleted."""
 
 
 class ItemNotFound(IndexesError):

@@ -1,12 +1,13 @@
 """The contract of every store: named collections behind one address."""
 
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from indexes.aliases import Aliased
 from indexes.collection import Collection
 from indexes.errors import InvalidName, InvalidQuery, InvalidVector
 from indexes.filters.language import parse_field
@@ -86,7 +87,7 @@ class Options:
 DEFAULT_OPTIONS = Options()
 
 
-class Store(ABC):
+class Store(Aliased):
     """Creates, opens, lists, copies and deletes collections. Thread-safe.
 
     A context manager: leaving it closes every collection.
@@ -115,7 +116,7 @@ class Store(ABC):
             InvalidName: If the name breaks the rule above.
             InvalidVector: If `dim` is not positive.
             Unsupported: If this kind of store has no such structure.
-            CollectionExists: If the name is taken.
+            CollectionExists: If the name is taken, be it by an alias.
             StorageError: If it cannot be written.
         """
 
@@ -124,7 +125,7 @@ class Store(ABC):
         """Returns a collection: the same object each time, until it is deleted.
 
         Raises:
-            CollectionNotFound: If there is none of this name.
+            CollectionNotFound: If there is none of this name; an alias is to be resolved first.
             SpaceMismatch: If a space is given and it is not the collection's.
             StorageError: If it cannot be read.
         """
@@ -139,6 +140,7 @@ class Store(ABC):
 
         Raises:
             CollectionNotFound: If there is none of this name.
+            CollectionAliased: If an alias stands for it.
             StorageError: If it cannot be deleted.
         """
 
@@ -194,13 +196,18 @@ class Store(ABC):
         self.close()
 
 
+def is_name(text: str) -> bool:
+    """Tells whether a text can name a collection."""
+    return _NAME.fullmatch(text) is not None
+
+
 def check_name(name: str) -> None:
     """Makes sure that a text can name a collection.
 
     Raises:
         InvalidName: If it cannot.
     """
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise InvalidName(
             "a collection's name is 1 to 63 lower-case letters, digits, - or _, "
             f"starting with a letter or digit; got {name[:80]!r}"

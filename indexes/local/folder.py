@@ -5,21 +5,24 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 from indexes import disk
+from indexes.aliases import require_expected, require_unaliased
 from indexes.collection import Collection
 from indexes.derived.threads import Helpers
 from indexes.errors import (
+    AliasNotFound,
     CollectionExists,
     CollectionNotFound,
     SpaceMismatch,
     StorageError,
 )
+from indexes.local.aliases import AliasFile
 from indexes.local.caretaker import Caretaker
 from indexes.local.collection import LocalCollection, Shared
 from indexes.local.tuning import DEFAULT_TUNING, Tuning
@@ -42,6 +45,8 @@ class FolderStore(Store):
         tuning: How its collections use memory, time and processors.
     """
 
+    shared = False
+
     def __init__(self, path: Path, tuning: Tuning = DEFAULT_TUNING) -> None:
         """Takes hold of the folder, which is made if it does not exist.
 
@@ -59,6 +64,11 @@ class FolderStore(Store):
                 shutil.rmtree(left)
         except OSError as error:
             raise StorageError(f"the folder {path} cannot be used: {error.strerror}") from error
+        try:
+            self._aliases = AliasFile(path)
+        except StorageError:
+            self._handle.close()
+            raise
         self._shared = Shared(Helpers(tuning.threads))
         self._caretaker: Caretaker | None = None
         if tuning.background:
@@ -109,6 +119,7 @@ class FolderStore(Store):
         """See `Store.delete`."""
         with self._lock:
             self._require(name)
+            require_unaliased(name, self.aliases())
             if name in self._open:
                 self._open.pop(name).close()
             trash = self._trash()
@@ -143,6 +154,34 @@ class FolderStore(Store):
         with self._arriving(name) as folder:
             unpack(path, folder / DATABASE, progress)
         return self.open(name)
+
+    def resolve(self, name: str) -> str:
+        """See `Aliased.resolve`."""
+        return self._aliases.all().get(name, name)
+
+    def aliases(self) -> Mapping[str, str]:
+        """See `Aliased.aliases`."""
+        return self._aliases.all()
+
+    def point(self, alias: str, collection: str, *, expected: str | None = None) -> str | None:
+        """See `Aliased.point`."""
+        with self._lock:
+            before = self.aliases().get(alias)
+            if before is None:
+                self._require_free(alias)
+            self._require(collection)
+            require_expected(alias, before, collection, expected)
+            if before != collection:
+                self._aliases.put(alias, collection)
+            return before
+
+    def unalias(self, alias: str) -> None:
+        """See `Aliased.unalias`."""
+        with self._lock:
+            self._require_open(alias)
+            if alias not in self.aliases():
+                raise AliasNotFound(f"there is no alias named {alias!r}")
+            self._aliases.remove(alias)
 
     def close(self) -> None:
         """See `Store.close`."""
@@ -189,6 +228,8 @@ class FolderStore(Store):
 
     def _require_free(self, name: str) -> None:
         self._require_open(name)
+        if meant := self.aliases().get(name):
+            raise CollectionExists(f"the name {name!r} is taken: it is an alias of {meant!r}")
         if (self.path / name).exists():
             raise CollectionExists(f"there is already a collection named {name!r}")
 

@@ -97,6 +97,8 @@ def read(cluster: Cluster, name: str) -> Facts:
         found = cluster.call(f"open {name!r}", "describe_collection", names.root(name))
     except NoSuchTable as error:
         raise CollectionNotFound(f"there is no collection named {name!r}") from error
+    if found["collection_name"] != names.root(name):
+        raise CollectionNotFound(f"there is no collection named {name!r}: that is an alias")
     properties = found["properties"]
     facts = json.loads(properties[_FACTS])
     if facts["version"] > _VERSION:

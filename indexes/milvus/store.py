@@ -1,12 +1,14 @@
 """MilvusStore: the collections of one Milvus."""
 
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from indexes.aliases import require_unaliased
 from indexes.collection import Collection
 from indexes.errors import CollectionExists, CollectionNotFound, Unsupported
-from indexes.milvus import moving, names, root
+from indexes.milvus import aliases, moving, names, root
 from indexes.milvus.address import parse_address
 from indexes.milvus.cluster import Cluster
 from indexes.milvus.collection import MilvusCollection
@@ -20,6 +22,8 @@ class MilvusStore(Store):
 
     What `indexes.milvus` stores begins with `kindred_`; whatever else is there is left alone.
     """
+
+    shared = True
 
     def __init__(self, address: str) -> None:
         """Connects; see `indexes.milvus.address` for the forms of an address.
@@ -72,6 +76,7 @@ class MilvusStore(Store):
         with self._lock:
             self._require_open(name)
             facts = root.read(self._cluster, name)
+            require_unaliased(name, self.aliases())
             if name in self._open:
                 self._open.pop(name).close()
             present = self._cluster.call("list tables", "list_collections")
@@ -109,6 +114,26 @@ class MilvusStore(Store):
                 if not filled:
                     self.delete(name)
             return collection
+
+    def resolve(self, name: str) -> str:
+        """See `Aliased.resolve`."""
+        return aliases.resolve(self._cluster, name)
+
+    def aliases(self) -> Mapping[str, str]:
+        """See `Aliased.aliases`."""
+        return aliases.listed(self._cluster)
+
+    def point(self, alias: str, collection: str, *, expected: str | None = None) -> str | None:
+        """See `Aliased.point`."""
+        with self._lock:
+            self._require_open(alias)
+            return aliases.point(self._cluster, alias, collection, expected)
+
+    def unalias(self, alias: str) -> None:
+        """See `Aliased.unalias`."""
+        with self._lock:
+            self._require_open(alias)
+            aliases.remove(self._cluster, alias)
 
     def close(self) -> None:
         """See `Store.close`."""

@@ -9,6 +9,8 @@ from indexes.errors import CollectionNotFound, StorageError
 from indexes.filters.language import parse_filter
 from indexes.item import Item
 from indexes.milvus.store import MilvusStore
+from indexes.store import Store
+from tests.indexes.alias_contract import AliasContract
 from tests.indexes.collection_contract import DIM, ids, some_items
 from tests.indexes.milvus_contract import MilvusContract
 from tests.indexes.samples import unit_rows
@@ -33,6 +35,20 @@ class TestMilvusServer(MilvusContract):
     @property
     def address(self) -> str:
         return self._address
+
+
+class TestAliases(AliasContract):
+    @pytest.fixture
+    def place(self, server: MilvusServer) -> Iterator[str]:
+        yield server.address
+        with MilvusStore(server.address) as store:
+            for alias in store.aliases():
+                store.unalias(alias)
+            for name in store.list():
+                store.delete(name)
+
+    def opened(self) -> Store:
+        return MilvusStore(self.address)
 
 
 def test_what_one_process_stores_another_one_finds_at_once(
