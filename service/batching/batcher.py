@@ -48,7 +48,7 @@ class Batcher:
         self._settings = settings
         self._telemetry = telemetry
         self._name = embedder.name
-        self._pipeline = Pipeline(embedder, settings.decode_threads, telemetry, self._tell)
+        self._pipeline = Pipeline(embedder, settings, telemetry, self._tell)
         self._cache = VectorCache(settings.vector_cache_bytes, embedder.name, telemetry)
         self._flights: dict[tuple[bytes | None, Priority], Job] = {}
         self._admitted = Counter[tuple[str, Priority]]()

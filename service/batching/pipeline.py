@@ -18,7 +18,9 @@ from embedder.errors import EncodingFailed
 from embedder.media import Modality
 from service.batching.fair import Bound, FairQueue
 from service.batching.job import Job, Outcome
+from service.batching.pace import Pace
 from service.errors import DeadlineExceeded
+from service.settings import Settings
 from service.telemetry import Telemetry
 from service.terms import Priority
 
@@ -28,13 +30,8 @@ READY_BYTES: Mapping[Priority, int] = {
 }
 """Once so much is prepared, decoding waits for forward passes: small files make large arrays."""
 
-BULK_SECONDS = 0.25
-"""About how long a forward pass of bulk may keep interactive work waiting ..."""
-
-SHORT_BULK_SECONDS = 0.01
-"""... and how long after interactive work that came lately: more of it is likely."""
-
 LATELY_SECONDS = 5.0
+"""How long after interactive work bulk is cut short: more of it is likely."""
 
 Settled = Sequence[tuple[Job, Outcome]]
 
@@ -46,7 +43,7 @@ class Pipeline:
 
     Args:
         embedder: The model.
-        decode_threads: How many threads decode and prepare.
+        settings: How many threads decode and prepare, and how long a forward pass may take.
         telemetry: Where stages and batch sizes are counted.
         settle: Hears what became of jobs; called from threads.
     """
@@ -54,11 +51,12 @@ class Pipeline:
     def __init__(
         self,
         embedder: Embedder,
-        decode_threads: int,
+        settings: Settings,
         telemetry: Telemetry,
         settle: Callable[[Settled], None],
     ) -> None:
         self._embedder = embedder
+        self._settings = settings
         self._telemetry = telemetry
         self._settle = settle
         self._raw, self._ready = FairQueue(), FairQueue()
@@ -66,8 +64,8 @@ class Pipeline:
         self._stopped = False
         lock = threading.Lock()
         self._decodable, self._encodable = threading.Condition(lock), threading.Condition(lock)
-        self._pace = _Pace()
-        steps = [self._decode_next] * decode_threads + [self._encode_next]
+        self._pace = Pace()
+        steps = [self._decode_next] * settings.decode_threads + [self._encode_next]
         self._threads = [
             threading.Thread(target=_repeat, args=(step,), name=step.__name__, daemon=True)
             for step in steps
@@ -156,11 +154,13 @@ class Pipeline:
         return bool(jobs)
 
     def _encode_bound(self, lane: Priority, kind: Modality | None) -> float:
-        """Returns what a forward pass may cost: bulk is cut, so that nobody waits long for it."""
+        """Returns what a forward pass may cost: no more than pays, and bulk is cut shorter."""
+        paying = self._pace.paying_cost(self._settings.pass_seconds, kind)
         if lane is Priority.INTERACTIVE:
-            return 1.0
+            return paying
         lately = time.monotonic() - self._ready.interactive_at < LATELY_SECONDS
-        return self._pace.cost_within(SHORT_BULK_SECONDS if lately else BULK_SECONDS, kind)
+        seconds = self._settings.bulk_pass_seconds if lately else self._settings.pass_seconds
+        return min(paying, self._pace.cost_within(seconds, kind))
 
     def _is_in_time(self, job: Job) -> bool:
         """Tells whether a job is wanted and can be; one that can't be is settled."""
@@ -207,30 +207,6 @@ class Pipeline:
             stages.labels("embed", transport).observe(seconds)
         for job in jobs:
             stages.labels("queue", job.transport).observe(max(0.0, began - job.since))
-
-
-class _Pace:
-    """How fast forward passes have been."""
-
-    def __init__(self) -> None:
-        self.seconds_per_item = 0.01  # a first guess; every forward pass corrects it
-        self._per_cost: dict[Modality | None, float] = {}
-        self._least: dict[Modality | None, float] = {}
-
-    def observe(self, kind: Modality | None, cost: float, items: int, seconds: float) -> None:
-        per_cost = seconds / max(cost, 1e-9)
-        known = self._per_cost.setdefault(kind, per_cost)
-        self._per_cost[kind] += 0.2 * (per_cost - known)
-        self._least[kind] = min(seconds, self._least.get(kind, seconds))
-        self.seconds_per_item += 0.2 * (seconds / items - self.seconds_per_item)
-
-    def cost_within(self, seconds: float, kind: Modality | None) -> float:
-        """Returns the cost that takes so long; before the first pass, a single item's."""
-        return min(1.0, seconds / self._per_cost[kind]) if kind in self._per_cost else 0.0
-
-    def least_seconds(self, kind: Modality | None) -> float:
-        """Returns what the shortest pass so far took: an average would let no hurried one by."""
-        return self._least.get(kind, 0.0)
 
 
 def _bytes(jobs: Sequence[Job]) -> int:

@@ -26,6 +26,17 @@ class RequestSettings(BaseModel):
         ge=1,
         description="Items that may wait for one model before it answers OVERLOADED.",
     )
+    pass_seconds: float = Field(
+        default=0.1,
+        gt=0,
+        description="About how long a forward pass of several items may take, since others wait "
+        "for it; smaller ones are run where larger ones would save nothing.",
+    )
+    bulk_pass_seconds: float = Field(
+        default=0.01,
+        gt=0,
+        description="The same of bulk, while interactive work has come in the last 5 seconds.",
+    )
     request_seconds: float = Field(
         default=60.0,
         gt=0,
