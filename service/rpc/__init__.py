@@ -6,6 +6,7 @@
     edge      what all calls share: request id, deadline, errors, metrics
     asked     `kindred.v1` -> `service.messages`
     answered  `service.messages` -> `kindred.v1`
+    received  what a client sends, read or refused
     health    grpc.health.v1, as the engine's readiness has it
 
 Nothing else in the service imports `kindred.v1`.

@@ -17,6 +17,7 @@ from grpc_status import rpc_status
 from service.access.caller import caller
 from service.access.guard import Guard
 from service.errors import DeadlineExceeded, Problem, problem
+from service.rpc.received import checked, forgiving, linger
 from service.telemetry import Telemetry, new_request_id, request_id
 from service.terms import PRIORITY_HEADER, Terms, deadline_after, priority_of, terms
 
@@ -50,9 +51,12 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no typ
         if handler is None or not method.startswith("/kindred."):
             return handler
         kind = f"{_arity(handler.request_streaming)}_{_arity(handler.response_streaming)}"
-        return handler._replace(**{kind: self._guarded(getattr(handler, kind), method)})
+        behaviour = self._guarded(getattr(handler, kind), method, is_upload=kind == "stream_unary")
+        return handler._replace(
+            **{kind: behaviour}, request_deserializer=forgiving(handler.request_deserializer)
+        )
 
-    def _guarded(self, behaviour: Behaviour, method: str) -> Behaviour:
+    def _guarded(self, behaviour: Behaviour, method: str, *, is_upload: bool) -> Behaviour:
         async def guarded(request: Any, context: Any) -> Any:  # noqa: ANN401
             request_id.set(new_request_id())
             context.set_trailing_metadata(_named())
@@ -64,12 +68,14 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no typ
                     seconds = context.time_remaining()
                     priority = priority_of(sent.get(PRIORITY_HEADER))
                     terms.set(Terms("", priority, deadline_after(seconds), "grpc"))
-                    answer = await _in_time(behaviour(request, context), seconds)
+                    answer = await _in_time(behaviour(checked(request), context), seconds)
                     status = "OK"
                     return answer
                 except Exception as error:  # noqa: BLE001 - the table knows all; the rest is INTERNAL
                     found = problem(error)
                     status = found.status.grpc
+                    if is_upload:
+                        await linger(request)
                     await _abort(context, found)
                 finally:
                     self._telemetry.answered("grpc", method, status, time.perf_counter() - start)

@@ -7,7 +7,7 @@ from embedder.errors import EmbedderError
 from kindred.v1 import embedding_service_pb2 as embeddings_pb
 from kindred.v1 import embedding_service_pb2_grpc as embeddings_grpc
 from service.engine import Engine
-from service.errors import ServiceError, item_error
+from service.errors import InvalidRequest, ServiceError, item_error
 from service.rpc import answered, asked
 from service.rpc.context import Context
 
@@ -40,13 +40,17 @@ class Embeddings(embeddings_grpc.EmbeddingServiceServicer):
         """Embeds contents as they come: many at a time, answered in their order."""
         room = asyncio.Semaphore(STREAM_WINDOW)
         answers = asyncio.Queue[asyncio.Task[embeddings_pb.EmbedStreamResponse] | None]()
+        broken: list[InvalidRequest] = []
 
         async def read() -> None:
             index = 0
-            async for request in request_iterator:
-                await room.acquire()
-                answers.put_nowait(group.create_task(self._embed_one(index, request)))
-                index += 1
+            try:
+                async for request in request_iterator:
+                    await room.acquire()
+                    answers.put_nowait(group.create_task(self._embed_one(index, request)))
+                    index += 1
+            except InvalidRequest as error:  # what came before it is answered first
+                broken.append(error)
             answers.put_nowait(None)
 
         async with asyncio.TaskGroup() as group:
@@ -54,6 +58,8 @@ class Embeddings(embeddings_grpc.EmbeddingServiceServicer):
             while answer := await answers.get():
                 await context.write(await answer)
                 room.release()
+        if broken:
+            raise broken[0]
 
     async def _embed_one(
         self, index: int, request: embeddings_pb.EmbedStreamRequest

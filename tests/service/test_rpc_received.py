@@ -1,0 +1,62 @@
+"""What is no message, and uploads that are refused while they are sent: the client learns why."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from kindred.v1 import embedding_service_pb2 as embeddings_pb
+from kindred.v1 import snapshot_service_pb2 as snapshots_pb
+from kindred.v1 import snapshot_service_pb2_grpc as snapshots_grpc
+from tests.service.rpc_server import Channel, engine_in, serving, text
+from tests.service.test_rpc_fuzz import METHODS, called, reason_of
+
+pytestmark = pytest.mark.anyio
+
+NOISE = b"\xff\xff\xff"
+
+
+@pytest.fixture
+async def channel(tmp_path: Path) -> AsyncIterator[Channel]:
+    async with serving(engine_in(tmp_path)) as channel:
+        yield channel
+
+
+async def test_bytes_that_are_no_message_are_the_clients_mistake(
+    channel: Channel, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        reasons = {
+            method.name: await reason_of(called(channel, method, [NOISE])) for method in METHODS
+        }
+    assert set(reasons.values()) == {"INVALID_ARGUMENT"}, reasons
+    assert caplog.records == []
+
+
+async def test_what_a_stream_sent_before_it_broke_is_answered(channel: Channel) -> None:
+    good = embeddings_pb.EmbedStreamRequest(content=text("word")).SerializeToString()
+    read = embeddings_pb.EmbedStreamResponse.FromString
+    stream = channel.stream_stream(
+        "/kindred.v1.EmbeddingService/EmbedStream", response_deserializer=read
+    )(iter([good, good, NOISE, good]))
+    assert [(await stream.read()).result.index for _ in range(2)] == [0, 1]
+    with pytest.raises(grpc.aio.AioRpcError, match="must be a message"):
+        await stream.read()
+
+
+async def test_a_client_that_is_refused_while_it_sends_reads_why(channel: Channel) -> None:
+    """Without an end to the upload, one call in forty is INTERNAL in grpc.aio."""
+    stub = snapshots_grpc.SnapshotServiceStub(channel)
+
+    async def pieces() -> AsyncIterator[snapshots_pb.UploadSnapshotRequest]:
+        for _ in range(100):
+            yield snapshots_pb.UploadSnapshotRequest(name="no/name", data=b"piece")
+            await asyncio.sleep(0)  # lets the refusal come in between
+
+    async def some() -> set[str]:
+        return {await reason_of(stub.UploadSnapshot(pieces())) for _ in range(10)}
+
+    assert set().union(*await asyncio.gather(*(some() for _ in range(16)))) == {"INVALID_ARGUMENT"}
