@@ -98,6 +98,9 @@ class Embedder(ABC):
         logit_scale: What a cosine is multiplied by before a softmax over candidates.
         backgrounds: By (query's modality, item's modality); empty if the model does not know.
         limits: What the model takes in at once, by name, e.g. `text_tokens`.
+        reducers: For some modalities, what makes decoded media smaller without changing what
+            `prepare` returns, as `module:function`: media that were decoded in another process
+            need not come whole.
         parameters: Weights of all towers together; 0 where the catalogue knows.
         runtime: What runs the forward pass.
         device: What it runs on.
@@ -112,6 +115,7 @@ class Embedder(ABC):
     logit_scale: float = 100.0
     backgrounds: Mapping[tuple[Modality, Modality], Background] = MappingProxyType({})
     limits: Mapping[str, float] = MappingProxyType({})
+    reducers: Mapping[Modality, str] = MappingProxyType({})
     parameters: int = 0
     runtime: str = "python"
     device: str = "cpu"

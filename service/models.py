@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from embedder.base import Embedder
 from embedder.errors import ModelNotFound
@@ -13,6 +14,7 @@ from service.intake import limits_of
 from service.served import ServedModel
 from service.settings import Settings
 from service.telemetry import Telemetry
+from service.terms import Priority
 
 
 class Models:
@@ -35,8 +37,8 @@ class Models:
 
     async def __aenter__(self) -> "Models":
         """Starts their workers, and the processes that decode for all of them."""
-        if self._decoders:
-            self._running.enter_context(self._decoders)
+        for decoders in self._decoders.values():
+            self._running.enter_context(decoders)
         for model in self.served:
             await self._running.enter_async_context(model)
         return self
@@ -102,7 +104,17 @@ class Models:
         return {name: reason for each in found for name, reason in each.items()}
 
 
-def _decoders(settings: Settings) -> DecodePool | None:
-    """Returns the processes that decode, if there are to be any."""
+def _decoders(settings: Settings) -> Mapping[Priority, DecodePool]:
+    """Returns the processes that decode for each lane, if there are to be any.
+
+    None serves both: bulk that hangs would be waited for, and a process can lower its priority, but
+    not raise it again.
+    """
+    if not settings.decode_workers:
+        return {}
     bounds = Bounds(limits_of(settings), settings.decode_bytes, settings.decode_seconds)
-    return DecodePool(settings.decode_workers, bounds) if settings.decode_workers else None
+    nice = replace(bounds, niceness=settings.bulk_niceness)
+    return {
+        Priority.INTERACTIVE: DecodePool(settings.decode_workers, bounds),
+        Priority.BULK: DecodePool(settings.decode_workers, nice),
+    }

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 
@@ -48,6 +49,9 @@ PROBES: Mapping[Modality, Media] = {
 DIGEST_BYTES = 1024 * 1024
 """So much is digested in about a millisecond, for which the event loop can be kept."""
 
+LIGHT_CHARACTERS, LIGHT_ITEMS = 500, 4
+"""So few such texts are prepared on the event loop: that takes less than to wake a thread."""
+
 Sent = TextContent | MediaContent
 """Content that needs a forward pass."""
 
@@ -59,7 +63,7 @@ class ServedModel:
         embedder: The model.
         settings: Limits of what it takes.
         telemetry: Where its work is counted.
-        decoders: Decode what it is sent; None decodes in threads.
+        decoders: Decode what it is sent, by lane; without one, threads do.
     """
 
     def __init__(
@@ -67,7 +71,7 @@ class ServedModel:
         embedder: Embedder,
         settings: Settings,
         telemetry: Telemetry,
-        decoders: DecodePool | None = None,
+        decoders: Mapping[Priority, DecodePool] = MappingProxyType({}),
     ) -> None:
         self.embedder = embedder
         self._decoders = decoders
@@ -109,8 +113,8 @@ class ServedModel:
             Overloaded: If the queue has no room for all of them.
             DeadlineExceeded: If they are not done in time.
         """
-        work = await self._work([it for it in contents if isinstance(it, Sent)])
         agreed = _agreed(priority)
+        work = await self._work([it for it in contents if isinstance(it, Sent)], agreed.lane)
         embedded = iter(await self._batcher.embed(work, agreed) if work else ())
         outcomes = [
             next(embedded) if isinstance(it, Sent) else await self._known(it, collection)
@@ -123,23 +127,30 @@ class ServedModel:
         return [await windower.windowed(*pair) for pair in pairs]
 
     def _windower(self, agreed: Terms) -> Windower:
-        decode = partial(self._decode, pick=self.embedder.window_frames)
+        decode = partial(self._decode, agreed.lane, pick=self.embedder.window_frames)
         return Windower(self._windowing, decode, partial(self._batcher.embed, terms=agreed))
 
-    async def _work(self, contents: Sequence[Sent]) -> list[Work]:
+    async def _work(self, contents: Sequence[Sent], lane: Priority) -> list[Work]:
         """Returns what is to be embedded, known by digests, which of much take a thread."""
+        decode, are_few = partial(self._decode, lane), len(contents) <= LIGHT_ITEMS
 
         def made() -> list[Work]:
-            return [Work(load_of(it, self._limits, self._decode), key_of(it)) for it in contents]
+            return [
+                Work(load_of(it, self._limits, decode), key_of(it), are_few and _is_light(it))
+                for it in contents
+            ]
 
         size = sum(len(it.data) for it in contents if isinstance(it, MediaContent))
         return await asyncio.to_thread(made) if size > DIGEST_BYTES else made()
 
-    def _decode(self, modality: Modality, data: bytes, pick: Pick | None = None) -> Media:
+    def _decode(
+        self, lane: Priority, modality: Modality, data: bytes, pick: Pick | None = None
+    ) -> Media:
         pick = pick or self.embedder.frames
-        if self._decoders is None:
+        if lane not in self._decoders:
             return decode_as(modality, data, self._limits, pick)
-        return self._decoders.decode(modality, data, pick)
+        reducer = self.embedder.reducers.get(modality, "")
+        return self._decoders[lane].decode(modality, data, pick, reducer)
 
     async def _known(
         self, content: ItemContent | VectorContent | BrokenContent, collection: Collection | None
@@ -217,6 +228,10 @@ class ServedModel:
             for modality, outcome in zip(modalities, await asyncio.gather(*probes), strict=True)
             if isinstance(outcome, BaseException)
         }
+
+
+def _is_light(content: Sent) -> bool:
+    return isinstance(content, TextContent) and len(content.text) <= LIGHT_CHARACTERS
 
 
 def _agreed(priority: Priority) -> Terms:

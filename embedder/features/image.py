@@ -4,7 +4,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from embedder.media import Image
+from embedder.media import Image, Video
 
 SIZE = 224
 """Side of the tower's square input, in pixels."""
@@ -18,6 +18,20 @@ def image_input(image: Image) -> NDArray[np.float32]:
     every machine.
     """
     return scaled(squash(image.pixels))
+
+
+def reduced(media: Image | Video) -> Image | Video:
+    """Returns pictures squashed, where that makes them smaller; their inputs stay the same."""
+    if isinstance(media, Image):
+        return Image(squash(media.pixels)) if _is_large(media.pixels) else media
+    if not _is_large(media.frames[0]):
+        return media
+    frames = np.stack([squash(frame) for frame in media.frames])
+    return Video(frames, media.numbers, media.count, media.rate)
+
+
+def _is_large(pixels: NDArray[np.uint8]) -> bool:
+    return bool(pixels.shape[0] * pixels.shape[1] > SIZE * SIZE)
 
 
 def squash(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -100,6 +100,7 @@ class BoundModel(Embedder):
         self.modalities = base.modalities | {Modality.AUDIO}
         self.space = EmbeddingSpace(f"{base.space.id}+{file.digest[:16]}", base.space.dim)
         self.logit_scale = base.logit_scale
+        self.reducers = base.reducers
         self.limits = {**base.limits, "audio_window_seconds": WINDOW_SAMPLES / SAMPLE_RATE}
         self.runtime, self.device = base.runtime, base.device
         self._base = base

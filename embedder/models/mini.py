@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,6 +58,7 @@ class KindredMini(Embedder):
 
     name = NAME
     modalities = frozenset(Modality)
+    reducers = MappingProxyType({Modality.IMAGE: "embedder.features.image:reduced"})
 
     def __init__(
         self,

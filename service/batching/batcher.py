@@ -26,10 +26,12 @@ class Work:
     Attributes:
         load: Decodes it.
         key: Digest of the content; items of one key have one vector. None: nobody knows.
+        is_light: Whether to load and prepare it takes less than to wake a thread.
     """
 
     load: Load
     key: bytes | None = None
+    is_light: bool = False
 
 
 class Batcher:
@@ -164,7 +166,7 @@ class Batcher:
         self._pipeline.push(fresh)
 
     def _launched(self, work: Work, terms: Terms) -> Job:
-        job = Job(work.load, terms.caller, terms.lane, terms.transport, work.key)
+        job = Job(work.load, terms.caller, terms.lane, terms.transport, work.is_light, work.key)
         if work.key:
             self._flights[work.key, terms.lane] = job
         return job

@@ -84,6 +84,7 @@ class Job:
         caller: Whose share it takes.
         priority: Which lane it takes.
         transport: What the request that brought it came by.
+        is_light: Whether to prepare it takes less than to wake a thread.
         key: What makes another item the same; None if that is not known.
         waiting: Orders, and the place of the item in each.
         kind: What it may share a forward pass with; None while it is not decoded.
@@ -97,6 +98,7 @@ class Job:
     caller: str = ""
     priority: Priority = Priority.INTERACTIVE
     transport: Transport = "none"
+    is_light: bool = False
     key: bytes | None = None
     waiting: list[tuple[Order, int]] = field(default_factory=list)
     kind: Modality | None = None

@@ -1,16 +1,18 @@
 """The threads between a request and its vectors.
 
     push --> decode + prepare --> ready --> forward pass --> settle
-               a few threads                 one thread
+           a few threads a lane              one thread
 
-While one forward pass runs, the next batch is decoded and gathers; a batch is never waited for when
-the model is idle. Threads take their work themselves: the event loop hears of whole batches only.
-A failure is a value here, never the end of a thread.
+What is light is prepared by who pushes it: to wake a thread would take longer. While one forward
+pass runs, the next batch is decoded and gathers; a batch is never waited for when the model is
+idle. Threads take their work themselves: the event loop hears of whole batches only. A failure is a
+value here, never the end of a thread.
 """
 
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from embedder.base import Embedder, Prepared, Vectors
@@ -63,12 +65,14 @@ class Pipeline:
         self._ready_bytes = 0
         self._stopped = False
         lock = threading.Lock()
-        self._decodable, self._encodable = threading.Condition(lock), threading.Condition(lock)
+        self._encodable = threading.Condition(lock)
+        self._decodable = {lane: threading.Condition(lock) for lane in Priority}
         self._pace = Pace()
-        steps = [self._decode_next] * settings.decode_threads + [self._encode_next]
+        decoders = {f"decode {lane}": partial(self._decode_next, lane) for lane in Priority}
+        steps = [*decoders.items()] * settings.decode_threads + [("encode", self._encode_next)]
         self._threads = [
-            threading.Thread(target=_repeat, args=(step,), name=step.__name__, daemon=True)
-            for step in steps
+            threading.Thread(target=_repeat, args=(step,), name=name, daemon=True)
+            for name, step in steps
         ]
 
     @property
@@ -88,30 +92,34 @@ class Pipeline:
 
     def stop(self) -> None:
         """Ends the threads once they have done what they do."""
-        with self._decodable:
+        with self._encodable:
             self._stopped = True
-            self._decodable.notify_all()
-            self._encodable.notify_all()
+            for awake in (self._encodable, *self._decodable.values()):
+                awake.notify_all()
         for thread in self._threads:
             thread.join()
 
     def push(self, jobs: Sequence[Job]) -> None:
         """Adds jobs that are to be decoded."""
-        with self._decodable:
+        light = [job for job in jobs if job.is_light and self._is_prepared(job)]
+        with self._encodable:
             for job in jobs:
-                self._raw.push(job)
-            self._decodable.notify(len(jobs))
+                if not job.is_light:
+                    self._raw.push(job)
+                    self._decodable[job.priority].notify()
+            self._make_ready(light)
 
     def discard(self) -> None:
         """Forgets what nobody waits for any more."""
-        with self._decodable:
+        with self._encodable:
             self._raw.discard()
             self._count(-_bytes(self._ready.discard()))
 
     def _count(self, size: int) -> None:
         self._ready_bytes += size
-        if size < 0:
-            self._decodable.notify_all()
+        if size < 0 and len(self._raw):
+            for awake in self._decodable.values():
+                awake.notify_all()
 
     def _taken(self, awake: threading.Condition, queue: FairQueue, bound: Bound) -> list[Job]:
         """Waits for jobs of a queue and takes them; none means that it is over."""
@@ -123,29 +131,34 @@ class Pipeline:
                 awake.wait()
         return []
 
-    def _decode_next(self) -> bool:
-        """Prepares one item; returns whether to go on."""
-        jobs = self._taken(self._decodable, self._raw, self._decode_bound)
-        for job in jobs:
-            if job.is_wanted:
-                self._decode(job)
+    def _decode_next(self, lane: Priority) -> bool:
+        """Prepares one item of a lane; returns whether to go on."""
+
+        def bound(of: Priority, _: Modality | None) -> float | None:
+            return 0.0 if of is lane and self._ready_bytes < READY_BYTES[lane] else None
+
+        jobs = self._taken(self._decodable[lane], self._raw, bound)
+        prepared = [job for job in jobs if job.is_wanted and self._is_prepared(job)]
+        with self._encodable:
+            self._make_ready(prepared)
         return bool(jobs)
 
-    def _decode_bound(self, lane: Priority, _: Modality | None) -> float | None:
-        return 0.0 if self._ready_bytes < READY_BYTES[lane] else None
-
-    def _decode(self, job: Job) -> None:
+    def _is_prepared(self, job: Job) -> bool:
+        """Decodes and prepares a job; one that can't be is settled."""
         began = time.perf_counter()
         prepared = settled(lambda: self._embedder.prepare(job.load()))
         if isinstance(prepared, BaseException):
             self._settle([(job, prepared)])
-            return
+            return False
         job.make_ready(prepared, time.perf_counter() - began)
         self._telemetry.stage_seconds.labels("decode", job.transport).observe(job.decode)
-        with self._encodable:
+        return True
+
+    def _make_ready(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
             self._ready.push(job)
-            self._count(job.nbytes)
-            self._encodable.notify()
+        self._count(_bytes(jobs))
+        self._encodable.notify(len(jobs))
 
     def _encode_next(self) -> bool:
         """Runs one forward pass; returns whether to go on."""

@@ -40,11 +40,13 @@ class Bounds:
         limits: The decoder's own limits.
         memory: Bytes, on top of what the process takes anyway.
         seconds: Until the process is ended.
+        niceness: How much lower the priority of the processes is than that of the service.
     """
 
     limits: Limits
     memory: int
     seconds: float
+    niceness: int = 0
 
 
 class DecodePool:
@@ -76,8 +78,16 @@ class DecodePool:
             if worker := self._idle.get():
                 worker.end()
 
-    def decode(self, modality: Modality, data: bytes, pick: Pick = evenly) -> Decoded:
+    def decode(
+        self, modality: Modality, data: bytes, pick: Pick = evenly, reducer: str = ""
+    ) -> Decoded:
         """Decodes what is seen or heard of a file, in any thread.
+
+        Args:
+            modality: Which of the two.
+            data: The file.
+            pick: Which frames of a film are seen.
+            reducer: See `Embedder.reducers`; none by default.
 
         Raises:
             UndecodableMedia: If it is damaged, or took its process down, or more than it may cost.
@@ -86,7 +96,7 @@ class DecodePool:
         worker = self._idle.get()
         try:
             worker = worker or self._start()
-            return worker.decode(modality, data, pick)
+            return worker.decode(modality, data, pick, reducer)
         finally:
             self._idle.put(worker if worker and worker.is_alive else None)
 
@@ -110,13 +120,14 @@ class _Worker:
             )
         self._line = Line(ours, bounds.memory)
 
-    def decode(self, modality: Modality, data: bytes, pick: Pick) -> Decoded:
+    def decode(self, modality: Modality, data: bytes, pick: Pick, reducer: str) -> Decoded:
         """See `DecodePool.decode`; afterwards the process may be no longer alive."""
         seconds = self._bounds.seconds
         try:
             self._await_ready()
             self._line.expire(seconds)
-            return self._decode(modality, data, pick)
+            self._line.send({"modality": modality, "reducer": reducer}, data)
+            return self._answer(pick)
         except TimeoutError:
             self.end()
             raise UndecodableMedia(
@@ -150,8 +161,7 @@ class _Worker:
             ) from error
         self._is_ready = True
 
-    def _decode(self, modality: Modality, data: bytes, pick: Pick) -> Decoded:
-        self._line.send({"modality": modality}, data)
+    def _answer(self, pick: Pick) -> Decoded:
         header, parts = self._line.receive()
         while "pick" in header:
             rate, count = header["pick"]
@@ -164,5 +174,5 @@ class _Worker:
 
 def _command(number: int, decoder: str, bounds: Bounds) -> Sequence[str]:
     limits = json.dumps(asdict(bounds.limits))
-    numbers = (str(number), decoder, str(bounds.memory), str(bounds.seconds), limits)
-    return [sys.executable, "-P", "-m", "service.decoding.worker", *numbers]
+    numbers = (number, decoder, bounds.memory, bounds.seconds, bounds.niceness, limits)
+    return [sys.executable, "-P", "-m", "service.decoding.worker", *map(str, numbers)]

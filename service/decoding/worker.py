@@ -1,6 +1,6 @@
 """A process that decodes, and may be ended at any time.
 
-    python -m service.decoding.worker SOCKET DECODER BYTES SECONDS LIMITS
+    python -m service.decoding.worker SOCKET DECODER BYTES SECONDS NICENESS LIMITS
 
 It is told what to call (`module:function`), so that starting it imports the decoders and nothing
 else; models, stores and transports stay out of reach of a decoder that was taken over.
@@ -39,10 +39,20 @@ def work(line: Line, decode: Callable[..., Decoded], limits: Limits, bounds: "Bo
         bounds.renew()
         try:
             modality = Modality(header["modality"])
-            answer, arrays = described(decode(modality, data.tobytes(), limits, pick))
+            media = decode(modality, data.tobytes(), limits, pick)
+            if header["reducer"]:
+                media = named(header["reducer"])(media)
+            answer, arrays = described(media)
         except (MediaError, MemoryError) as error:
             answer, arrays = bounds.told(error), []
         line.send(answer, *arrays)
+
+
+def named(function: str) -> Callable[..., Any]:
+    """Returns a function by `module:name`."""
+    module, _, name = function.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return found
 
 
 class Bounds:
@@ -77,11 +87,11 @@ class Bounds:
 
 def main(arguments: Sequence[str]) -> None:
     """Runs the process."""
-    number, decoder, memory, seconds, limits = arguments
+    number, decoder, memory, seconds, niceness, limits = arguments
+    os.nice(int(niceness))
     connection = socket.socket(fileno=int(number))
     os.set_inheritable(connection.fileno(), False)
-    module, _, name = decoder.partition(":")
-    decode: Any = getattr(importlib.import_module(module), name)
+    decode = named(decoder)
     bounds = Bounds(int(memory), float(seconds))
     try:
         work(Line(connection, 1 << 40), decode, Limits(**json.loads(limits)), bounds)

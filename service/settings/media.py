@@ -31,13 +31,23 @@ class MediaSettings(BaseModel):
         default=256, ge=2, description="Windows of one item; of what is so long, they are longer."
     )
     decode_threads: int = Field(
-        default=2, ge=1, description="Threads that decode and preprocess beside the forward pass."
+        default=2,
+        ge=1,
+        description="Threads that decode and preprocess beside the forward pass; as many do so "
+        "for bulk.",
     )
     decode_workers: int = Field(
         default=2,
         ge=0,
         description="Processes in which media are decoded, so that a decoder that hangs or dies "
-        "costs its item alone; 0 decodes in threads of the server, at its risk.",
+        "costs its item alone; as many decode bulk. 0 decodes in threads of the server, at its "
+        "risk.",
+    )
+    bulk_niceness: int = Field(
+        default=10,
+        ge=0,
+        le=19,
+        description="How much lower the priority of processes is that decode bulk.",
     )
     decode_seconds: float = Field(
         default=30.0, gt=0, description="Time to decode one item before its process is ended."

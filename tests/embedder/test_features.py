@@ -12,9 +12,9 @@ from tokenizers import Tokenizer
 
 from embedder.errors import InvalidMedia, WeightsError
 from embedder.features import audio as features
-from embedder.features.image import SIZE, image_input
+from embedder.features.image import SIZE, image_input, reduced
 from embedder.features.text import BEGIN, END, PAD, TextTokenizer
-from embedder.media import Audio, Image
+from embedder.media import Audio, Image, Video
 from embedder.training.tokenizer import train_tokenizer
 from tests.samples import photo, picture, tone
 
@@ -42,6 +42,25 @@ def test_the_whole_of_a_wide_picture_is_in_view() -> None:
     red, _, blue = image_input(Image(pixels))
     assert red[:, 0].min() > 0.9
     assert blue[:, -1].min() > 0.9
+
+
+@pytest.mark.parametrize("size", [(300, 100), (100, 700), (224, 224), (1000, 900), (60, 40)])
+def test_reduced_pictures_have_the_same_input_and_are_no_larger(size: tuple[int, int]) -> None:
+    image = photo(2, size)
+    less = reduced(image)
+    assert isinstance(less, Image)
+    np.testing.assert_array_equal(image_input(less), image_input(image))
+    assert less.pixels.size <= image.pixels.size
+
+
+def test_reduced_films_keep_their_frames() -> None:
+    frames = np.stack([photo(seed, (400, 300)).pixels for seed in range(3)])
+    film = Video(frames, np.array([4, 9, 30]), 40, 25.0)
+    less = reduced(film)
+    assert isinstance(less, Video)
+    for smaller, frame in zip(less.frames, frames, strict=True):
+        np.testing.assert_array_equal(image_input(Image(smaller)), image_input(Image(frame)))
+    assert (list(less.numbers), less.count, less.rate) == ([4, 9, 30], 40, 25.0)
 
 
 def test_the_filter_is_pillow_s_bicubic() -> None:

@@ -47,9 +47,18 @@ _DEEDS: Mapping[bytes, Callable[[], object]] = {
 }
 
 
+def halved(image: Image) -> Image:
+    """Returns a picture that is half as bright, or ends the process."""
+    if image.pixels.max() == len(b"fatal"):
+        os.abort()
+    return Image(image.pixels // 2)
+
+
 def decode(modality: Modality, data: bytes, limits: object, pick: Pick) -> Image | Video:
-    """Does what it is told, and returns a film for "film" and else a plain picture."""
+    """Does what it is told, and returns a film, its own priority in pixels, or a plain picture."""
     _DEEDS.get(data, lambda: None)()
+    if data == b"nice":
+        return Image(np.full((2, 3, 3), os.nice(0), dtype=np.uint8))
     if data != b"film":
         return Image(np.full((2, 3, 3), len(data), dtype=np.uint8))
     numbers = np.array(pick(25.0, 100), dtype=np.int64)

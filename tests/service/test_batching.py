@@ -316,6 +316,41 @@ async def test_interactive_work_passes_bulk_that_waits() -> None:
     assert model.batches[:2] == [1, 1]
 
 
+async def test_bulk_that_hangs_in_a_decoder_holds_up_nobody_who_asks() -> None:
+    hangs, begun = threading.Event(), threading.Event()
+
+    def stuck() -> Media:
+        begun.set()
+        hangs.wait()
+        return Text("late")
+
+    patient = Terms(priority=Priority.BULK)
+    async with batcher(Watched(), decode_threads=1) as batches:
+        bulk = asyncio.create_task(batches.embed([Work(stuck)], patient))
+        await until(begun.is_set)
+        assert isinstance((await batches.embed(words("asked")))[0], Encoded)
+        assert not bulk.done()
+        hangs.set()
+        assert isinstance((await bulk)[0], Encoded)
+
+
+async def test_what_is_light_is_prepared_by_who_asks() -> None:
+    here = threading.get_ident()
+    threads = list[int]()
+
+    def load(text: str) -> Media:
+        threads.append(threading.get_ident())
+        return Text(text)
+
+    async with batcher(Watched()) as batches:
+        work = [Work(partial(load, text), is_light=True) for text in ("red", "blue", " ")]
+        red, blue, blank = await batches.embed(work)
+    expected = FakeEmbedder().embed([Text("red"), Text("blue")])
+    np.testing.assert_allclose([vector(red), vector(blue)], expected, atol=1e-6)
+    assert isinstance(blank, InvalidMedia)
+    assert threads == [here] * 3
+
+
 async def test_a_full_queue_has_room_for_who_has_less_than_a_fair_part() -> None:
     model = Watched()
     model.gate.clear()

@@ -1,5 +1,6 @@
 """Decoders that hang, eat, crash or lie: each costs its own item, and nothing else."""
 
+import os
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -73,6 +74,24 @@ def test_a_decoder_can_write_no_file(bad: DecodePool) -> None:
 def test_errors_keep_their_class_and_words(bad: DecodePool) -> None:
     with pytest.raises(TooManyPixels, match=r"^the rule, got too many$"):
         bad.decode(Modality.IMAGE, b"refuse")
+
+
+def test_media_are_reduced_where_they_are_decoded(bad: DecodePool) -> None:
+    halved = "tests.service.bad_decoders:halved"
+    decoded = bad.decode(Modality.IMAGE, b"four", reducer=halved)
+    assert isinstance(decoded, Image)
+    assert (decoded.pixels == 2).all()
+    with pytest.raises(UndecodableMedia, match="SIGABRT"):
+        bad.decode(Modality.IMAGE, b"fatal", reducer=halved)
+    assert works(bad)
+
+
+def test_a_pool_may_have_a_lower_priority_than_the_service() -> None:
+    bounds = Bounds(Limits(), 256 * MIB, 20.0, niceness=3)
+    with DecodePool(1, bounds, "tests.service.bad_decoders:decode") as decoders:
+        told = decoders.decode(Modality.IMAGE, b"nice")
+    assert isinstance(told, Image)
+    assert (told.pixels == min(19, os.nice(0) + 3)).all()
 
 
 def test_frames_are_picked_by_who_asked(bad: DecodePool) -> None:

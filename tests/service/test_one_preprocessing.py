@@ -9,7 +9,7 @@ from embedder.base import Embedder
 from embedder.catalog import load
 from embedder.decode import Limits, decode_audio, decode_image
 from embedder.features.audio import log_mel, looped, patches
-from embedder.media import Modality
+from embedder.media import Media, Modality
 from embedder.runtime.base import Placement
 from embedder.training.sound_targets import heard
 from embedder.training.views import whole_view
@@ -27,10 +27,14 @@ def mini() -> Embedder:
 
 
 @pytest.fixture(scope="module")
-def decode() -> Iterator[Decode]:
-    """Decodes in a process of its own, as the service does."""
+def decode(mini: Embedder) -> Iterator[Decode]:
+    """Decodes and reduces in a process of its own, as the service does."""
+
+    def decoded(modality: Modality, data: bytes) -> Media:
+        return pool.decode(modality, data, reducer=mini.reducers.get(modality, ""))
+
     with DecodePool(1, Bounds(Limits(), memory=2**31, seconds=30.0)) as pool:
-        yield pool.decode
+        yield decoded
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
