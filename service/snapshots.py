@@ -79,7 +79,8 @@ class Snapshots:
 
         def written() -> SnapshotInfo:
             self._store.snapshot(collection, path, progress)
-            return snapshot_info(path)
+            with present(path):
+                return snapshot_info(path)
 
         return await asyncio.to_thread(written)
 
@@ -112,7 +113,8 @@ class Snapshots:
             made = self._store.restore(path, name, space_id=space, progress=progress)
             return collection_info(made)
 
-        return await asyncio.to_thread(restored)
+        with present(path):
+            return await asyncio.to_thread(restored)
 
     @needs(Scope.ADMIN, everywhere=True)
     async def list(self) -> tuple[SnapshotInfo, ...]:
@@ -126,7 +128,9 @@ class Snapshots:
         Raises:
             SnapshotNotFound: If there is none of this name.
         """
-        await asyncio.to_thread(self._path(name).unlink)
+        path = self._path(name)
+        with present(path):
+            await asyncio.to_thread(path.unlink)
 
     @needs(Scope.ADMIN, everywhere=True)
     async def keep(self, name: str, pieces: AsyncIterable[bytes]) -> SnapshotInfo:
@@ -158,7 +162,7 @@ class Snapshots:
     def _path(self, name: str) -> Path:
         path = self._named(name)
         if not path.is_file():
-            raise SnapshotNotFound(f"there is no snapshot named {name!r}")
+            raise _missing(path)
         return path
 
     def _named(self, name: str) -> Path:
@@ -177,7 +181,7 @@ class Snapshots:
         for path in sorted(self._folder.glob("[!.]*")):
             try:
                 yield snapshot_info(path)
-            except StorageError:
+            except (StorageError, FileNotFoundError):  # none of ours, or gone by now
                 continue
 
     async def _receive(self, pieces: AsyncIterable[bytes], path: Path) -> None:
@@ -203,6 +207,26 @@ class Snapshots:
             raise StorageError(f"cannot write a snapshot: {error.strerror}") from error
         finally:
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def present(path: Path) -> Iterator[None]:
+    """Says of a snapshot that others delete meanwhile what is said of one that never was.
+
+    Raises:
+        SnapshotNotFound: If something fails because the file is no longer there.
+    """
+    try:
+        yield
+    except (OSError, StorageError) as error:
+        lost = error if isinstance(error, OSError) else error.__cause__
+        if isinstance(lost, FileNotFoundError) and Path(lost.filename) == path:
+            raise _missing(path) from error
+        raise
+
+
+def _missing(path: Path) -> SnapshotNotFound:
+    return SnapshotNotFound(f"there is no snapshot named {path.name!r}")
 
 
 def _sync(file: BinaryIO) -> None:

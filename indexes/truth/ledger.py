@@ -167,8 +167,7 @@ class Ledger:
             CollectionNotFound: If the ledger is closed.
             StorageError: If writing fails; then nothing of it has happened.
         """
-        if self.closed:
-            raise CollectionNotFound(f"collection {self.path.parent.name!r} is closed")
+        self._require_open()
         with failures(self.path):
             self._write_back()
             self._writer.execute("BEGIN IMMEDIATE")
@@ -181,7 +180,7 @@ class Ledger:
 
     def size_bytes(self) -> int:
         """Returns what the database and its log take on disk."""
-        return size_of(self.path.parent.glob(self.path.name + "*"))
+        return size_of(self.path.with_name(self.path.name + end) for end in ("", "-wal", "-shm"))
 
     def close(self) -> None:
         """Closes the file. Readers that are under way finish first and close what they hold."""
@@ -199,13 +198,20 @@ class Ledger:
         if not self._pins and wal.reaches(self.path, _WAL_LIMIT):
             self._writer.execute("PRAGMA wal_checkpoint(RESTART)")
 
+    def _require_open(self) -> None:
+        if self.closed:
+            raise CollectionNotFound(f"collection {self.path.parent.name!r} is closed")
+
     def _borrow(self) -> sqlite3.Connection:
         with self._lock:
-            if self.closed:
-                raise CollectionNotFound(f"collection {self.path.parent.name!r} is closed")
+            self._require_open()
             if self._idle:
                 return self._idle.pop()
-        connection = self._connect(_READER_CACHE)
+        try:
+            connection = self._connect(_READER_CACHE)
+        except StorageError:
+            self._require_open()  # whoever deletes a collection closes it first
+            raise
         connection.execute("PRAGMA query_only = 1")
         return connection
 

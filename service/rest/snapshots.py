@@ -6,6 +6,7 @@ from starlette.responses import FileResponse
 
 from service.rest.collections import Collection
 from service.rest.wire import Answer, JsonRoute, PathText, Question, TheEngine, reply
+from service.snapshots import present
 
 router = APIRouter(prefix="/v1", tags=["snapshots"], route_class=JsonRoute)
 
@@ -67,7 +68,9 @@ async def list_snapshots(engine: TheEngine) -> Response:
 async def download_snapshot(name: PathText, engine: TheEngine) -> Response:
     """Gets the file of a snapshot."""
     path = await engine.snapshots.file(name)
-    return FileResponse(path, media_type=BYTES, filename=name)
+    with present(path):
+        found = path.stat()
+    return FileResponse(path, media_type=BYTES, filename=name, stat_result=found)
 
 
 @router.put(
