@@ -1,12 +1,14 @@
 """What the service tells its operator, and nobody else: JSON logs, Prometheus metrics, traces."""
 
+import functools
 import logging
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Generic, TypeVar
 
 import orjson
 from prometheus_client import (
@@ -20,6 +22,8 @@ from prometheus_client import (
 
 from service.tracing import Traces
 
+T = TypeVar("T")
+
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 """The id of the request that is being answered; also in the header `x-request-id` of its answer."""
 
@@ -30,6 +34,17 @@ _ITEMS = (1, 2, 4, 8, 16, 32, 64, 128)
 def new_request_id() -> str:
     """Returns 16 random hexadecimal digits."""
     return secrets.token_hex(8)
+
+
+class Labelled(Generic[T]):
+    """A metric, by its labels, which `prometheus_client` would look up for longer than it counts.
+
+    Args:
+        labels: The metric's own look-up.
+    """
+
+    def __init__(self, labels: Callable[..., T]) -> None:
+        self.labels = functools.cache(labels)
 
 
 class Telemetry:
@@ -46,11 +61,10 @@ class Telemetry:
         self.traces = Traces(collector)
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self.requests = Counter(
-            "kindred_requests",
+        self.requests = self._count(
+            "requests",
             "Requests answered, by transport, method and status.",
             ("transport", "method", "status"),
-            registry=self.registry,
         )
         self.request_seconds = self._spread(
             "request_seconds",
@@ -75,14 +89,19 @@ class Telemetry:
 
     def _spread(
         self, name: str, meaning: str, by: tuple[str, ...], bounds: tuple[float, ...] = _SECONDS
-    ) -> Histogram:
-        return Histogram(f"kindred_{name}", meaning, by, buckets=bounds, registry=self.registry)
+    ) -> Labelled[Histogram]:
+        made = Histogram(f"kindred_{name}", meaning, by, buckets=bounds, registry=self.registry)
+        return Labelled(made.labels)
 
-    def _level(self, name: str, meaning: str) -> Gauge:
-        return Gauge(f"kindred_{name}", meaning, ("model",), registry=self.registry)
+    def _level(self, name: str, meaning: str) -> Labelled[Gauge]:
+        made = Gauge(f"kindred_{name}", meaning, ("model",), registry=self.registry)
+        return Labelled(made.labels)
 
-    def _count(self, name: str, meaning: str) -> Counter:
-        return Counter(f"kindred_{name}", meaning, ("model",), registry=self.registry)
+    def _count(
+        self, name: str, meaning: str, by: tuple[str, ...] = ("model",)
+    ) -> Labelled[Counter]:
+        made = Counter(f"kindred_{name}", meaning, by, registry=self.registry)
+        return Labelled(made.labels)
 
     @contextmanager
     def stage(self, name: str, transport: str) -> Iterator[None]:

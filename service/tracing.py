@@ -4,8 +4,8 @@ A request is a span, a child of the caller's own if it sends a `traceparent`; it
 below it. Names of attributes are OpenTelemetry's, our own begin with `kindred.`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 from opentelemetry import propagate, trace
 from opentelemetry.util.types import AttributeValue
@@ -27,31 +27,33 @@ class Traces:
     """
 
     def __init__(self, collector: str = "") -> None:
-        self._tracer: trace.Tracer = trace.NoOpTracer()
+        self._tracer: trace.Tracer | None = None
         self._end: Callable[[], None] = lambda: None
         if collector:
             self._tracer, self._end = _exporting(collector)
 
-    @contextmanager
-    def request(self, name: str, sent: Mapping[str, str]) -> Iterator[trace.Span]:
-        """Records a request.
+    def request(
+        self, name: str, sent: Mapping[str, str]
+    ) -> AbstractContextManager[trace.Span, bool | None]:
+        """Records a request, while it is entered.
 
         Args:
             name: What is asked.
             sent: Headers or metadata, which may name the span of the caller.
         """
+        if self._tracer is None:
+            return nullcontext(trace.INVALID_SPAN)
         caller = propagate.extract(sent)
-        with self._tracer.start_as_current_span(
-            name, context=caller, kind=trace.SpanKind.SERVER
-        ) as span:
-            yield span
+        return self._tracer.start_as_current_span(name, context=caller, kind=trace.SpanKind.SERVER)
 
-    @contextmanager
-    def stage(self, name: str, **facts: AttributeValue) -> Iterator[None]:
-        """Records a stage of the request in whose context it is called."""
+    def stage(
+        self, name: str, **facts: AttributeValue
+    ) -> AbstractContextManager[object, bool | None]:
+        """Records a stage of the request in whose context it is entered."""
+        if self._tracer is None:
+            return nullcontext()
         attributes = {f"kindred.{fact}": value for fact, value in facts.items()}
-        with self._tracer.start_as_current_span(name, attributes=attributes):
-            yield
+        return self._tracer.start_as_current_span(name, attributes=attributes)
 
     def close(self) -> None:
         """Sends what has not been sent yet; may take as long as `FLUSH_MS`."""

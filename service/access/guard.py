@@ -57,6 +57,8 @@ class Guard:
             Unauthenticated: If a key must be shown, and none is, or one that is not good.
             RateLimited: If the key has made as many requests as it may.
         """
+        if authorization is None and self.is_open:
+            return ANONYMOUS
         try:
             key = self._key(authorization)
         except Unauthenticated:

@@ -4,6 +4,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from service.engine import Engine
 from service.rest import (
@@ -22,13 +23,46 @@ from service.rest import (
 )
 from service.rest.edge import Edge
 from service.rest.failures import ErrorBody, handle_failures
+from service.rest.shortcut import Shortcut
 
 DESCRIPTION = "One embedding space for pictures, words and sounds."
 
 
-def create_app(engine: Engine) -> FastAPI:
+_RESOURCES = (
+    models,
+    embeddings,
+    rank,
+    collections,
+    items,
+    search,
+    snapshots,
+    conditioning,
+    scores,
+    jobs,
+    operations,
+    pages,
+)
+
+
+def create_app(engine: Engine) -> ASGIApp:
     """Returns the HTTP application of an engine, which must be running when requests come."""
-    app = FastAPI(
+    routes = [route for module in _RESOURCES for route in module.router.routes]
+    answering = Shortcut(create_api(engine), engine, routes)
+    app = Edge(answering, engine.settings, engine.guard, engine.telemetry)
+    if not engine.settings.cors_origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=engine.settings.cors_origins,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["x-request-id", "retry-after"],
+    )
+
+
+def create_api(engine: Engine) -> FastAPI:
+    """Returns the routes alone, and their document."""
+    api = FastAPI(
         title="Kindred",
         description=DESCRIPTION,
         version=version("kindred"),
@@ -37,30 +71,8 @@ def create_app(engine: Engine) -> FastAPI:
         responses={"default": {"model": ErrorBody, "description": "What went wrong."}},
         separate_input_output_schemas=False,
     )
-    app.state.engine = engine
-    resources = (
-        models,
-        embeddings,
-        rank,
-        collections,
-        items,
-        search,
-        snapshots,
-        conditioning,
-        scores,
-        jobs,
-    )
-    for module in (*resources, operations, pages):
-        app.include_router(module.router)
-    handle_failures(app)
-    settings = engine.settings
-    app.add_middleware(Edge, settings=settings, guard=engine.guard, telemetry=engine.telemetry)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["*"],
-            allow_headers=["*"],
-            expose_headers=["x-request-id", "retry-after"],
-        )
-    return app
+    api.state.engine = engine
+    for module in _RESOURCES:
+        api.include_router(module.router)
+    handle_failures(api)
+    return api

@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import Mapping
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access.caller import caller
@@ -37,6 +36,7 @@ GUARDED = ("/v1/", "/metrics")
 CLIENT_GONE = 499
 """What the log and the metrics call a request whose client left; nobody is sent it."""
 
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -57,6 +57,8 @@ class Edge:
         self._guard = guard
         self._settings = settings
         self._telemetry = telemetry
+        self._file = Body(settings.max_snapshot_bytes, settings.body_seconds, is_file=True)
+        self._question = Body(settings.max_body_bytes, settings.body_seconds, is_file=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -74,9 +76,8 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                answered = MutableHeaders(scope=message)
-                answered["x-request-id"] = name
-                answered["x-content-type-options"] = "nosniff"
+                ours = (b"x-request-id", name.encode()), _NO_SNIFFING
+                message["headers"] = [*message["headers"], *ours]
             await send(message)
 
         with self._telemetry.traces.request(scope["method"], headers) as span:
@@ -107,10 +108,8 @@ class Edge:
 
     def _body(self, scope: Scope) -> Body:
         """Returns what a body may be: a snapshot goes to disk, the rest to memory."""
-        settings = self._settings
         is_file = scope["method"] == "PUT" and scope["path"].startswith(SNAPSHOTS)
-        limit = settings.max_snapshot_bytes if is_file else settings.max_body_bytes
-        return Body(limit, settings.body_seconds, is_file)
+        return self._file if is_file else self._question
 
     def _check(self, headers: Mapping[str, str], body: Body) -> None:
         """Refuses what a browser sends for a foreign page, and a body that says it is too large.

@@ -8,6 +8,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import DeadlineExceeded
 
+SOON_SECONDS = 0.02
+"""What is answered as soon as this ends by itself: looking whether its client stays takes longer
+than many an answer."""
+
 
 class ClientGone(Exception):
     """The client closed the connection before its answer began."""
@@ -56,17 +60,20 @@ class _Watch:
         self.is_gone = False
         self._receive = receive
         self._patience = patience
+        self._due: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_over = False
 
     async def receive(self) -> MutableMapping[str, Any]:
         message = await self._receive()
-        if message["type"] == "http.disconnect" and self._task is None and not self._is_over:
+        if self._due or self._is_over:
+            return message
+        if message["type"] == "http.disconnect":
             self._leave()
             await asyncio.Future()  # which the patience, being over, ends
-        whole = message["type"] == "http.request" and not message.get("more_body")
-        if whole and self._task is None and not self._is_over:
-            self._task = asyncio.create_task(self._look())
+        if not message.get("more_body"):
+            loop = asyncio.get_running_loop()
+            self._due = loop.call_later(SOON_SECONDS, self._begin, loop)
         return message
 
     def give_time(self) -> None:
@@ -78,8 +85,12 @@ class _Watch:
     def end(self) -> None:
         """Looks no longer."""
         self._is_over = True
-        if self._task:
-            self._task.cancel()
+        for each in (self._due, self._task):
+            if each:
+                each.cancel()
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._task = loop.create_task(self._look())
 
     async def _look(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
