@@ -6,6 +6,7 @@ words in their place. The pictures stand still: they are where the teachers' ima
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -77,9 +78,13 @@ def tune_text(
     tower: TextTower, lessons: PairLessons, recipe: TextTuningRecipe, folder: Path
 ) -> TextTower:
     """Returns the tower after learning from texts and described pictures together."""
+    # The tower is read twice a step. All threads share autocast's cache of rounded weights, and the
+    # image head, which makes the next batch meanwhile, empties it: whether both readings' gradients
+    # are summed before or after rounding would be a matter of luck.
+    rounded = partial(torch.autocast, "cpu", dtype=torch.bfloat16, cache_enabled=False)
 
     def loss(model: nn.Module, batch: PairBatch, _step: int) -> Losses:
-        with sdpa_kernel(SDPBackend.MATH), torch.autocast("cpu", dtype=torch.bfloat16):
+        with sdpa_kernel(SDPBackend.MATH), rounded():
             kept, texts = model(batch.kept.ids), model(batch.ids)
         kept, texts = (functional.normalize(v.float(), dim=1) for v in (kept, texts))
         losses = distillation(kept, batch.kept.targets, lessons.texts.recipe)

@@ -53,3 +53,17 @@ def test_a_tower_learns_to_tell_pictures_apart(tmp_path: Path) -> None:
     likeness = tuned(batch.ids) @ batch.images.T
     right = likeness.diagonal()[:, None] > likeness
     assert right[batch.negatives].float().mean() > 0.9
+
+
+def test_what_other_threads_do_to_autocast_s_cache_changes_no_bit(tmp_path: Path) -> None:
+    def tuned(folder: Path, *, emptied: bool) -> TextTower:
+        torch.manual_seed(0)
+        tower = TextTower(TextShape(vocabulary=40, context=8, width=16, heads=2, layers=1))
+        if emptied:  # as by a thread that leaves an autocast of its own
+            tower.register_forward_hook(lambda *_: torch.clear_autocast_cache())
+        loop = LoopRecipe(steps=4, learning_rate=1e-2, warmup=1, ema=0.0)
+        return tune_text(tower, pair_lessons(), TextTuningRecipe(loop, batch=6), folder)
+
+    alone, beside = tuned(tmp_path / "1", emptied=False), tuned(tmp_path / "2", emptied=True)
+    for mine, theirs in zip(beside.parameters(), alone.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
