@@ -24,6 +24,7 @@ MAX_METADATA_BYTES = 65_536
 MAX_METADATA_DEPTH = 32
 
 _MODALITY = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _MIME = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*")
 
 
@@ -107,7 +108,7 @@ def encode_metadata(metadata: Metadata) -> str:
     if not isinstance(metadata, dict):
         raise InvalidItem(f"metadata must be a JSON object, got {type(metadata).__name__}")
     _check_json(metadata, depth=0)
-    text = json.dumps(metadata, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = _ENCODER.encode(metadata)
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:

@@ -8,7 +8,7 @@ from sqlite3 import Connection
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.base import Keys, Vectors, half
+from indexes.base import Keys
 from indexes.derived.partition import Partition
 from indexes.filters.language import microseconds
 from indexes.item import Item
@@ -159,17 +159,17 @@ class _Transition:
             for number, (created, item) in enumerate(items, start=self.sequence + 1)
         ]
         self.sequence += len(numbered)
-        records.insert(self._connection, numbered)
+        rows = records.insert(self._connection, numbered)
         windows.insert(
             self._connection, ((n, item.windows) for n, _, item in numbered if item.windows)
         )
-        by_modality: defaultdict[str, list[tuple[int, Vectors]]] = defaultdict(list)
-        for number, _, item in numbered:
-            by_modality[str(item.modality)].append((number, item.vector))
-        for modality, rows in by_modality.items():
-            keys = np.array([number for number, _ in rows])
-            vectors = half(np.stack([vector for _, vector in rows]))
-            self.partitions[modality] = self._partition(modality).add(keys, vectors)
+        by_modality: defaultdict[str, list[int]] = defaultdict(list)
+        for place, (_, _, item) in enumerate(numbered):
+            by_modality[str(item.modality)].append(place)
+        for modality, places in by_modality.items():
+            keys = np.array([numbered[place][0] for place in places])
+            added = self._partition(modality).add(keys, rows.take(places, axis=0))
+            self.partitions[modality] = added
 
     def _partition(self, modality: str) -> Partition:
         if modality not in self.partitions:

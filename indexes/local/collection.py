@@ -206,6 +206,7 @@ class LocalCollection(Collection):
         self._queries = RecentQueries(kept, tuning.kept_queries, tuning.live_queries)
         self._watch = RecallWatch(self.recall_target, tuning.judged_queries)
         self._revisions = Revisions(self._ledger, first, loader.empty, tuning.group_rows)
+        self._looked_at = first
         self._losses = Losses(self._ledger, self._revisions, damaged)
         self._declaring = Declaring(self._ledger, self._revisions, self._closing)
         self.indexed = self._declaring.ready()
@@ -224,8 +225,11 @@ class LocalCollection(Collection):
 
     def _change(self, change: Change) -> Deleted:
         deleted = self._revisions.change(change)
-        if self._upkeep.due():
-            self._shared.nudge()
+        now = self._revisions.now
+        if now is not self._looked_at:  # of those who were committed together, one looks
+            self._looked_at = now
+            if self._upkeep.due():
+                self._shared.nudge()
         return deleted
 
     def _answer(self, request: SearchRequest) -> tuple[Answer, list[int]]:

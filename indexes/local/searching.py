@@ -62,9 +62,9 @@ class _Sample:
         return cls(rows, partition.newest, len(partition))
 
     def serves(self, partition: Partition) -> bool:
-        """Tells whether less has changed than one row of the sample stands for."""
+        """Tells whether less has changed than the sample can tell: the root of its size."""
         changes = abs(partition.newest - self.newest) + abs(len(partition) - self.size)
-        return changes * SAMPLE < self.size or not changes
+        return changes * SAMPLE**0.5 < self.size or not changes
 
 
 class Searcher:

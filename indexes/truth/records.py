@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from indexes.base import Half, half
 from indexes.errors import ItemNotFound, StorageError
 from indexes.filters.language import Filter
 from indexes.item import Content, Item, Metadata
@@ -81,8 +82,9 @@ def find(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, Stored
     return found
 
 
-def insert(connection: sqlite3.Connection, items: Sequence[Numbered]) -> None:
-    """Writes items."""
+def insert(connection: sqlite3.Connection, items: Sequence[Numbered]) -> Half:
+    """Writes items; returns their vectors as they are stored, shape (n, dim)."""
+    rows = half(np.array([item.vector for *_, item in items], dtype=np.float32))
     sql.insert(
         connection,
         "item",
@@ -91,7 +93,7 @@ def insert(connection: sqlite3.Connection, items: Sequence[Numbered]) -> None:
             for seq, columns in map(_columns, items)
         ),
     )
-    vectors.insert(connection, [(seq, str(item.modality), item.vector) for seq, _, item in items])
+    vectors.insert(connection, [(seq, str(item.modality)) for seq, _, item in items], rows)
     kept = ((seq, item.content.data) for seq, _, item in items if item.content)
     connection.executemany(
         "INSERT INTO content VALUES (?,?,?)",
@@ -102,6 +104,7 @@ def insert(connection: sqlite3.Connection, items: Sequence[Numbered]) -> None:
             connection,
             (tag for seq, _, each in items for tag in tags.tags(seq, each.metadata, indexed)),
         )
+    return rows
 
 
 def remove(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:

@@ -16,6 +16,9 @@ Value = str | int | float | bytes | None
 _AT_ONCE = 64
 """Rows of one statement: it runs half a millisecond in which its thread needs no interpreter."""
 
+_AS_MANY = 16
+"""Up to so many rows, there is a statement for every number of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Where:
@@ -66,7 +69,8 @@ def insert(connection: sqlite3.Connection, table: str, rows: Iterable[Sequence[V
     while some := list(islice(waiting, _AT_ONCE)):
         start = 0
         while start < len(some):
-            size = 1 << ((len(some) - start).bit_length() - 1)  # few statements, all of them cached
+            left = len(some) - start  # few statements, all of them cached
+            size = left if left <= _AS_MANY else 1 << (left.bit_length() - 1)
             values = list(chain.from_iterable(some[start : start + size]))
             connection.execute(_inserting(table, size, len(some[0])), values)
             start += size

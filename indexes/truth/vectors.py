@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.base import Half, Keys, half
+from indexes.base import Half, Keys
 from indexes.truth import checksums, sql
 
 _AT_ONCE = 4_096
@@ -15,8 +15,8 @@ _AT_ONCE = 4_096
 
 _LAST = 2**63 - 1
 
-Numbered = tuple[int, str, NDArray[np.float32]]
-"""An item's number, modality and vector."""
+Numbered = tuple[int, str]
+"""An item's number and modality."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,15 +71,14 @@ def is_of(data: object, dim: int) -> bool:
     return isinstance(data, bytes) and len(data) == 2 * dim
 
 
-def insert(connection: sqlite3.Connection, items: Sequence[Numbered]) -> None:
-    """Writes vectors."""
-    rows = half(np.stack([vector for *_, vector in items])) if items else ()
+def insert(connection: sqlite3.Connection, items: Sequence[Numbered], rows: Half) -> None:
+    """Writes vectors, shape (len(items), dim)."""
     sql.insert(
         connection,
         "vector",
         (
             (seq, modality, data, checksums.of_vector(seq, modality, data))
-            for (seq, modality, _), data in zip(items, map(encoded, rows), strict=True)
+            for (seq, modality), data in zip(items, map(encoded, rows), strict=True)
         ),
     )
 
