@@ -26,7 +26,7 @@ GRACE_SECONDS = 10.0
 """How long requests that have begun may go on after the server was told to stop."""
 
 
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0002
 """How long one thread may keep Python from the others: the usual 5 ms is longer than a search
 takes, which would wait for each write beside it."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from benchmarks.search.engines import ENGINES
+from benchmarks.search.engines.base import Batch
 from benchmarks.search.workload import Question, Workload
 
 _P = ParamSpec("_P")
@@ -22,6 +23,9 @@ _FEWEST = 60
 """Queries that a slow engine is asked, which then gets `_LONGER` turns; no more than `_LONGEST`."""
 
 _LONGER, _LONGEST = 5, 30
+
+_MADE_AT_ONCE = 1_000
+"""Rows that are made together, to be added a few at a time."""
 
 _LIBC = ctypes.CDLL(None)
 
@@ -135,7 +139,7 @@ class Contestant:
         idle = self.ask(question, effort, seconds).seconds
         stop = threading.Event()
         added = [0]
-        writer = threading.Thread(target=self._add_until, args=(stop, batch, added))
+        writer = threading.Thread(target=self._add_until, args=(stop, self._further(batch), added))
         began = time.perf_counter()
         writer.start()
         busy = self.ask(question, effort, seconds).seconds
@@ -145,10 +149,11 @@ class Contestant:
 
     def ingest(self, batch: int, writers: int, seconds: float) -> float:
         """Returns rows a second stored by so many threads in batches of so many rows."""
-        stop = threading.Event()
+        stop, batches = threading.Event(), self._further(batch)
         counts = [[0] for _ in range(writers)]
         threads = [
-            threading.Thread(target=self._add_until, args=(stop, batch, count)) for count in counts
+            threading.Thread(target=self._add_until, args=(stop, batches, count))
+            for count in counts
         ]
         began = time.perf_counter()
         for thread in threads:
@@ -183,12 +188,23 @@ class Contestant:
             return self._engine.search(query, question.asked_with, effort)
         return self._engine.filtered(query, question.asked_with, effort, question.where)
 
-    def _add_until(self, stop: threading.Event, size: int, added: list[int]) -> None:
+    def _add_until(self, stop: threading.Event, batches: Iterator[Batch], added: list[int]) -> None:
         while not stop.is_set():
             with self._taking:
-                start, self._next = self._next, self._next + size
-            self._engine.add(self._workload.batch("audio", start, size))
-            added[0] += size
+                batch = next(batches)
+            self._engine.add(batch)
+            added[0] += len(batch.keys)
+
+    def _further(self, size: int) -> Iterator[Batch]:
+        """Yields rows that are only there to be added.
+
+        Many are made at once: to make each on its own takes as long as to store it.
+        """
+        while True:
+            made = self._workload.batch("audio", self._next, max(size, _MADE_AT_ONCE))
+            for start in range(0, len(made.keys), size):
+                self._next += size
+                yield made.part(start, start + size)
 
 
 class Remote:

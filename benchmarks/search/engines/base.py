@@ -40,6 +40,17 @@ class Batch:
         """Returns each row's tag."""
         return ["rare" if rare else "usual" for rare in self.rare]
 
+    def part(self, start: int, stop: int) -> "Batch":
+        """Returns some of its rows."""
+        some = slice(start, stop)
+        return Batch(
+            self.keys[some],
+            self.modality,
+            self.vectors[some],
+            self.buckets[some],
+            self.rare[some],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Where:

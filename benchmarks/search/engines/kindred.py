@@ -19,7 +19,7 @@ CALIBRATED, EXACT = 1, 2
 """Kindred chooses the effort itself; the other choice is to compare with every vector."""
 
 
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0002
 """How long a thread keeps Python from the others: as long as where `kindred serve` runs."""
 
 
