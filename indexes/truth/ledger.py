@@ -18,7 +18,8 @@ from pathlib import Path
 from indexes.disk import size_of
 from indexes.errors import CollectionNotFound, StorageError
 from indexes.ranking import Background, Moments, Pair
-from indexes.truth import schema, state, wal
+from indexes.truth import schema, state
+from indexes.truth.wal import Log
 
 DATABASE = "collection.sqlite3"
 """Name of the file in the folder of a collection."""
@@ -78,6 +79,7 @@ class Ledger:
         self._idle: list[sqlite3.Connection] = []
         self._pins = 0
         self.closed = False
+        self._log = Log(path)
         self._writer = self._connect(_WRITER_CACHE)
         try:
             with failures(path):
@@ -187,6 +189,7 @@ class Ledger:
         with self._lock:
             self.closed = True
             idle, self._idle = self._idle, []
+        self._log.close()
         for connection in [*idle, self._writer]:
             connection.close()
 
@@ -195,7 +198,7 @@ class Ledger:
 
         SQLite would do so by itself only at a moment without any reader, which may never come.
         """
-        if not self._pins and wal.reaches(self.path, _WAL_LIMIT):
+        if not self._pins and self._log.reaches(_WAL_LIMIT):
             self._writer.execute("PRAGMA wal_checkpoint(RESTART)")
 
     def _require_open(self) -> None:

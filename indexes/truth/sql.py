@@ -16,7 +16,7 @@ Value = str | int | float | bytes | None
 _AT_ONCE = 64
 """Rows of one statement: it runs half a millisecond in which its thread needs no interpreter."""
 
-_AS_MANY = 16
+_AS_MANY = 32
 """Up to so many rows, there is a statement for every number of them."""
 
 

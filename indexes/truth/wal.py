@@ -11,16 +11,31 @@ from pathlib import Path
 _HEADER, _FRAME_HEADER = 32, 24
 
 
-def reaches(database: Path, size: int) -> bool:
-    """Tells whether the log holds more than `size` bytes that were written in its present round."""
-    try:
-        file = os.open(f"{database}-wal", os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        header = os.pread(file, _HEADER, 0)
+class Log:
+    """The log of an open database, which stays the same file as long as that is open.
+
+    Args:
+        database: Path of the database.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._path = f"{database}-wal"
+        self._file: int | None = None
+
+    def reaches(self, size: int) -> bool:
+        """Tells whether it holds more than `size` bytes that were written in its present round."""
+        if self._file is None:
+            try:
+                self._file = os.open(self._path, os.O_RDONLY)
+            except FileNotFoundError:
+                return False
+        header = os.pread(self._file, _HEADER, 0)
         frame = _FRAME_HEADER + int.from_bytes(header[8:12])
         place = _HEADER + size // frame * frame
-        return len(header) == _HEADER and os.pread(file, 8, place + 8) == header[16:24]
-    finally:
-        os.close(file)
+        return len(header) == _HEADER and os.pread(self._file, 8, place + 8) == header[16:24]
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

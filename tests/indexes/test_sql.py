@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from indexes.truth import sql, wal
+from indexes.truth import sql
+from indexes.truth.wal import Log
 
 SIZES = [0, 1, 2, 63, 64, 65, 127, 200]
 
@@ -29,17 +30,21 @@ def test_a_row_that_is_there_already_is_refused_with_its_statement() -> None:
 
 def test_the_log_is_as_full_as_it_was_written_in_this_round(tmp_path: Path) -> None:
     path = tmp_path / "some.sqlite3"
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        assert not wal.reaches(path, 0), "there is no log yet"
+    with (
+        closing(Log(path)) as log,
+        closing(sqlite3.connect(path, isolation_level=None)) as connection,
+    ):
+        assert not log.reaches(0), "there is no log yet"
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         connection.execute("CREATE TABLE thing (data)")
         connection.execute("INSERT INTO thing VALUES (zeroblob(300000))")
-        assert wal.reaches(path, 250_000)
-        assert not wal.reaches(path, 500_000)
+        assert log.reaches(250_000)
+        assert not log.reaches(500_000)
         connection.execute("PRAGMA wal_checkpoint(RESTART)")
         connection.execute("INSERT INTO thing VALUES (1)")
-        log = path.with_name("some.sqlite3-wal")
-        assert log.stat().st_size > 250_000, "the file has kept its length"
-        assert wal.reaches(path, 0)
-        assert not wal.reaches(path, 250_000), "what is left of the last round does not count"
+        assert path.with_name("some.sqlite3-wal").stat().st_size > 250_000, (
+            "the file has kept its length"
+        )
+        assert log.reaches(0)
+        assert not log.reaches(250_000), "what is left of the last round does not count"
