@@ -27,13 +27,15 @@ from indexes import disk
 from indexes.errors import InvalidSnapshot, StorageError
 from indexes.progress import Progress, silent
 from indexes.truth import dead, schema, state, vectors
-from indexes.truth.ledger import Ledger, failures, read_facts, sequence
+from indexes.truth.ledger import Ledger, connect, failures, read_facts, sequence
 
 _MAGIC = b"KINDRED-SNAP"
 _VERSION = 1
 _END = 8 + hashlib.sha256().digest_size + len(_MAGIC) + 4
 _MOST_FACTS = 1_000_000
 _PIECE = 4 * 2**20
+_NONSENSE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+"""What comes of facts that are not what they should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +147,33 @@ def unpack(path: Path, database: Path, progress: Progress = silent) -> Snapshot:
             for piece in _pieces(file, size, lambda done, _: progress(size + done, 2 * size)):
                 copy.write(piece)
         disk.sync(database)
+    _require_ours(database, found)
     with closing(Ledger(database)) as ledger, ledger.write() as connection:
         state.put(connection, "segments", "{}")
         dead.clear(connection)
     return found
+
+
+def _require_ours(database: Path, found: Snapshot) -> None:
+    """Makes sure of a database that it is what a snapshot says: others may have made them both.
+
+    A trigger or a view would run what its maker likes whenever we write or read.
+
+    Raises:
+        InvalidSnapshot: If it is not.
+    """
+    try:
+        with closing(connect(database, "rw")) as connection:
+            schema.version(connection, found.name)
+            kinds = {kind for (kind,) in connection.execute("SELECT type FROM sqlite_master")}
+            facts = read_facts(partial(state.get, connection))
+    except (sqlite3.Error, StorageError, *_NONSENSE) as error:
+        raise InvalidSnapshot(f"a snapshot must hold a collection, got: {error}") from error
+    if not kinds <= {"table", "index"}:
+        raise InvalidSnapshot(f"a snapshot must hold tables and their indexes, got {sorted(kinds)}")
+    told, held = (found.space_id, found.dim), (facts.space_id, facts.dim)
+    if told != held:
+        raise InvalidSnapshot(f"a snapshot must be of the space it says, {told}, got {held}")
 
 
 def _partial(path: Path) -> Path:
@@ -209,16 +234,22 @@ def _describe(file: BinaryIO, path: Path) -> Snapshot:
     found = _parsed(file.read(length), path)
     if found.payload_bytes != size - _END - length:
         raise InvalidSnapshot(f"the snapshot {path.name} is damaged: its length differs")
-    if found.schema > schema.VERSION:
-        raise _too_new(path, f"schema versions up to {schema.VERSION}, it has {found.schema}")
     return found
 
 
 def _parsed(facts: bytes, path: Path) -> Snapshot:
+    """Returns what the facts say, if each is of its kind: others may have written them."""
     try:
         fields = json.loads(facts)
-        return Snapshot(**fields | {"created": datetime.fromisoformat(fields["created"])})
-    except (ValueError, TypeError, KeyError) as error:
+        created = datetime.fromisoformat(fields["created"]).astimezone(UTC)
+        found = Snapshot(**fields | {"created": created})
+        "".join((found.name, found.space_id, found.model, *found.counts)).encode()
+        for number in (found.dim, found.sequence, found.items, *found.counts.values()):
+            number.to_bytes(8)  # which only whole numbers have, none of them below 0
+        if found.schema > schema.VERSION:
+            raise _too_new(path, f"schema versions up to {schema.VERSION}, it has {found.schema}")
+        return found
+    except _NONSENSE as error:
         raise InvalidSnapshot(f"the snapshot {path.name} is damaged: no facts") from error
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import service.snapshots
+import service.stored
 from indexes.errors import CollectionNotFound, StorageError
 from indexes.truth.ledger import DATABASE, Ledger
 from kindred.v1 import snapshot_service_pb2 as snapshots_pb
@@ -32,7 +33,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
 @pytest.fixture
 def lost(monkeypatch: pytest.MonkeyPatch) -> Deleting:
     """Lets somebody delete each snapshot just before it is looked into."""
-    told = service.snapshots.snapshot_info
+    told = service.stored.snapshot_info
 
     def described(path: Path) -> SnapshotInfo:
         path.unlink()
