@@ -13,6 +13,7 @@ from indexes.item import Item
 from indexes.store import Store
 from service import answers
 from service.access.caller import Scope, caller
+from service.access.names import Names
 from service.access.needs import needs
 from service.answers import Made, Outcome
 from service.errors import TooManyItems
@@ -34,6 +35,7 @@ from service.settings import Settings
 from service.stored import collection_info, item_of, search_hit, stored_item
 from service.telemetry import Telemetry
 from service.terms import Priority, terms
+from service.writes import Writes
 
 log = logging.getLogger(__name__)
 
@@ -48,22 +50,28 @@ class Collections:
         models: Make their vectors.
         settings: Limits of a request.
         telemetry: Where the work is timed.
+
+    Attributes:
+        names: What the collections are known by.
+        writes: Who writes to them.
     """
 
     def __init__(
         self, store: Store, models: Models, settings: Settings, telemetry: Telemetry
     ) -> None:
+        self.names = Names(store)
+        self.writes = Writes(self.names)
         self._store = store
         self._models = models
         self._settings = settings
         self._telemetry = telemetry
 
-    @needs(Scope.WRITE, of="new")
+    @needs(Scope.WRITE, of="new", literal=True)
     async def create(self, new: NewCollection) -> CollectionInfo:
         """Creates a collection in a model's space.
 
         Raises:
-            CollectionExists: If the name is taken.
+            CollectionExists: If the name is taken, be it by an alias.
             InvalidName: If it is not a name.
             InvalidQuery: If what is to be indexed, the recall target or the structure breaks a
                 rule.
@@ -106,9 +114,13 @@ class Collections:
 
         return await self._on(name, updated)
 
-    @needs(Scope.ADMIN, of="name")
+    @needs(Scope.ADMIN, of="name", literal=True)
     async def delete(self, name: str) -> None:
-        """Deletes a collection and everything in it."""
+        """Deletes a collection and everything in it.
+
+        Raises:
+            CollectionAliased: If an alias stands for it.
+        """
         await asyncio.to_thread(self._store.delete, name)
 
     @needs(Scope.WRITE, of="collection")
@@ -132,8 +144,10 @@ class Collections:
         contents = [item.content for item in items]
         outcomes = await served.embed(contents, opened, Priority.BULK, windows=windows)
         made = [self._made(*pair) for pair in zip(items, outcomes, strict=True)]
+        stored = [it for it in made if isinstance(it, Item)]
         with self._telemetry.stage("store", terms.get().transport):
-            await asyncio.to_thread(opened.upsert, [it for it in made if isinstance(it, Item)])
+            ids = {it.id for it in stored}
+            await self.writes.write(collection, ids, lambda: opened.upsert(stored))
         return tuple(
             answers.upserted(index, *parts)
             for index, parts in enumerate(zip(items, outcomes, made, strict=True))
@@ -143,7 +157,11 @@ class Collections:
     async def delete_items(self, collection: str, ids: Sequence[str]) -> tuple[ItemResult, ...]:
         """Deletes items by id; an unknown id has ITEM_NOT_FOUND in its result."""
         check_count(len(ids), self._settings.max_items)
-        known = frozenset(await self._on(collection, lambda opened: opened.delete(ids)))
+
+        def deleted() -> Sequence[str]:
+            return self._store.open(collection).delete(ids)
+
+        known = frozenset(await self.writes.write(collection, ids, deleted))
         return tuple(
             answers.deleted(index, item_id, collection, known) for index, item_id in enumerate(ids)
         )
@@ -206,6 +224,7 @@ class Collections:
         with self._telemetry.stage("search", terms.get().transport):
             answer = await asyncio.to_thread(opened.search, request)
         return SearchAnswer(
+            collection=opened.name,
             hits=tuple(search_hit(hit) for hit in answer.hits),
             space=opened.space_id,
             index=answer.index,

@@ -21,6 +21,7 @@ from service import answers
 from service.access.caller import Scope
 from service.access.guard import Guard
 from service.access.needs import needs
+from service.aliases import Aliases
 from service.batching import Encoded
 from service.collections import Collections
 from service.conditioning.conditions import Conditions
@@ -61,6 +62,7 @@ class Engine:
 
     Attributes:
         collections: What is done with collections and their items.
+        aliases: What is done with names that stand for collections.
         snapshots: What is done with files that hold a collection.
         tables: What is done with Parquet files.
         conditions: What is asked of conditioning.
@@ -71,6 +73,7 @@ class Engine:
     """
 
     collections: Collections
+    aliases: Aliases
     snapshots: Snapshots
     tables: Tables
     conditions: Conditions
@@ -103,6 +106,7 @@ class Engine:
             self._models = Models(embedders, settings, self.telemetry)
             await starting.enter_async_context(self._models)
             self.collections = Collections(store, self._models, settings, self.telemetry)
+            self.aliases = Aliases(store)
             self.snapshots = Snapshots(store, self._models, settings)
             await asyncio.to_thread(self.snapshots.sweep)
             self.tables = Tables(store, self._models, settings)
@@ -111,7 +115,7 @@ class Engine:
                 Conditions, store, self._models, self.densities, settings
             )
             self.pictures = Pictures(self.conditions, settings)
-            self.jobs = Jobs(self.collections, settings)
+            self.jobs = Jobs(self.collections, self.aliases, settings)
             self._running = starting.pop_all()
         return self
 

@@ -10,6 +10,8 @@ ServiceError
 ├── Unauthenticated            no key was shown, or one that is not good
 ├── PermissionDenied           the key may not do this, or a page of another origin may not call
 ├── KeysError                  the file of keys can't be read or written
+├── NotSwapped                 items failed, so that the alias was left as it is
+├── JobElsewhere               another server that shares the data works on the job
 ├── GeneratorMissing           the weights of the generator of pictures are not here
 ├── JobNotFound                no job has this id that the caller may see
 ├── SnapshotNotFound           no snapshot has this name
@@ -77,6 +79,14 @@ class PermissionDenied(ServiceError):
 
 class KeysError(ServiceError):
     """The file of keys can't be read or written, or is none."""
+
+
+class NotSwapped(ServiceError):
+    """Items could not be embedded again, so that the alias was left as it is."""
+
+
+class JobElsewhere(ServiceError):
+    """Another server that shares the data folder works on the job."""
 
 
 class GeneratorMissing(ServiceError):
@@ -211,6 +221,8 @@ TABLE: Mapping[type[Exception], Status] = {
     PermissionDenied: Status("PERMISSION_DENIED", 403, "PERMISSION_DENIED"),
     KeysError: INTERNAL,
     GeneratorMissing: Status("GENERATOR_MISSING", 409, "FAILED_PRECONDITION"),
+    NotSwapped: Status("ALIAS_NOT_SWAPPED", 409, "FAILED_PRECONDITION"),
+    JobElsewhere: Status("JOB_ELSEWHERE", 409, "FAILED_PRECONDITION"),
     JobNotFound: Status("JOB_NOT_FOUND", 404, "NOT_FOUND"),
     SnapshotNotFound: Status("SNAPSHOT_NOT_FOUND", 404, "NOT_FOUND"),
     SnapshotExists: Status("SNAPSHOT_EXISTS", 409, "ALREADY_EXISTS"),

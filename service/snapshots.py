@@ -20,6 +20,7 @@ from indexes.errors import StorageError
 from indexes.progress import Progress, silent
 from indexes.store import Store
 from service.access.caller import Scope
+from service.access.names import Names
 from service.access.needs import needs
 from service.errors import InvalidRequest, PayloadTooLarge, SnapshotExists, SnapshotNotFound
 from service.messages import CollectionInfo, SnapshotInfo
@@ -43,6 +44,7 @@ class Snapshots:
     """
 
     def __init__(self, store: Store, models: Models, settings: Settings) -> None:
+        self.names = Names(store)
         self._store = store
         self._models = models
         self._folder = settings.snapshot_folder
@@ -84,7 +86,7 @@ class Snapshots:
 
         return await asyncio.to_thread(written)
 
-    @needs(Scope.ADMIN, of="collection")
+    @needs(Scope.ADMIN, of="collection", literal=True)
     async def restore(self, name: str, collection: str | None = None) -> CollectionInfo:
         """Creates a collection from a snapshot, all of which is checked first.
 

@@ -31,6 +31,7 @@ def item_of(asked: ItemInput, encoded: Encoded, *, keep_content: bool) -> indexe
         encoded.modality,
         encoded.vector,
         dict(asked.metadata),
+        created=asked.created,
         content=kept,
         windows=_windows_of(encoded),
     )

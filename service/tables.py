@@ -46,7 +46,8 @@ class Tables:
         from indexes import parquet
 
         def exported() -> int:
-            return parquet.export(self._store.open(collection), path, progress)
+            opened = self._store.open(self._store.resolve(collection))
+            return parquet.export(opened, path, progress)
 
         return await asyncio.to_thread(exported)
 
@@ -83,7 +84,7 @@ class Tables:
 
     def _into(self, name: str, space: str | None, path: Path) -> Collection:
         try:
-            return self._store.open(name)
+            return self._store.open(self._store.resolve(name))
         except CollectionNotFound:
             if space is None:
                 raise SpaceMismatch(

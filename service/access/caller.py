@@ -52,14 +52,18 @@ class Caller:
                 f"this takes the scope {scope}; {self.id} has {_listed(self.scopes)}"
             )
 
-    def require_sight(self, collection: str | None) -> None:
+    def require_sight(self, collection: str | None, *, asked: str | None = None) -> None:
         """Makes sure that they may touch a collection; None stands for more than a single one.
+
+        Args:
+            collection: The collection.
+            asked: What they called it, if that is an alias: all that they are told of it.
 
         Raises:
             PermissionDenied: If they may not.
         """
         if not self.sees(collection):
-            what = repr(collection) if collection else "what belongs to more than one"
+            what = repr(asked or collection) if collection else "what belongs to more than one"
             raise PermissionDenied(
                 f"{self.id} may touch only the collections {_listed(self.collections)}, not {what}"
             )

@@ -6,9 +6,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from inspect import BoundArguments
+from typing import Any, ParamSpec, Protocol, TypeVar
 
+from indexes.errors import CollectionNotFound
 from service.access.caller import Scope, caller
+from service.access.names import Names, asked_for
 from service.errors import status_of
 
 audit = logging.getLogger("kindred.audit")
@@ -18,14 +21,29 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class Again(Exception):
+    """A use case is to be asked anew: the name may stand for another collection by now."""
+
+
+class Named(Protocol):
+    """Has use cases of collections, and knows what names stand for."""
+
+    @property
+    def names(self) -> Names:
+        """What it knows them by."""
+
+
 def needs(
-    scope: Scope, *, of: str | None = None, everywhere: bool = False
+    scope: Scope, *, of: str | None = None, literal: bool = False, everywhere: bool = False
 ) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Awaitable[T]]]:
     """Lets only callers of a scope ask for a use case, and writes down who changed what.
+
+    A use case of a collection is given the one that the name stands for; its object is `Named`.
 
     Args:
         scope: What it takes.
         of: The parameter that is the name of a collection, or has it as its own `name`.
+        literal: Whether the name is meant as it is, and no alias followed.
         everywhere: Refuse callers that are limited to some collections: it may touch any.
     """
 
@@ -34,12 +52,17 @@ def needs(
 
         @functools.wraps(use_case)
         async def method(*args: P.args, **kwargs: P.kwargs) -> T:
-            asked = signature.bind(*args, **kwargs).arguments.get(of or "")
-            collection = getattr(asked, "name", asked)
-            with _audited(scope, use_case.__qualname__, collection):
+            asked = signature.bind(*args, **kwargs)
+            name = asked.arguments.get(of or "")
+            facts = {"collection": getattr(name, "name", name)}
+            if "alias" in asked.arguments:
+                facts["alias"] = asked.arguments["alias"]
+            with _audited(scope, use_case.__qualname__, facts):
                 caller.get().require(scope)
+                if of and not literal:
+                    return await _asked_of_meant(use_case, asked, of, facts)
                 if of or everywhere:
-                    caller.get().require_sight(collection)
+                    caller.get().require_sight(facts["collection"])
                 return await use_case(*args, **kwargs)
 
         vars(method)["scope"] = scope
@@ -48,8 +71,28 @@ def needs(
     return guarded
 
 
+async def _asked_of_meant(
+    use_case: Callable[..., Awaitable[T]], asked: BoundArguments, of: str, facts: dict[str, Any]
+) -> T:
+    """Asks a use case of what a name stands for; anew, where that has changed meanwhile."""
+    owner: Named = asked.args[0]
+    name = asked.arguments[of]
+    while True:
+        asked.arguments[of] = meant = await owner.names.meant(name)
+        if meant != name:
+            facts |= {"collection": meant, "alias": name}
+        try:
+            with asked_for(name):
+                return await use_case(*asked.args, **asked.kwargs)
+        except Again:
+            continue
+        except CollectionNotFound:
+            if await owner.names.meant(name) == meant:
+                raise
+
+
 @contextmanager
-def _audited(scope: Scope, method: str, collection: str | None) -> Iterator[None]:
+def _audited(scope: Scope, method: str, facts: dict[str, Any]) -> Iterator[None]:
     """Writes a line when it is left, unless nothing could have changed."""
     began, outcome = time.perf_counter(), "CANCELLED"
     try:
@@ -60,11 +103,11 @@ def _audited(scope: Scope, method: str, collection: str | None) -> Iterator[None
         raise
     finally:
         if scope is not Scope.READ:
-            facts = {
+            told = {
                 "caller": caller.get().id,
                 "method": method,
-                "collection": collection,
+                **facts,
                 "outcome": outcome,
                 "seconds": round(time.perf_counter() - began, 6),
             }
-            audit.info("%s %s", method, outcome, extra={"facts": facts})
+            audit.info("%s %s", method, outcome, extra={"facts": told})

@@ -143,6 +143,7 @@ class RemoteBackend:
             exact=query.exact,
         )
         return SearchAnswer(
+            collection=collection,
             hits=tuple(_hit(hit) for hit in answer.hits),
             space=answer.space,
             index=answer.index,

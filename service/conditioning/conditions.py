@@ -19,7 +19,8 @@ from embedder.media import Modality
 from indexes.collection import Collection, Hit, SearchRequest
 from indexes.store import Store
 from service import answers
-from service.access.caller import Scope, caller
+from service.access.caller import Scope
+from service.access.names import Names
 from service.access.needs import needs
 from service.batching import Encoded
 from service.conditioning.densities import Densities
@@ -49,6 +50,7 @@ class Conditions:
     def __init__(
         self, store: Store, models: Models, densities: Densities, settings: Settings
     ) -> None:
+        self.names = Names(store)
         self._store = store
         self._models = models
         self._densities = densities
@@ -137,8 +139,8 @@ class Conditions:
     async def _opened(self, name: str | None) -> Collection | None:
         if name is None:
             return None
-        caller.get().require_sight(name)
-        return await asyncio.to_thread(self._store.open, name)
+        meant = await self.names.meant(name)
+        return await asyncio.to_thread(self._store.open, meant)
 
     def _served(self, name: str | None, collection: Collection | None) -> ServedModel:
         """Returns the model that is named, or that of the collection.

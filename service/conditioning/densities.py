@@ -21,6 +21,7 @@ from indexes.filters.language import parse_filter
 from indexes.store import Store
 from service import answers
 from service.access.caller import Scope
+from service.access.names import Names
 from service.access.needs import needs
 from service.answers import Outcome
 from service.batching import Encoded
@@ -56,6 +57,7 @@ class Densities:
     """
 
     def __init__(self, store: Store, models: Models, settings: Settings) -> None:
+        self.names = Names(store)
         self._store = store
         self._models = models
         self._settings = settings
@@ -79,6 +81,7 @@ class Densities:
         scores = await asyncio.to_thread(_scores, outcomes, known)
         infos = (_info(modality, each) for modality, each in known.items())
         return ScoreAnswer(
+            collection=opened.name,
             space=opened.space_id,
             scores=scores,
             densities=tuple(info for info in infos if info),

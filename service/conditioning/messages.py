@@ -149,8 +149,9 @@ class DensityInfo:
 
 @dataclass(frozen=True, slots=True)
 class ScoreAnswer:
-    """The answer to `Densities.score`: one score per content, in order."""
+    """The answer of a collection, by its own name: one score per content, in order."""
 
+    collection: str
     space: str
     scores: tuple[Score, ...]
     densities: tuple[DensityInfo, ...]

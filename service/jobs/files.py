@@ -19,6 +19,7 @@ from service.access.caller import Caller, Scope
 from service.errors import InvalidRequest
 from service.jobs.messages import (
     TASKS,
+    AliasSwap,
     JobCounts,
     JobError,
     JobErrorPage,
@@ -108,6 +109,7 @@ def _info_of(kept: dict[str, Any]) -> JobInfo:
         "state": JobState(kept["state"]),
         "counts": JobCounts(**kept["counts"]),
         "error": ItemError(**kept["error"]) if kept["error"] else None,
+        "swap": AliasSwap(**kept["swap"]) if kept.get("swap") else None,
     }
     return JobInfo(**{**kept, **made})
 

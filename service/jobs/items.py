@@ -6,18 +6,25 @@ from dataclasses import dataclass, replace
 
 from service.collections import Collections
 from service.errors import DeadlineExceeded, Overloaded, TooManyItems, item_error
-from service.messages import ItemInput, ItemResult, StoredItem
+from service.messages import ItemInput, ItemPage, ItemResult, StoredItem
 
 PAGE_SIZE = 1000
 
 
 async def every_item(collections: Collections, name: str) -> AsyncIterator[StoredItem]:
     """Yields every item of a collection, without vectors."""
-    token = ""
-    while True:
-        page = await collections.items(name, page_size=PAGE_SIZE, page_token=token)
+    async for page in every_page(collections, name):
         for item in page.items:
             yield item
+
+
+async def every_page(
+    collections: Collections, name: str, token: str = ""
+) -> AsyncIterator[ItemPage]:
+    """Yields them page by page, from a token on."""
+    while True:
+        page = await collections.items(name, page_size=PAGE_SIZE, page_token=token)
+        yield page
         if not (token := page.next_page_token):
             return
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from service.access.caller import Scope, caller
 from service.access.needs import needs
+from service.aliases import Aliases
 from service.collections import Collections
 from service.errors import JobNotFound, Overloaded
 from service.jobs.files import JobFiles
@@ -31,13 +32,15 @@ class Jobs:
 
     Args:
         collections: Where they store.
+        aliases: What they swap.
         settings: What they may read, how many there may be.
     """
 
-    def __init__(self, collections: Collections, settings: Settings) -> None:
+    def __init__(self, collections: Collections, aliases: Aliases, settings: Settings) -> None:
+        self.names = collections.names
         self._files = JobFiles(settings.jobs_path)
         self._settings = settings
-        self._tasks = Tasks(collections, settings)
+        self._tasks = Tasks(collections, aliases, settings)
         self._jobs: dict[str, RunningJob] = {}
         self._room = asyncio.Semaphore(settings.job_workers)
 
@@ -68,13 +71,14 @@ class Jobs:
             InvalidRequest: If there is nothing at it.
             CollectionNotFound: If there is nothing to read, or nothing to bring files into.
             CollectionExists: If the collection to embed into is there already.
+            AliasMoved: If the alias to swap stands for another collection than the one to read.
             Overloaded: If there are as many jobs as there may be, and none of them is over.
         """
         await self._make_room()
-        await self._tasks.prepare(collection, task)
+        prepared = await self._tasks.prepare(collection, task)
         now, creator = datetime.now(UTC), caller.get()
         name = f"{now:%Y%m%dt%H%M%S}-{uuid.uuid4().hex[:8]}"
-        info = JobInfo(name, collection, task, creator.id, time_text(now))
+        info = JobInfo(name, collection, prepared, creator.id, time_text(now))
         job = RunningJob(info, creator, self._files, self._settings.job_errors)
         await job.save()
         self._jobs[name] = job

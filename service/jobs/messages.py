@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from service.ingest.ingest import Fate
+from service.ingest.ingest import Fate, Outcome
 from service.messages import ItemError
 
 
@@ -53,11 +53,18 @@ class Reembed:
         source: The collection to read.
         model: Whose space the new collection is in; None means the default one.
         windows: Whether hits are to tell where in a long sound or film they match.
+        alias: Made to stand for the new collection at the end, in one step; it may stand for
+            nothing yet. None leaves aliases as they are.
+        allow_failed: Whether that is done though items could not be embedded again.
+        drop_source: Whether the collection that was read is deleted then.
     """
 
     source: str
     model: str | None = None
     windows: bool = False
+    alias: str | None = None
+    allow_failed: bool = False
+    drop_source: bool = False
 
 
 Task = IngestFolder | IngestManifest | Reembed
@@ -75,7 +82,8 @@ class JobCounts:
     """How many items met which fate; after a restart they are counted anew.
 
     Attributes:
-        total: How many there are in all; None until that is known.
+        total: How many there are in all, those included that are stored meanwhile; None until that
+            is known.
     """
 
     total: int | None = None
@@ -85,10 +93,45 @@ class JobCounts:
     passed_by: int = 0
     failed: int = 0
 
+    @property
+    def done(self) -> int:
+        """How many have met one; twice those that were stored again meanwhile."""
+        return self.added + self.changed + self.unchanged + self.passed_by + self.failed
+
 
 def counter_of(fate: Fate) -> str:
     """Returns the name of the count of a fate."""
     return fate.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class AliasSwap:
+    """What became of an alias at the end of a job.
+
+    Attributes:
+        alias: Its name.
+        collection: What it stands for since.
+        previous: What it stood for before; None for nothing, or as long as it is under way.
+        time: When it was swapped, RFC 3339, UTC; None while it is under way.
+        source_dropped: Whether the collection that was read is deleted.
+    """
+
+    alias: str
+    collection: str
+    previous: str | None = None
+    time: str | None = None
+    source_dropped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a job has read a collection: the token of the page that comes next."""
+
+    cursor: str
+
+
+Step = Outcome | Reached | AliasSwap
+"""What a job tells of as it goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +144,8 @@ class JobInfo:
         owner: Who created it: the id of a key.
         created: RFC 3339, UTC, as are the others; None for what has not happened.
         error: Why it could not be gone on with, if it failed.
+        swap: What became of the alias that it swaps, from the moment that it is about to.
+        cursor: What was stored in the source before it has been copied; for whoever goes on.
     """
 
     id: str
@@ -113,6 +158,8 @@ class JobInfo:
     started: str | None = None
     ended: str | None = None
     error: ItemError | None = None
+    swap: AliasSwap | None = None
+    cursor: str = ""
 
     @property
     def is_over(self) -> bool:

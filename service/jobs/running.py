@@ -13,8 +13,17 @@ from service.access.caller import Caller
 from service.errors import item_error
 from service.ingest.ingest import Fate, Outcome
 from service.jobs.files import JobFiles
-from service.jobs.messages import JobCounts, JobError, JobInfo, JobState, counter_of
-from service.jobs.tasks import Tasks
+from service.jobs.messages import (
+    AliasSwap,
+    JobCounts,
+    JobError,
+    JobInfo,
+    JobState,
+    Reached,
+    Step,
+    counter_of,
+)
+from service.jobs.tasks import Plan, Tasks
 from service.stored import time_text
 
 SAVE_SECONDS = 1.0
@@ -52,31 +61,42 @@ class RunningJob:
     async def run(self, tasks: Tasks) -> None:
         """Does all of it, or finds out why that can't be."""
         started = self.info.started or _now()
-        self._tell(state=JobState.RUNNING, counts=JobCounts(), started=started)
+        self._tell(state=JobState.RUNNING, started=started)
         try:
-            await asyncio.to_thread(self._files.forget_errors, self.info.id)
-            await self.save()
-            await self._work(tasks)
+            await self._work(await tasks.plan(self.info))
         except Exception as error:  # noqa: BLE001 - the table knows all; the rest is INTERNAL
             self._end(JobState.FAILED, error=item_error(error))
         else:
             self._end(JobState.SUCCEEDED)
         await self.save()
 
-    async def _work(self, tasks: Tasks) -> None:
-        plan = await tasks.plan(self.info.collection, self.info.task)
-        self._tell(counts=JobCounts(total=plan.total))
-        async with aclosing(plan.outcomes) as outcomes:
-            async for outcome in outcomes:
-                self._count(outcome)
-                if time.monotonic() - self._saved_at >= SAVE_SECONDS:
+    async def _work(self, plan: Plan) -> None:
+        if plan.total is not None:
+            await asyncio.to_thread(self._files.forget_errors, self.info.id)
+            self._tell(counts=JobCounts(total=plan.total))
+        await self.save()
+        async with aclosing(plan.steps) as steps:
+            async for step in steps:
+                self._note(step)
+                late = time.monotonic() - self._saved_at >= SAVE_SECONDS
+                if late or isinstance(step, AliasSwap):
                     await self.save()
+
+    def _note(self, step: Step) -> None:
+        match step:
+            case Outcome():
+                self._count(step)
+            case Reached():
+                self._tell(cursor=step.cursor)
+            case AliasSwap():
+                self._tell(swap=step)
 
     def _count(self, outcome: Outcome) -> None:
         counts, name = self.info.counts, counter_of(outcome.fate)
         if outcome.fate is Fate.FAILED and outcome.error and counts.failed < self._most_errors:
             self._unsaved.append(JobError(outcome.id, outcome.error))
-        self._tell(counts=replace(counts, **{name: getattr(counts, name) + 1}))
+        counted = replace(counts, **{name: getattr(counts, name) + 1})
+        self._tell(counts=replace(counted, total=max(counts.total or 0, counted.done)))
 
     async def cancel(self) -> None:
         """Ends it; what it has stored stays."""

@@ -1,39 +1,34 @@
 """What the kinds of jobs do. Each finds out by itself what was done before, and leaves that."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 
-from embedder.media import Modality
+from service.aliases import Aliases
 from service.collections import Collections
 from service.errors import InvalidRequest, TooManyItems
 from service.ingest.folder import Listing, list_files
-from service.ingest.ingest import BATCH_BYTES, BATCH_FILES, Fate, Ingest, Outcome
+from service.ingest.ingest import Ingest
 from service.ingest.manifest import read_manifest
 from service.jobs.items import PatientItems
-from service.jobs.messages import IngestFolder, IngestManifest, Reembed, Task
+from service.jobs.messages import IngestFolder, IngestManifest, JobInfo, Reembed, Step, Task
 from service.jobs.places import Places
-from service.messages import (
-    Content,
-    ItemError,
-    ItemInput,
-    MediaContent,
-    NewCollection,
-    StoredItem,
-    TextContent,
-)
+from service.jobs.reembedding import Reembedding, prepared
 from service.settings import Settings
-
-NOT_KEPT = ItemError("CONTENT_NOT_KEPT", "an item must have its media kept to be embedded again")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a job comes to: how many items, and what becomes of each as it is done."""
+    """What a job comes to.
 
-    total: int
-    outcomes: AsyncGenerator[Outcome, None]
+    Attributes:
+        steps: Does it, and tells of each item as it is done.
+        total: How many items there are; None where they were counted before, and are done.
+    """
+
+    steps: AsyncGenerator[Step, None]
+    total: int | None
 
 
 class Tasks:
@@ -41,29 +36,32 @@ class Tasks:
 
     Args:
         collections: Where items are read and stored.
+        aliases: What is swapped at the end.
         settings: What may be read, and how much.
     """
 
-    def __init__(self, collections: Collections, settings: Settings) -> None:
+    def __init__(self, collections: Collections, aliases: Aliases, settings: Settings) -> None:
         self._collections = collections
+        self._aliases = aliases
         self._items = PatientItems(collections)
         self._places = Places(settings.job_folders)
         self._settings = settings
 
-    async def prepare(self, collection: str, task: Task) -> None:
+    async def prepare(self, collection: str, task: Task) -> Task:
         """Makes sure that a task can be begun; creates the collection to embed into again.
+
+        Returns:
+            The task, with collections by their own names.
 
         Raises:
             PermissionDenied: If a path is where jobs may not read.
             InvalidRequest: If there is nothing at it.
-            CollectionNotFound: If there is nothing to read, or nothing to bring files into.
-            CollectionExists: If the collection to embed into is there already.
-            ModelNotFound: If its model is not served.
+            CollectionNotFound: If there is nothing to bring files into.
+            ServiceError: As `prepared` says, if a collection can't be embedded again.
         """
         match task:
             case Reembed():
-                await self._collections.get(task.source)
-                await self._collections.create(NewCollection(collection, task.model))
+                return await prepared(self._collections, self._aliases, collection, task)
             case IngestFolder():
                 if not self._places.resolved(task.path).is_dir():
                     raise InvalidRequest(f"path must be a folder, got {task.path}")
@@ -72,8 +70,9 @@ class Tasks:
                 if not self._places.resolved(task.path).is_file():
                     raise InvalidRequest(f"path must be a file of JSON lines, got {task.path}")
                 await self._collections.get(collection)
+        return task
 
-    async def plan(self, collection: str, task: Task) -> Plan:
+    async def plan(self, job: JobInfo) -> Plan:
         """Finds out what is to be done.
 
         Raises:
@@ -81,15 +80,18 @@ class Tasks:
             TooManyItems: If there are more files than one job may bring in.
             InvalidRequest: If a manifest can't be read.
         """
-        match task:
+        match task := job.task:
             case Reembed():
+                work = Reembedding(self._collections, self._aliases, job, task)
+                if await work.is_swapped():
+                    return Plan(work.steps_after_swap(), None)
                 counts = (await self._collections.get(task.source)).counts
-                return Plan(sum(counts.values()), self._embedded_again(collection, task))
+                return Plan(work.steps(), sum(counts.values()))
             case IngestFolder() | IngestManifest():
                 listing = await asyncio.to_thread(self._listing, task)
                 limit = self._settings.max_item_bytes
-                ingest = Ingest(self._items, collection, limit, task.windows)
-                return Plan(len(listing.files) + len(listing.unreadable), ingest.run(listing))
+                ingest = Ingest(self._items, job.collection, limit, task.windows)
+                return Plan(ingest.run(listing), len(listing.files) + len(listing.unreadable))
 
     def _listing(self, task: IngestFolder | IngestManifest) -> Listing:
         path = self._places.resolved(task.path)
@@ -112,41 +114,3 @@ class Tasks:
         """Returns where a path leads, or None where jobs may not read."""
         resolved = path.resolve()
         return resolved if self._places.has(resolved) else None
-
-    async def _embedded_again(
-        self, collection: str, task: Reembed
-    ) -> AsyncGenerator[Outcome, None]:
-        done = {item.id async for item in self._items.items(collection)}
-        batch: list[ItemInput] = []
-        size = 0
-        async for item in self._items.items(task.source):
-            if item.id in done:
-                yield Outcome(item.id, Fate.UNCHANGED)
-                continue
-            if not item.has_content:
-                yield Outcome(item.id, Fate.FAILED, NOT_KEPT)
-                continue
-            data, _ = await self._collections.content(task.source, item.id)
-            batch.append(ItemInput(_content(item, data), item.id, item.metadata))
-            size += len(data)
-            if len(batch) == BATCH_FILES or size > BATCH_BYTES:
-                for outcome in await self._stored(collection, batch, task.windows):
-                    yield outcome
-                batch, size = [], 0
-        for outcome in await self._stored(collection, batch, task.windows) if batch else ():
-            yield outcome
-
-    async def _stored(
-        self, collection: str, items: Sequence[ItemInput], windows: bool
-    ) -> list[Outcome]:
-        results = await self._items.upsert(collection, items, windows=windows)
-        return [
-            Outcome(result.id or "", Fate.FAILED if result.error else Fate.ADDED, result.error)
-            for result in results
-        ]
-
-
-def _content(item: StoredItem, data: bytes) -> Content:
-    if item.modality is Modality.TEXT:
-        return TextContent(data.decode())
-    return MediaContent(item.modality, data)

@@ -4,7 +4,7 @@ REST and gRPC each translate to and from these types; the engine and the command
 else. Media are bytes here: they are decoded once, inside the engine, under limits.
 """
 
-from service.messages.collections import CollectionInfo, NewCollection, SnapshotInfo
+from service.messages.collections import AliasInfo, CollectionInfo, NewCollection, SnapshotInfo
 from service.messages.content import (
     BrokenContent,
     Content,
@@ -21,6 +21,7 @@ from service.messages.search import QueryPart, Ranking, SearchAnswer, SearchHit,
 from service.messages.timing import TimingMs
 
 __all__ = [
+    "AliasInfo",
     "BrokenContent",
     "CollectionInfo",
     "Content",

@@ -43,6 +43,19 @@ class CollectionInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class AliasInfo:
+    """A name that stands for a collection.
+
+    Attributes:
+        previous: What it stood for before, in the answer to a change; None if for nothing.
+    """
+
+    name: str
+    collection: str
+    previous: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SnapshotInfo:
     """A file with one moment of a collection; `space` is that of its vectors."""
 

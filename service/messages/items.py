@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,16 @@ Metadata = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ItemInput:
-    """An item to store; without an id, a digest of its content names it, so it is stored once."""
+    """An item to store; without an id, a digest of its content names it, so it is stored once.
+
+    Attributes:
+        created: When it was first stored, of a copy; None means now.
+    """
 
     content: Content
     id: str | None = None
     metadata: Metadata = field(default_factory=dict)
+    created: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

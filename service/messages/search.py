@@ -77,8 +77,9 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """The answer to `Engine.search`, best hit first."""
+    """The answer of a collection, by its own name, best hit first."""
 
+    collection: str
     hits: tuple[SearchHit, ...]
     space: str
     index: str
