@@ -256,12 +256,23 @@ def _window(window: Window) -> content_pb.Window:
 
 def treatment(done: Treatment) -> content_pb.Treatment:
     """Returns what preprocessing did."""
-    return content_pb.Treatment(**asdict(done))
+    return content_pb.Treatment(
+        truncated=done.truncated,
+        resampled=done.resampled,
+        padded=done.padded,
+        windows=done.windows,
+    )
 
 
 def timing(spent: messages.TimingMs) -> content_pb.TimingMs:
     """Returns where the time went."""
-    return content_pb.TimingMs(**asdict(spent))
+    return content_pb.TimingMs(
+        decode=spent.decode,
+        queue=spent.queue,
+        embed=spent.embed,
+        search=spent.search,
+        total=spent.total,
+    )
 
 
 def timestamp(iso: str | None) -> Timestamp | None:

@@ -28,7 +28,7 @@ Behaviour = Callable[[Any, Any], Awaitable[Any]]
 """A call's coroutine function: takes a request, or an iterator of them, and a context."""
 
 
-class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
+class Edge:
     """Stands around every call of `kindred.v1`.
 
     Args:
@@ -40,15 +40,9 @@ class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no typ
         self._guard = guard
         self._telemetry = telemetry
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[Any], Awaitable[Any]],
-        handler_call_details: Any,  # noqa: ANN401 - grpc has no types
-    ) -> Any:  # noqa: ANN401 - grpc has no types
-        """Returns the call's handler with its behaviour wrapped."""
-        handler = await continuation(handler_call_details)
-        method = handler_call_details.method
-        if handler is None or not method.startswith("/kindred."):
+    def around(self, handler: Any, method: str) -> Any:  # noqa: ANN401 - grpc has no types
+        """Returns the handler of a method with its behaviour wrapped."""
+        if not method.startswith("/kindred."):
             return handler
         kind = f"{_arity(handler.request_streaming)}_{_arity(handler.response_streaming)}"
         behaviour = self._guarded(getattr(handler, kind), method, is_upload=kind == "stream_unary")

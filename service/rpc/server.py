@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from kindred.v1 import (
     collection_service_pb2,
@@ -28,6 +28,7 @@ from service.rpc.edge import Edge
 from service.rpc.embeddings import Embeddings
 from service.rpc.health import Health
 from service.rpc.jobs import Jobs
+from service.rpc.methods import Methods
 from service.rpc.models import Models
 from service.rpc.snapshots import Snapshots
 from service.settings import Settings
@@ -62,13 +63,10 @@ def create_server(engine: Engine, settings: Settings) -> RpcServer:
     Raises:
         RuntimeError: If the port is taken.
     """
-    server = grpc.aio.server(
-        interceptors=(Edge(engine.guard, engine.telemetry),), options=_options(settings)
-    )
+    methods = Methods(Edge(engine.guard, engine.telemetry))
     for register, servicer in _servicers(engine):
-        register(servicer, server)
-    names = (*sorted(_SERVICES), health.SERVICE_NAME, reflection.SERVICE_NAME)
-    reflection.enable_server_reflection(names, server)
+        register(servicer, methods)
+    server = grpc.aio.server(handlers=(methods,), options=_options(settings))
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address, credentials = f"{host}:{settings.grpc_port}", _credentials(settings)
     if credentials is None:
@@ -90,6 +88,7 @@ def _credentials(settings: Settings) -> grpc.ServerCredentials | None:
 
 def _servicers(engine: Engine) -> tuple[tuple[Callable[[Any, Any], None], object], ...]:
     """Returns each servicer with what registers it."""
+    names = (*sorted(_SERVICES), health.SERVICE_NAME, reflection.SERVICE_NAME)
     return (
         (model_service_pb2_grpc.add_ModelServiceServicer_to_server, Models(engine)),
         (embedding_service_pb2_grpc.add_EmbeddingServiceServicer_to_server, Embeddings(engine)),
@@ -101,6 +100,10 @@ def _servicers(engine: Engine) -> tuple[tuple[Callable[[Any, Any], None], object
         (job_service_pb2_grpc.add_JobServiceServicer_to_server, Jobs(engine)),
         (snapshot_service_pb2_grpc.add_SnapshotServiceServicer_to_server, Snapshots(engine)),
         (health_pb2_grpc.add_HealthServicer_to_server, Health(engine, _SERVICES)),
+        (
+            reflection_pb2_grpc.add_ServerReflectionServicer_to_server,
+            reflection.aio.ReflectionServicer(names),
+        ),
     )
 
 
