@@ -2,14 +2,15 @@
 
 limits  what a decoder accepts           border  other people's exceptions become ours
 formats which bytes are what             image   Pillow        audio  libsndfile and FFmpeg
-video   FFmpeg: what is seen of a film
+video   FFmpeg: what is seen of a film   tracks  whether a file is one, without any of these
 """
 
 from embedder.decode.audio import decode_audio, sound_track
 from embedder.decode.formats import FORMATS, Format, recognise, sniff
 from embedder.decode.image import decode_image
 from embedder.decode.limits import DEFAULT_LIMITS, Limits
-from embedder.decode.video import decode_video, has_pictures
+from embedder.decode.tracks import has_pictures
+from embedder.decode.video import decode_video
 from embedder.errors import UndecodableMedia
 from embedder.frames import Pick, evenly
 from embedder.media import Audio, Image, Modality, Video
@@ -33,6 +34,8 @@ __all__ = [
 
 def sense(data: bytes) -> Modality | None:
     """Returns what a whole file holds: like `sniff`, but a film is among pictures.
+
+    No decoder looks at it: whoever serves strangers may ask this in any process.
 
     What is heard of a film is had by asking for it, with `decode_audio` or as `Modality.AUDIO`.
     """

@@ -60,15 +60,6 @@ def decode_video(data: bytes, limits: Limits = DEFAULT_LIMITS, pick: Pick = even
         return Video(np.stack(list(seen.values())), np.array(list(seen), np.int64), count, rate)
 
 
-def has_pictures(data: bytes, demuxer: str) -> bool:
-    """Tells whether a container holds a film rather than a sound alone; never raises."""
-    try:
-        with foreign_errors("a film"), _opened(data, demuxer) as container:
-            return bool(_films(container))
-    except UndecodableMedia:
-        return False
-
-
 def _opened(data: bytes, demuxer: str) -> InputContainer:
     container: InputContainer = av.open(io.BytesIO(data), format=demuxer, metadata_errors="ignore")
     return container
