@@ -31,7 +31,9 @@ _RATIOS = (
 
 def compared(chosen: argparse.Namespace, served: Server) -> Iterator[Row]:
     """Yields the rows beside Infinity."""
+    pin(chosen.cpus)
     with peer(chosen.peer, chosen.peer_folder) as other:
+        pin(chosen.client_cpus)
         for kind in chosen.kinds:
             yield from scenes.beside_peer(served, other, kind, chosen.seconds)
 
@@ -48,15 +50,13 @@ def measured(chosen: argparse.Namespace, served: Server, alone: Raw) -> Iterator
 
 def of_kind(chosen: argparse.Namespace, kind: str, served: Server, alone: Raw) -> Iterator[Row]:
     """Yields the rows of one kind of items."""
-    wanted, seconds, rounds, capacity = set(chosen.scenes), chosen.seconds, chosen.rounds, 0.0
-    if wanted & {"closed", "open"}:
-        for row in scenes.closed(served, alone, kind, seconds, rounds):
-            capacity = max(capacity, row["items_per_second"])
-            yield row
+    wanted, seconds, rounds = set(chosen.scenes), chosen.seconds, chosen.rounds
+    if "closed" in wanted:
+        yield from scenes.closed(served, alone, kind, seconds, rounds)
     if "open" in wanted:
-        yield from scenes.open_loop(served, kind, capacity, seconds)
+        yield from scenes.open_loop(served, kind, seconds, rounds)
     if "bulk" in wanted:
-        yield from scenes.beside_bulk(served, kind, 2 * seconds)
+        yield from scenes.beside_bulk(served, kind, seconds, rounds)
     if "poison" in wanted:
         yield from scenes.poisoned(served, kind, seconds, rounds)
     if "overhead" in wanted:
@@ -106,7 +106,8 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", choices=MODELS, default=MODELS[0])
-    parser.add_argument("--cpus", default="", help="such as 2,3: for server, clients and model")
+    parser.add_argument("--cpus", default="", help="such as 2,3: for server, model and clients")
+    parser.add_argument("--client-cpus", default="", help="of the clients, if they have their own")
     parser.add_argument("--scenes", nargs="*", choices=SCENES, default=SCENES[:-2])
     parser.add_argument("--kinds", nargs="+", choices=("text", "image"), default=("text", "image"))
     parser.add_argument("--seconds", type=float, default=4.0)
@@ -122,13 +123,15 @@ def main() -> None:
     with ExitStack() as running:
         alone = running.enter_context(raw(chosen.model))
         served = running.enter_context(server(chosen.model))
+        cpus = len(os.sched_getaffinity(0))
+        pin(chosen.client_cpus)
         for row in measured(chosen, served, alone):
             rows.append(row)
             show(console, row)
-    cpus = len(os.sched_getaffinity(0))
     title = f"{chosen.model} ({alone.runtime}) on {cpus} CPUs"
     day = f"{datetime.now(UTC):%Y-%m-%d}"
-    caption = f"{platform.machine()}, load {load:.1f} before, {day}"
+    clients = f"clients on {chosen.client_cpus}" if chosen.client_cpus else "clients on the same"
+    caption = f"{platform.machine()}, {clients}, load {load:.1f} before, {day}"
     console.print(table(rows, title, caption))
     if chosen.json:
         facts = {"title": title, "date": day, "load_before": load, "rows": rows}

@@ -18,6 +18,7 @@ import grpc
 import numpy as np
 
 from benchmarks.serve import items
+from benchmarks.serve.arrivals import arrivals
 
 EMBED = "/kindred.v1.EmbeddingService/Embed"
 
@@ -34,7 +35,9 @@ class Load:
         path: Where requests go over HTTP; it tells what they look like. gRPC is asked to embed.
         kind: "text" or "image".
         clients: So many, each of which waits for its answer (closed loop); 0 means `rate`.
-        rate: Requests a second, whether or not answers come (open loop, Poisson).
+        rate: Requests a second, whether or not answers come (open loop, Poisson); their latency
+            counts from when they were due.
+        seed: Of the moments at which they are due.
         seconds: How long.
         requests: Ends sooner, after so many; 0 means no such end.
         batch: Items in a request.
@@ -47,6 +50,7 @@ class Load:
     kind: str = "text"
     clients: int = 0
     rate: float = 0.0
+    seed: int = 0
     seconds: float = 3.0
     requests: int = 0
     batch: int = 1
@@ -122,6 +126,7 @@ class Clients:
         self._bodies = _bodies(load)
         self._sent = 0
         self.answers: list[tuple[float, float, str]] = []  # begun, seconds, what it was
+        self.late: list[float] = []  # seconds between when a request was due and was sent
 
     async def run(self) -> None:
         """Sends until it is over."""
@@ -132,23 +137,26 @@ class Clients:
         async def client() -> None:
             connection = connected(self._load)
             while time.perf_counter() < self._until and self._may_send():
-                await self._ask(connection, time.perf_counter())
+                said = next(self._bodies)
+                await self._ask(connection, time.perf_counter(), *said)
             await connection.close()
 
         await asyncio.gather(*(client() for _ in range(self._load.clients)))
 
     async def _open(self) -> None:
-        rng, idle = random.Random(0), deque[Connection | Channel]()
-        due, asked = time.perf_counter(), list[asyncio.Task[None]]()
+        load, idle = self._load, deque[Connection | Channel]()
+        start, asked = time.perf_counter(), list[asyncio.Task[None]]()
 
-        async def client(began: float) -> None:
-            connection = idle.pop() if idle else connected(self._load)
-            await self._ask(connection, began)
+        async def client(due: float, name: str, body: bytes) -> None:
+            connection = idle.pop() if idle else connected(load)
+            self.late.append(time.perf_counter() - due)
+            await self._ask(connection, due, name, body)
             idle.append(connection)
 
-        while (due := due + rng.expovariate(self._load.rate)) < self._until:
+        for moment in arrivals(load.rate, load.seconds, load.seed):
+            said, due = next(self._bodies), start + moment
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            asked.append(asyncio.create_task(client(due)))
+            asked.append(asyncio.create_task(client(due, *said)))
         await asyncio.gather(*asked)
         for connection in idle:
             await connection.close()
@@ -157,8 +165,9 @@ class Clients:
         self._sent += 1
         return not self._load.requests or self._sent <= self._load.requests
 
-    async def _ask(self, connection: Connection | Channel, began: float) -> None:
-        name, body = next(self._bodies)
+    async def _ask(
+        self, connection: Connection | Channel, began: float, name: str, body: bytes
+    ) -> None:
         status = await connection.ask(body)
         right = (status == 200) == (name == "good")
         said = name if right else f"{name} answered {status}"
@@ -209,7 +218,8 @@ def main() -> None:
     load = Load(**json.load(sys.stdin))
     clients = Clients(load)
     asyncio.run(clients.run())
-    json.dump(summary(load, clients.answers), sys.stdout)
+    late = {"late_p99_ms": 1000 * np.percentile(clients.late, 99)} if clients.late else {}
+    json.dump({**summary(load, clients.answers), **late}, sys.stdout)
 
 
 if __name__ == "__main__":

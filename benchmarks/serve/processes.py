@@ -1,4 +1,4 @@
-"""The processes of a measurement: a server, the model alone, and clients; all on the same CPUs."""
+"""The processes of a measurement: a server, the model alone, and clients."""
 
 import contextlib
 import importlib.util

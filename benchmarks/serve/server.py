@@ -1,7 +1,6 @@
 """A server in a process of its own: prints its addresses when it listens, ends with SIGTERM."""
 
 import argparse
-import asyncio
 import os
 import sys
 import tempfile
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.serve.models import MODELS, made
 from service.engine import Engine
-from service.serve import Addresses, serve
+from service.serve import Addresses, run, serve
 from service.settings import Settings, load_settings
 
 
@@ -36,7 +35,7 @@ def main() -> None:
             log_level="warning",
             vector_cache_bytes=chosen.cache_bytes,
         )
-        asyncio.run(serve(settings, announce, engine))
+        run(serve(settings, announce, engine))
 
 
 if __name__ == "__main__":

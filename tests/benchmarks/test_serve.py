@@ -6,10 +6,12 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pytest
 
 from benchmarks.serve import items
+from benchmarks.serve.arrivals import arrivals, waits
 from benchmarks.serve.load import Clients, Load, summary
 from embedder.base import Prepared
 from embedder.decode import decode
@@ -95,6 +97,33 @@ def test_pictures_are_pictures_and_no_two_files_are_the_same() -> None:
     data = [part["data"] for body in bodies for part in body]
     assert len(set(data)) == 4
     assert isinstance(decode(items.photo_bytes(0) + bytes(8)), Image)
+
+
+def test_arrivals_are_poisson_and_the_same_for_a_seed() -> None:
+    due = list(arrivals(100.0, 200.0, 7))
+    gaps = np.diff([0.0, *due])
+    assert gaps.mean() == pytest.approx(0.01, rel=0.03)
+    assert gaps.std() == pytest.approx(0.01, rel=0.03)  # of an exponential distribution
+    assert due == list(arrivals(100.0, 200.0, 7)) != list(arrivals(100.0, 200.0, 8))
+
+
+def test_waits_are_those_of_a_queue_of_constant_service() -> None:
+    np.testing.assert_allclose(waits([0.0, 1.0, 1.5, 9.0], 2.0), [0.0, 1.0, 2.5, 0.0])
+    load = 0.8
+    found = waits(list(arrivals(load, 200_000.0, 1)), 1.0)
+    # Pollaczek and Khinchine, for service that does not vary.
+    assert found.mean() == pytest.approx(load / (2 * (1 - load)), rel=0.05)
+
+
+def test_latency_counts_from_when_a_request_was_due() -> None:
+    load = Load(url="", rate=300.0, seconds=0.3, seed=3)
+    sender = asyncio.run(sent(load))
+    due = np.sort([began for began, _, _ in sender.answers])
+    expected = np.array(list(arrivals(300.0, 0.3, 3)))
+    np.testing.assert_allclose(np.diff(due), np.diff(expected), atol=1e-9)
+    late = sorted(sender.late)
+    assert len(late) == len(expected)
+    assert late[0] >= 0
 
 
 def test_there_are_ten_kinds_of_bad_requests() -> None:
