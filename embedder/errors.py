@@ -12,6 +12,7 @@ EmbedderError
 ├── ModelNotFound              no such name in the catalogue
 ├── WeightsError               weights missing, damaged or of another architecture
 ├── Unfaithful                 a runtime or a precision computes too unlike torch in float32
+├── Untranslatable             a runtime was asked for that can't compute what a model does
 ├── EncodingFailed             the model gave a zero or non-finite vector
 ├── ConditioningError          what was asked of conditioning or density breaks a rule
 │   ├── BridgeNotFitted        this bridge has nothing to stand on in this space
@@ -73,6 +74,10 @@ class WeightsError(EmbedderError):
 
 class Unfaithful(EmbedderError):
     """A runtime or a precision gives vectors too unlike those of torch in float32."""
+
+
+class Untranslatable(EmbedderError):
+    """A runtime that was asked for by name can't compute what a model does."""
 
 
 class EncodingFailed(EmbedderError):

@@ -5,11 +5,9 @@ the model's own. Names are those of `embedder.models.clip_names`.
 """
 
 import difflib
-import hashlib
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +19,21 @@ from numpy.typing import NDArray
 from embedder.base import Embedder, EmbeddingSpace, Prepared, Treatment
 from embedder.errors import ModelNotFound, WeightsError
 from embedder.media import Image, Modality, Single, Text
+from embedder.models.clip_digest import graph_digest, meaning_digest
 from embedder.models.clip_names import ClipName, architectures
 from embedder.models.clip_tokens import ClipTokens
-from embedder.models.lowering import lowered
+from embedder.models.clip_towers import last_read, tower
+from embedder.models.mini_probes import probes
 from embedder.models.open_clip_import import import_open_clip
-from embedder.runtime.base import AUTOMATIC, Placement
-from embedder.runtime.torch import entered, placed, torch_precision, use_threads
+from embedder.models.passes import run_rows, run_texts
+from embedder.runtime.base import AUTOMATIC, Placement, Tower
+from embedder.runtime.choice import place
+from embedder.runtime.report import Report
 
 _FAILURES = (RuntimeError, OSError, ValueError, KeyError, ImportError, pickle.UnpicklingError)
 """What open_clip raises where weights are damaged, unfit, or out of reach."""
 
-_MOST_ROWS = 16
+_MOST_ROWS = {Modality.TEXT: 32, Modality.IMAGE: 16}
 """Inputs of one forward pass; more would not be faster, and need memory."""
 
 
@@ -56,30 +58,33 @@ class ClipModel(Embedder):
     Args:
         name: What it was asked for by.
         parts: The model.
-        how: Where it runs.
+        how: Where and how its towers run.
 
     Raises:
-        MissingDependency: If the installed torch can't use the device, or the device can't compute
-            in the stated precision.
-        Unfaithful: If its vectors in that precision are too unlike those in float32.
+        MissingDependency: If the stated runtime is not installed, or can't use the device or
+            compute in the stated precision.
+        Untranslatable: If the stated runtime can't compute what the model does.
+        Unfaithful: If what was asked for computes too unlike torch in float32.
     """
 
     modalities = frozenset({Modality.TEXT, Modality.IMAGE})
-    runtime = "torch"
 
     def __init__(self, name: str, parts: Parts, how: Placement = AUTOMATIC) -> None:
-        self.name, self.device, self._threads = name, how.device, how.threads
-        precision = torch_precision(how.precision, how.device)
-        self._transform, self._tokens = parts.transform, ClipTokens(parts.tokenize)
-        self.logit_scale = float(parts.network.logit_scale.detach().exp())
-        digest = _digest(parts)
-        self._network: Any = placed(parts.network, how.device)
-        dim = self._encode(Modality.TEXT, [self._tokens.encode("dim")[0]]).shape[1]
-        self.space = EmbeddingSpace(f"open_clip-{digest[:16]}", dim)
+        self.name = name
+        network = parts.network.eval().requires_grad_(False)
+        self._transform = parts.transform
+        self._tokens = ClipTokens(parts.tokenize, last_read(network))
+        self.logit_scale = float(network.logit_scale.exp())
         self.limits = {"text_tokens": self._tokens.context}
-        self.parameters = sum(weights.numel() for weights in parts.network.parameters())
-        if precision != self.precision:
-            self.fidelity = lowered(self, partial(self._lower, precision), how)
+        self.parameters = sum(weights.numel() for weights in network.parameters())
+        meaning = meaning_digest(network, parts.transform, parts.tokenize)
+        graph = graph_digest(network, meaning)
+        self._towers = {m: place(self._tower(m, network, graph), how) for m in sorted(_MOST_ROWS)}
+        told = Report.of(self._towers)
+        self.runtime, self.device = told.runtime, told.device
+        self.precision, self.fidelity = told.precision, told.fidelity
+        dim = self._encode(Modality.TEXT, [self._tokens.encode("dim")[0]]).shape[1]
+        self.space = EmbeddingSpace(f"open_clip-{meaning[:16]}", dim)
 
     @classmethod
     def load(cls, name: str, how: Placement = AUTOMATIC) -> "ClipModel":
@@ -112,9 +117,15 @@ class ClipModel(Embedder):
             ) from exc
         return cls(name, Parts(network, transform, tokenize), how)
 
-    def _lower(self, precision: str) -> None:
-        self.precision = precision
-        self._network = placed(self._network, self.device, precision)
+    def _tower(self, modality: Modality, network: Any, digest: str) -> Tower:  # noqa: ANN401
+        inputs = [self._prepare(item).array for item in probes()[modality]]
+        varies = modality is Modality.TEXT and self._tokens.are_cut
+        return Tower(
+            digest=f"open_clip-{modality}-{digest}",
+            shape=(None, None) if varies else (None, *inputs[0].shape),
+            build=lambda: tower(network, modality),
+            probes=lambda: [each[None] for each in inputs],
+        )
 
     def _prepare(self, item: Single) -> Prepared:
         match item:
@@ -130,27 +141,10 @@ class ClipModel(Embedder):
     def _encode(
         self, modality: Modality, arrays: Sequence[NDArray[np.generic]]
     ) -> NDArray[np.float32]:
-        use_threads(self._threads)
-        starts = range(0, len(arrays), _MOST_ROWS)
-        rows = [self._forward(modality, np.stack(arrays[i : i + _MOST_ROWS])) for i in starts]
-        return np.concatenate(rows)
-
-    @torch.inference_mode()
-    def _forward(self, modality: Modality, batch: NDArray[np.generic]) -> NDArray[np.float32]:
-        x = entered(batch, self.device, self.precision)
-        encode = "encode_text" if modality is Modality.TEXT else "encode_image"
-        vectors = getattr(self._network, encode)(x)
-        return np.asarray(vectors.float().cpu().numpy(), dtype=np.float32)
-
-
-def _digest(parts: Parts) -> str:
-    """Returns a digest of everything that vectors depend on: weights, pixels' way, tokens' way."""
-    digest = hashlib.sha256(repr(parts.transform).encode())
-    digest.update(parts.tokenize(["the quick brown fox, 1234"])[0].numpy().tobytes())
-    for name, tensor in sorted(parts.network.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+        runtime, most = self._towers[modality], _MOST_ROWS[modality]
+        if modality is Modality.IMAGE:
+            return run_rows(runtime.run, arrays, most)
+        return run_texts(runtime, arrays, most)
 
 
 def _require_known(open_clip: Any, asked: ClipName) -> None:  # noqa: ANN401 - open_clip has no types

@@ -2,6 +2,7 @@
 
 import re
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,17 +22,27 @@ _REMEMBERED = 50_000
 
 
 class ClipTokens:
-    """Turns a text into the ids that a tower reads, (context,) with padding.
+    """Turns a text into the ids that a tower reads, (tokens,); with padding where that is read.
 
     Args:
         tokenize: open_clip's tokenizer of the model.
+        last_read: Finds the last id that is read; None where all `context` of them are.
     """
 
-    def __init__(self, tokenize: Any) -> None:  # noqa: ANN401 - open_clip has no types
-        self._tokenize = tokenize
+    def __init__(
+        self,
+        tokenize: Any,  # noqa: ANN401 - open_clip has no types
+        last_read: Callable[[NDArray[np.int64]], int] | None = None,
+    ) -> None:
+        self._tokenize, self._last_read = tokenize, last_read
         self._lock = threading.Lock()
         self.context = self._ids("context").size
         self._padding = int(self._ids("a", 2 * self.context)[-1])
+
+    @property
+    def are_cut(self) -> bool:
+        """Whether ids end with the last one that is read, so that texts differ in length."""
+        return self._last_read is not None
 
     def encode(self, text: str) -> tuple[NDArray[np.int64], bool]:
         """Returns the ids, and whether the text was cut to fit."""
@@ -41,7 +52,7 @@ class ClipTokens:
         if not cut and np.any(ids[-2:] != self._padding):  # an end mark may look like padding
             beyond = self._ids(begun, 2 * self.context)[self.context :]
             cut = bool(np.any(beyond != self._padding))
-        return ids, cut
+        return ids[: self._last_read(ids) + 1] if self._last_read else ids, cut
 
     def _ids(self, text: str, context: int | None = None) -> NDArray[np.int64]:
         with self._lock:  # open_clip's tokenizers keep what they have met

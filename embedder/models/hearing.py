@@ -1,7 +1,6 @@
 """How a sound goes through an audio tower: in windows, whose vectors are averaged."""
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from embedder.base import Prepared, Treatment, unit
 from embedder.features.audio import MEL_BANDS, PATCH_FRAMES, prepare_audio
 from embedder.media import Audio
+from embedder.models.passes import Array, run_rows
 from embedder.runtime.base import Runtime
 
 SOUND_SHAPE = (None, None, PATCH_FRAMES, MEL_BANDS)
@@ -16,10 +16,6 @@ SOUND_SHAPE = (None, None, PATCH_FRAMES, MEL_BANDS)
 
 _MOST_WINDOWS = 2
 """Of one forward pass; more leave the cache and are slower."""
-
-Array = NDArray[np.generic]
-Run = Callable[[Array], NDArray[np.float32]]
-"""From inputs of one shape, stacked, to one vector each."""
 
 
 def prepare_sound(sound: Audio) -> Prepared:
@@ -40,20 +36,3 @@ def hear(tower: Runtime, sounds: Sequence[Array]) -> NDArray[np.float32]:
     vectors = unit(run_rows(tower.run, windows, _MOST_WINDOWS))
     starts = np.cumsum([0, *(len(sound) for sound in sounds[:-1])])
     return np.asarray(np.add.reduceat(vectors, starts, axis=0), dtype=np.float32)
-
-
-def run_rows(run: Run, rows: Sequence[Array], most: int) -> NDArray[np.float32]:
-    """Returns a tower's vectors, (rows, dim), of inputs of several shapes, `most` at a time."""
-    found: dict[int, NDArray[np.float32]] = {}
-    for indices in _same_shape(rows, most):
-        vectors = run(np.stack([rows[i] for i in indices]))
-        found.update(zip(indices, vectors, strict=True))
-    return np.stack([found[i] for i in range(len(rows))])
-
-
-def _same_shape(rows: Sequence[Array], most: int) -> Iterator[list[int]]:
-    """Yields indices of rows of one shape, at most so many at a time."""
-    by_shape = sorted(range(len(rows)), key=lambda i: rows[i].shape)
-    for _, same in groupby(by_shape, key=lambda i: rows[i].shape):
-        indices = list(same)
-        yield from (indices[i : i + most] for i in range(0, len(indices), most))

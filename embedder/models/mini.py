@@ -16,11 +16,13 @@ from embedder.features.audio import SAMPLE_RATE, WINDOW_SAMPLES
 from embedder.features.image import SIZE, image_input
 from embedder.features.text import TextTokenizer
 from embedder.media import Audio, Image, Modality, Single, Text
-from embedder.models.hearing import SOUND_SHAPE, hear, prepare_sound, run_rows
+from embedder.models.hearing import SOUND_SHAPE, hear, prepare_sound
 from embedder.models.mini_probes import probes
 from embedder.models.mini_weights import PREPROCESSING, MiniWeights, read_weights
+from embedder.models.passes import run_rows
 from embedder.runtime.base import AUTOMATIC, Placement, Runtime, Tower
 from embedder.runtime.choice import place
+from embedder.runtime.report import Report
 
 if TYPE_CHECKING:
     import torch
@@ -75,10 +77,9 @@ class KindredMini(Embedder):
             "image_side": SIZE,
             "audio_window_seconds": WINDOW_SAMPLES / SAMPLE_RATE,
         }
-        self.runtime = _told(towers)
-        self.device = towers[Modality.IMAGE].device
-        self.precision = ", ".join(dict.fromkeys(tower.precision for tower in towers.values()))
-        self.fidelity = min(tower.fidelity for tower in towers.values())
+        told = Report.of(towers)
+        self.runtime, self.device = told.runtime, told.device
+        self.precision, self.fidelity = told.precision, told.fidelity
         self._tokenizer = tokenizer
         self._towers = towers
 
@@ -177,10 +178,3 @@ def _digest(modality: Modality, weights: MiniWeights) -> str:
     """Returns a digest of the weights and of the code that makes a tower of them."""
     code = Path(__file__).with_name(f"{modality}_tower.py").read_bytes()
     return hashlib.sha256(weights.digest.encode() + code).hexdigest()[:16]
-
-
-def _told(towers: Mapping[Modality, Runtime]) -> str:
-    """Returns what runs the towers."""
-    names = dict.fromkeys(runtime.name for runtime in towers.values())
-    each = [f"{modality}: {runtime.name}" for modality, runtime in towers.items()]
-    return ", ".join(each if len(names) > 1 else names)

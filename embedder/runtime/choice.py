@@ -4,7 +4,7 @@ import importlib.util
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
-from embedder.errors import MissingDependency
+from embedder.errors import MissingDependency, Untranslatable
 from embedder.runtime.base import LEAST_FIDELITY, Placement, Runtime, Tower
 from embedder.runtime.fidelity import least_cosine, require_fidelity
 
@@ -32,6 +32,7 @@ def place(tower: Tower, how: Placement) -> Runtime:
     Raises:
         MissingDependency: If the stated runtime is not installed, or can't use the device or
             compute in the stated precision.
+        Untranslatable: If the stated runtime can't compute what the tower does.
         Unfaithful: If what was asked for computes too unlike torch in float32.
         WeightsError: If the tower can't be built.
     """
@@ -42,13 +43,13 @@ def place(tower: Tower, how: Placement) -> Runtime:
 
 
 def _ways(how: Placement) -> Sequence[str]:
-    """Returns the runtimes to be tried in turn; torch, the last, never gives way."""
+    """Returns the runtimes to be tried in turn; the last never gives way."""
     if how.runtime not in (None, *RUNTIMES):
         known = " or ".join(RUNTIMES)
         raise MissingDependency(f"the runtime must be {known}, got {how.runtime!r}")
     if how.runtime is not None and how.runtime != "torch":
         _require(how.runtime, how.device)
-        return how.runtime, "torch"
+        return (how.runtime,)
     if how.runtime == "torch" or how.device != "cpu":
         return ("torch",)
     installed = [name for name in _NEEDS if _is_installed(name)]
@@ -91,7 +92,7 @@ def _openvino(tower: Tower, how: Placement) -> Runtime | None:
         graph = graph_of(tower, how.cache, *dict.fromkeys(precisions))
         return _unless_unlike(OpenVinoRuntime(graph, threads=how.threads), tower, how)
     except (ImportError, RuntimeError) as exc:
-        _tell("openvino", tower, exc)
+        _give_way("openvino", tower, how, exc)
         return None
 
 
@@ -104,11 +105,21 @@ def _onnx(tower: Tower, how: Placement) -> Runtime | None:
         runtime = OnnxRuntime(graph_of(tower, how.cache), threads=how.threads)
         return _unless_unlike(runtime, tower, how)
     except (ImportError, RuntimeError) as exc:
-        _tell("onnx", tower, exc)
+        _give_way("onnx", tower, how, exc)
         return None
 
 
-def _tell(name: str, tower: Tower, why: Exception) -> None:
+def _give_way(name: str, tower: Tower, how: Placement, why: Exception) -> None:
+    """Tells why another runtime runs a tower.
+
+    Raises:
+        Untranslatable: If this one was asked for.
+    """
+    if how.runtime == name:
+        raise Untranslatable(
+            f"the runtime must be one that can run tower {tower.digest}, and {name} can't: {why}; "
+            "auto takes another"
+        ) from why
     log.warning("another runtime runs tower %s, since %s can't: %s", tower.digest, name, why)
 
 

@@ -15,6 +15,16 @@ from embedder.runtime.openvino import Graph, OpenVinoRuntime, openvino
 from embedder.runtime.torch import TorchRuntime
 from embedder.runtime.tracing import one_thread, plain_attention
 
+_REFUSALS = (
+    *(RuntimeError, TypeError, ValueError, LookupError, AttributeError),
+    openvino.frontend.GeneralFailure,
+    openvino.frontend.InitializationFailure,
+    openvino.frontend.NotImplementedFailure,
+    openvino.frontend.OpConversionFailure,
+    openvino.frontend.OpValidationFailure,
+)
+"""What is raised where a module does what can't be traced, or a trace what OpenVINO has not."""
+
 
 def derive(tower: Tower, *precisions: str) -> Graph:
     """Returns the tower's graph in the first precision that is faithful, or else in the last.
@@ -44,7 +54,18 @@ def derive(tower: Tower, *precisions: str) -> Graph:
 
 
 def _convert(module: torch.nn.Module, shape: tuple[int | None, ...], probe: NDArray[Any]) -> Any:  # noqa: ANN401 - an openvino.Model, which has no types
-    """Traces a module and reads the trace as an OpenVINO model; its lengths stay variable."""
+    """Traces a module and reads the trace as an OpenVINO model; its lengths stay variable.
+
+    Raises:
+        RuntimeError: If that can't be done.
+    """
+    try:
+        return _converted(module, shape, probe)
+    except _REFUSALS as exc:
+        raise RuntimeError(f"{type(exc).__name__}: {str(exc).strip()[:500]}") from exc
+
+
+def _converted(module: torch.nn.Module, shape: tuple[int | None, ...], probe: NDArray[Any]) -> Any:  # noqa: ANN401
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
     example = torch.from_numpy(np.concatenate([probe, probe]))

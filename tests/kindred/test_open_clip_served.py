@@ -1,6 +1,7 @@
 """open_clip's models against open_clip itself, through checkpoint, server and both wires."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,7 +25,8 @@ def addresses(
     places: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Addresses]:
     names = tuple(f"open_clip:{place}" for place in places.values())
-    with serving(tmp_path_factory.mktemp("data"), models=names, threads=1) as found:
+    data = tmp_path_factory.mktemp("data")
+    with serving(data, models=names, threads=1, runtime="torch") as found:
         yield found
 
 
@@ -41,6 +43,23 @@ def test_served_vectors_equal_open_clips_own(
             found = client.embed(CONTENTS, model=model)
         np.testing.assert_array_equal(found.vectors, floats)
         assert found.model == model
+
+
+def test_the_fastest_runtime_s_vectors_are_nearly_open_clips_own(
+    places: Mapping[str, str], tmp_path: Path
+) -> None:
+    model, expected = f"open_clip:{places['vit']}", own_vectors(places["vit"])
+    cache = tmp_path / "cache"
+    with (
+        serving(tmp_path / "data", models=(model,), threads=1, cache=cache) as found,
+        Client(found.grpc) as client,
+    ):
+        (info,) = client.models()
+        vectors = client.embed(CONTENTS).vectors
+    assert info.runtime != "torch"
+    assert info.fidelity > 0.9999
+    assert (vectors * expected).sum(axis=1).min() > 0.999
+    assert len(list((cache / "graphs").iterdir())) == 2
 
 
 def test_every_model_tells_its_own_space(addresses: Addresses, places: Mapping[str, str]) -> None:

@@ -13,7 +13,6 @@ from embedder.base import Embedder, EmbeddingSpace, Prepared, Treatment, Vectors
 from embedder.errors import EncodingFailed
 from embedder.media import Audio, Image, Media, Modality, Single, Text, Video
 from embedder.models.clip_tokenizer import CONTEXT, ClipTokenizer
-from embedder.models.hearing import run_rows
 from embedder.models.imagebind.senses import CLIP_SAMPLES, CLIPS, SIDE, clips, picture
 from embedder.models.imagebind.shape import HUGE, ImageBindShape
 from embedder.models.imagebind.tower import Towers
@@ -21,6 +20,7 @@ from embedder.models.imagebind.video import CLIPS as FILM_CLIPS
 from embedder.models.imagebind.video import CROPS, clip_frames, film
 from embedder.models.imagebind.weights import load_towers
 from embedder.models.lowering import lowered
+from embedder.models.passes import run_rows
 from embedder.runtime.base import AUTOMATIC, Placement
 from embedder.runtime.torch import entered, placed, torch_precision, use_threads
 

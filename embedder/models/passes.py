@@ -1,0 +1,78 @@
+"""How inputs are shared out among forward passes."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedder.runtime.base import Runtime
+
+Array = NDArray[np.generic]
+Run = Callable[[Array], NDArray[np.float32]]
+"""From inputs of one shape, stacked, to one vector each."""
+
+_PASS_TOKENS = 16
+"""What a forward pass costs by itself, in tokens: it reads all the weights. On two cores and
+OpenVINO in bfloat16, ViT-B/32's tower of words takes 4 ms and 0.23 ms a token."""
+
+_GPU_PASS_TOKENS = 4096
+"""The same where arithmetic is cheap and every pass is hundreds of launches; an estimate."""
+
+
+def run_rows(run: Run, rows: Sequence[Array], most: int) -> NDArray[np.float32]:
+    """Returns a tower's vectors, (rows, dim), of inputs of several shapes, `most` at a time."""
+    return _run(run, rows, _same_shape(rows, most))
+
+
+def run_texts(tower: Runtime, ids: Sequence[Array], most: int) -> NDArray[np.float32]:
+    """Returns the vectors, (texts, dim), of texts of several lengths, at most so many at a time.
+
+    Short texts are padded with zeros to the longest beside them, unless that costs more than a
+    forward pass of their own.
+
+    Args:
+        tower: Runs the tower of words; zeros after a text must not change its vector.
+        ids: Of each text, (tokens,).
+        most: Texts of one forward pass.
+    """
+    pass_tokens = _PASS_TOKENS if tower.device == "cpu" else _GPU_PASS_TOKENS
+    return _run(tower.run, ids, _similar_length([each.size for each in ids], most, pass_tokens))
+
+
+def _run(run: Run, rows: Sequence[Array], passes: Iterator[list[int]]) -> NDArray[np.float32]:
+    found: dict[int, NDArray[np.float32]] = {}
+    for indices in passes:
+        found.update(zip(indices, run(_stacked([rows[i] for i in indices])), strict=True))
+    return np.stack([found[i] for i in range(len(rows))])
+
+
+def _stacked(rows: Sequence[Array]) -> Array:
+    """Returns rows as one array; those of one axis are padded with zeros to the longest."""
+    if rows[0].ndim > 1:
+        return np.stack(rows)
+    stacked = np.zeros((len(rows), max(row.size for row in rows)), dtype=rows[0].dtype)
+    for target, row in zip(stacked, rows, strict=True):
+        target[: row.size] = row
+    return stacked
+
+
+def _same_shape(rows: Sequence[Array], most: int) -> Iterator[list[int]]:
+    """Yields indices of rows of one shape, at most so many at a time."""
+    by_shape = sorted(range(len(rows)), key=lambda i: rows[i].shape)
+    for _, same in groupby(by_shape, key=lambda i: rows[i].shape):
+        indices = list(same)
+        yield from (indices[i : i + most] for i in range(0, len(indices), most))
+
+
+def _similar_length(lengths: Sequence[int], most: int, pass_tokens: int) -> Iterator[list[int]]:
+    """Yields indices, longest first, so that no group's padding costs more than a pass."""
+    indices: list[int] = []
+    padding = 0
+    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        padding += lengths[indices[0]] - lengths[i] if indices else 0
+        if indices and (len(indices) == most or padding > pass_tokens):
+            yield indices
+            indices, padding = [], 0
+        indices.append(i)
+    yield indices
