@@ -34,15 +34,21 @@ class Nothing(Embedder):
 
 
 def made(name: str, threads: int) -> Embedder:
-    """Returns a model; of ViT-B/32 the weights are random, since speed does not depend on them."""
+    """Returns a model; of ViT-B/32 the weights are random, since speed does not depend on them.
+
+    They are the same ones every time, so that graphs are derived once.
+    """
     if name == NOTHING:
         return Nothing()
     how = Placement(threads=threads, cache=CACHE)
     if name != VIT:
         return load(name, how)
+    import torch
+
     from embedder.models.clip import ClipModel, Parts
     from embedder.models.open_clip_import import import_open_clip
 
     open_clip = import_open_clip()
+    torch.manual_seed(0)
     network, _, transform = open_clip.create_model_and_transforms("ViT-B-32", pretrained=None)
     return ClipModel(VIT, Parts(network, transform, open_clip.get_tokenizer("ViT-B-32")), how)
