@@ -1,6 +1,5 @@
 """`kindred serve`: REST, gRPC and the search page; every setting is an option."""
 
-import asyncio
 import inspect
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
@@ -67,9 +66,9 @@ def serve(ctx: typer.Context, **flags: Any) -> None:  # noqa: ANN401 - one type 
 
 def run_server(ctx: typer.Context, settings: Settings) -> None:
     """Serves until it is told to stop, and then ends what it has begun."""
-    from service.serve import serve
+    from service.serve import run, serve
 
-    asyncio.run(serve(settings, _announce, engine_maker(ctx)))
+    run(serve(settings, _announce, engine_maker(ctx)))
 
 
 def _announce(addresses: "Addresses") -> None:

@@ -13,9 +13,9 @@ from tests.fakes import FakeEmbedder
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    """Async tests run on asyncio, as the service does."""
-    return "asyncio"
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """Async tests run on uvloop, as the service does."""
+    return "asyncio", {"use_uvloop": True}
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 python -m tests.service.jobs.victim DATA FILES
 """
 
-import asyncio
 import sys
 from pathlib import Path
 
 from service.engine import Engine
-from service.serve import Addresses, serve
+from service.serve import Addresses, run, serve
 from service.settings import Settings
 from tests.service.jobs.counting import CountingEmbedder
 
@@ -31,4 +30,4 @@ if __name__ == "__main__":
             "log_level": "error",
         }
     )
-    asyncio.run(serve(settings, announce, lambda told: Engine(told, [CountingEmbedder(FREE)])))
+    run(serve(settings, announce, lambda told: Engine(told, [CountingEmbedder(FREE)])))
