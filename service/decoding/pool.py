@@ -10,13 +10,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import TracebackType
+from typing import Self, cast
 
 from embedder import errors
 from embedder.decode.limits import Limits
 from embedder.errors import MediaError, UndecodableMedia
 from embedder.frames import Pick, evenly
 from embedder.media import Modality
-from service.decoding.wire import Broken, Decoded, Line, restored
+from service.decoding.wire import Broken, Decoded, Line, Track, restored
 
 DECODER = "embedder.decode:decode_as"
 START_SECONDS = 60.0
@@ -74,14 +75,18 @@ class DecodePool:
         for _ in range(workers):
             self._idle.put(None)
 
-    def __enter__(self) -> "DecodePool":
+    def __enter__(self) -> Self:
         """Returns itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        """Ends the processes, once they have done what they do."""
+        """Ends the processes; see `end`."""
+        self.end()
+
+    def end(self) -> None:
+        """Ends the processes, once they have done what they do, which may take its time."""
         for _slot in range(self._count):
             if worker := self._idle.get():
                 worker.end()
@@ -101,6 +106,11 @@ class DecodePool:
             UndecodableMedia: If it is damaged, or took its process down, or more than it may cost.
             MediaError: If it exceeds a limit.
         """
+        return cast(Decoded, self._ask(modality, data, pick, reducer))
+
+    def _ask(
+        self, modality: Modality, data: bytes, pick: Pick = evenly, reducer: str = ""
+    ) -> Decoded | Track:
         worker = self._idle.get()
         try:
             worker = worker or self._start()
@@ -128,7 +138,7 @@ class _Worker:
             )
         self._line = Line(ours, bounds.memory)
 
-    def decode(self, modality: Modality, data: bytes, pick: Pick, reducer: str) -> Decoded:
+    def decode(self, modality: Modality, data: bytes, pick: Pick, reducer: str) -> Decoded | Track:
         """See `DecodePool.decode`; afterwards the process may be no longer alive."""
         seconds = self._bounds.seconds
         try:
@@ -169,7 +179,7 @@ class _Worker:
             ) from error
         self._is_ready = True
 
-    def _answer(self, pick: Pick) -> Decoded:
+    def _answer(self, pick: Pick) -> Decoded | Track:
         header, parts = self._line.receive()
         while "pick" in header:
             rate, count = header["pick"]

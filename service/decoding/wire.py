@@ -9,7 +9,7 @@ import socket
 import struct
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,18 @@ _LENGTHS = struct.Struct("!II")
 _MOST_HEADER = 1 << 20
 _DTYPES = ("|u1", "<f4", "<i8")
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """The sound track of a film, as a file of its own; of no bytes, if it has none."""
+
+    file: NDArray[np.uint8]
+
+
 Decoded = Image | Audio | Video
-_KINDS: Mapping[str, type[Decoded]] = {kind.__name__: kind for kind in (Image, Audio, Video)}
+_KINDS: Mapping[str, type[Decoded | Track]] = {
+    kind.__name__: kind for kind in (Image, Audio, Video, Track)
+}
 
 
 class Broken(Exception):
@@ -102,7 +112,7 @@ class Line:
         return self._connection
 
 
-def described(media: Decoded) -> tuple[dict[str, Any], list[NDArray[Any]]]:
+def described(media: Decoded | Track) -> tuple[dict[str, Any], list[NDArray[Any]]]:
     """Returns decoded media as a header and arrays."""
     values = {field.name: getattr(media, field.name) for field in fields(media)}
     arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
@@ -114,7 +124,7 @@ def described(media: Decoded) -> tuple[dict[str, Any], list[NDArray[Any]]]:
     return header, [np.ascontiguousarray(array) for array in arrays.values()]
 
 
-def restored(header: Mapping[str, Any], parts: Sequence[NDArray[np.uint8]]) -> Decoded:
+def restored(header: Mapping[str, Any], parts: Sequence[NDArray[np.uint8]]) -> Decoded | Track:
     """Returns what `described` took apart.
 
     Raises:

@@ -34,6 +34,9 @@ HEAD_BYTES = 32
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
+TrackOf = Callable[[bytes], bytes | None]
+"""Returns the sound track of a film as a file, or None; it may raise `MediaError`."""
+
 
 @dataclass(frozen=True, slots=True)
 class File:
@@ -148,7 +151,14 @@ def file_of(
     return File(name, path, status.st_size, modified, metadata)
 
 
-def items_of(file: File, known: Stamp | None, max_bytes: int) -> list[ItemInput]:
+def sound_track_here(film: bytes) -> bytes | None:
+    """Copies a sound track in this process: for files of whoever runs it."""
+    from embedder.decode import Limits, sound_track  # loads every codec
+
+    return sound_track(film, Limits(max_bytes=len(film)))
+
+
+def items_of(file: File, known: Stamp | None, max_bytes: int, track_of: TrackOf) -> list[ItemInput]:
     """Reads a file as an item, or returns none if its content is the one that is already known.
 
     A film is two items, if it has a sound track: what is seen and what is heard.
@@ -157,8 +167,7 @@ def items_of(file: File, known: Stamp | None, max_bytes: int) -> list[ItemInput]
         MediaError: If the file is too large or holds nothing that can be embedded.
         OSError: If it can't be read.
     """
-    from embedder.decode import Limits, sound_track  # loads every codec
-    from service.intake import file_content, is_film
+    from service.intake import file_content, is_film  # loads every codec
 
     data = read_media(file.path, max_bytes)
     digest = hashlib.sha256(data).hexdigest()
@@ -174,7 +183,7 @@ def items_of(file: File, known: Stamp | None, max_bytes: int) -> list[ItemInput]
     items = [ItemInput(content, file.id, metadata)]
     if isinstance(content, MediaContent) and is_film(content):
         try:
-            heard = sound_track(data, Limits(max_bytes=max_bytes))
+            heard = track_of(data)
         except UndecodableMedia:
             heard = data  # what is wrong with it, whoever embeds it will say
         if heard:

@@ -10,7 +10,15 @@ from typing import Protocol
 
 from embedder.errors import MediaError
 from service.errors import item_error
-from service.ingest.folder import OLD, File, Listing, Stamp, items_of
+from service.ingest.folder import (
+    OLD,
+    File,
+    Listing,
+    Stamp,
+    TrackOf,
+    items_of,
+    sound_track_here,
+)
 from service.messages import ItemError, ItemInput, ItemResult, StoredItem
 
 BATCH_FILES, BATCH_BYTES = 16, 8 * 1024 * 1024
@@ -71,12 +79,14 @@ class Ingest:
         collection: Its name; it exists.
         max_item_bytes: Larger files are refused before they are read.
         windows: Whether hits are to tell where in a long sound or film they match.
+        track_of: Copies the sound track out of a film; where files are strangers', elsewhere.
     """
 
     backend: Items
     collection: str
     max_item_bytes: int
     windows: bool = True
+    track_of: TrackOf = sound_track_here
 
     async def run(self, listing: Listing) -> AsyncGenerator[Outcome, None]:
         """Stores what is new and yields the outcome of every file.
@@ -146,7 +156,7 @@ class Ingest:
 
     def _read_one(self, file: File, known: Stamp | None) -> list[ItemInput] | Outcome:
         try:
-            items = items_of(file, known, self.max_item_bytes)
+            items = items_of(file, known, self.max_item_bytes, self.track_of)
         except MediaError as error:
             return _refused(file, item_error(error))
         except OSError as error:

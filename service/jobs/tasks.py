@@ -7,10 +7,13 @@ from pathlib import Path
 
 from service.aliases import Aliases
 from service.collections import Collections
+from service.decoding.pool import Bounds
+from service.decoding.tracks import SoundTracks
 from service.errors import InvalidRequest, TooManyItems
-from service.ingest.folder import Listing, list_files
+from service.ingest.folder import Listing, list_files, sound_track_here
 from service.ingest.ingest import Ingest
 from service.ingest.manifest import read_manifest
+from service.intake import limits_of
 from service.jobs.items import PatientItems
 from service.jobs.messages import IngestFolder, IngestManifest, JobInfo, Reembed, Step, Task
 from service.jobs.places import Places
@@ -89,9 +92,23 @@ class Tasks:
                 return Plan(work.steps(), sum(counts.values()))
             case IngestFolder() | IngestManifest():
                 listing = await asyncio.to_thread(self._listing, task)
-                limit = self._settings.max_item_bytes
-                ingest = Ingest(self._items, job.collection, limit, task.windows)
-                return Plan(ingest.run(listing), len(listing.files) + len(listing.unreadable))
+                steps = self._ingested(listing, job.collection, windows=task.windows)
+                return Plan(steps, len(listing.files) + len(listing.unreadable))
+
+    async def _ingested(
+        self, listing: Listing, collection: str, *, windows: bool
+    ) -> AsyncGenerator[Step, None]:
+        """Brings files in; their makers may be strangers, so that none is looked into here."""
+        settings, limits = self._settings, limits_of(self._settings)
+        niceness, memory = settings.bulk_niceness, settings.decode_bytes
+        tracks = SoundTracks(Bounds(limits, memory, settings.decode_seconds, niceness))
+        track_of = tracks.of if settings.decode_workers else sound_track_here
+        ingest = Ingest(self._items, collection, settings.max_item_bytes, windows, track_of)
+        try:
+            async for step in ingest.run(listing):
+                yield step
+        finally:
+            await asyncio.to_thread(tracks.end)
 
     def _listing(self, task: IngestFolder | IngestManifest) -> Listing:
         path = self._places.resolved(task.path)
