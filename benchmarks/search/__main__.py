@@ -1,6 +1,6 @@
 """How well and how fast Kindred finds, beside hnswlib, usearch, LanceDB, Chroma and Milvus Lite.
 
-    python -m benchmarks.search --peers                # 100,000 vectors, every engine
+    python -m benchmarks.search --peers --minutes 14   # 100,000 vectors, every engine
     python -m benchmarks.search --rows 1000000         # Kindred alone
     python -m benchmarks.search plot REPORT.json...    # recall against latency, as one picture
     python -m benchmarks.search table REPORT.json      # one line an engine, in Markdown
@@ -8,12 +8,15 @@
 Every engine runs in a process of its own on the same CPUs and they take turns, question by
 question, round by round, so that a machine that drifts drifts for all of them. Each is asked in
 its process, one query at a time. Recall is against exact search in float32; latencies are medians
-over the rounds. Peers are an extra: pip install 'kindred[bench]'.
+over the rounds. With `--minutes`, there are fewer rounds where time is short, and a run that is
+cut off leaves what it knew in the file of `--json`. Peers: pip install 'kindred[bench]'.
 """
 
 import argparse
+import math
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from rich.console import Console
 
 from benchmarks.search.data import matched_cosine, real, synthetic
 from benchmarks.search.engines import ENGINES, OURS
+from benchmarks.search.figures import Result
 from benchmarks.search.play import Rules, play
 from benchmarks.search.plot import plot
 from benchmarks.search.profile import profile
@@ -39,24 +43,27 @@ def main(arguments: list[str] | None = None) -> None:
     if chosen.command == "table":
         Console(soft_wrap=True, markup=False).print(markdown(Report.read(chosen.report)))
         return
-    report = _measure(chosen)
-    show(report, Console())
-    if chosen.json:
-        report.write(chosen.json)
+    show(_measure(chosen), Console())
 
 
 def _measure(chosen: argparse.Namespace) -> Report:
+    """Plays, and writes what is known after every turn."""
     with ExitStack() as stack:
         folder = chosen.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
         workload = _workload(chosen, folder)
         before = machine(chosen.threads)
-        rules = Rules(chosen.rounds, chosen.seconds, chosen.threads)
-        results = play(_engines(chosen), workload, rules, folder)
+        rules = Rules(chosen.rounds, chosen.seconds, chosen.threads, chosen.minutes)
         described = profile(workload.vectors, workload.images)
-    if not chosen.vectors:
-        described["matched text-image cosine"] = f"{matched_cosine(chosen.dim):.3f}"
-    return Report(workload.images, workload.sounds, chosen.dim, described, before, results)
+        if not chosen.vectors:
+            described["matched text-image cosine"] = f"{matched_cosine(chosen.dim):.3f}"
+        report = partial(Report, workload.images, workload.sounds, chosen.dim, described, before)
+
+        def keep(results: list[Result]) -> None:
+            if chosen.json:
+                report(results).write(chosen.json)
+
+        return report(play(_engines(chosen), workload, rules, folder, keep))
 
 
 def _workload(chosen: argparse.Namespace, folder: Path) -> Workload:
@@ -91,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--engines", nargs="+", choices=list(ENGINES), help="these only")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.0, help="length of a turn")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="of all, vectors aside")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--vectors", type=Path, help="an .npz with arrays image, audio and text")
     parser.add_argument("--folder", type=Path, help="keeps vectors and stores; else they are gone")

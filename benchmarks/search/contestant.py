@@ -33,7 +33,7 @@ _PRACTICE = 10.0
 """Most seconds of practice."""
 
 _PATIENCE = 1_800.0
-"""Seconds after which an engine counts as stuck."""
+"""Seconds after which an engine counts as stuck, unless it is told otherwise."""
 
 
 class Failed(Exception):
@@ -208,10 +208,15 @@ class Contestant:
 
 
 class Remote:
-    """A contestant in another process, asked by sending it one of its methods."""
+    """A contestant in another process, asked by sending it one of its methods.
+
+    Attributes:
+        name: Of the engine.
+        patience: Seconds after which it counts as stuck, and is killed.
+    """
 
     def __init__(self, name: str, folder: Path, workload: Workload, threads: int) -> None:
-        self.name = name
+        self.name, self.patience = name, _PATIENCE
         os.environ["OMP_NUM_THREADS"] = str(threads)  # BLAS reads it when the process starts
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
@@ -234,9 +239,10 @@ class Remote:
         """
         try:
             self._connection.send((method, args, kwargs))
-            if not self._connection.poll(_PATIENCE):
+            patience = min(self.patience, _PATIENCE)
+            if not self._connection.poll(patience):
                 self._process.kill()
-                raise Failed(f"{self.name} did not answer for {_PATIENCE:.0f} s")
+                raise Failed(f"{self.name} took longer than {patience:.0f} s in {method.__name__}")
             answer: _R = self._connection.recv()
         except (EOFError, ConnectionError) as error:
             raise Failed(f"{self.name} ended in {method.__name__}; its trace is above") from error

@@ -1,10 +1,11 @@
 """One run: every engine stores the same rows, then they take turns, so that drift hits all."""
 
+import math
 import shutil
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -12,13 +13,15 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from benchmarks.search.clock import Clock
 from benchmarks.search.contestant import Asked, Contestant, Failed, Remote
 from benchmarks.search.engines import ENGINES
+from benchmarks.search.figures import Point, Result, good_effort
 from benchmarks.search.truth import Nearest, recall
-from benchmarks.search.workload import CROSS, FILTERED, MIXED, PLAIN, Question, Workload
+from benchmarks.search.workload import FILTERED, MIXED, PLAIN, Question, Workload
 
-GOOD = 0.97
-"""Filters and adds are measured at the lowest effort with this recall, else at the highest."""
+_STORED, _ASKED, _ASKED_MORE = 0.6, 0.6, 0.85
+"""Shares of the time: by when images are stored, and after which no further round is begun."""
 
 _CONSOLE = Console(stderr=True)
 
@@ -31,81 +34,13 @@ class Rules:
         rounds: Turns of every engine at every question.
         seconds: Length of a turn.
         threads: CPUs that the engines may use, and threads that they are told to use.
+        minutes: That all of it may take; where they are short, there are fewer rounds.
     """
 
     rounds: int
     seconds: float
     threads: int
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """What an engine does with a question at one effort; times are medians over rounds.
-
-    Attributes:
-        question: Its name.
-        effort: The setting.
-        recall: Share of the true ten nearest, or of all survivors if they are fewer.
-        p50: Milliseconds.
-        p99: Milliseconds.
-        cpu: Milliseconds of processor, on all threads; unlike the others, it hardly depends on
-            what else the machine is doing.
-        rate: Queries a second, one at a time.
-    """
-
-    question: str
-    effort: int
-    recall: float
-    p50: float
-    p99: float
-    cpu: float
-    rate: float
-
-
-@dataclass(slots=True)
-class Result:
-    """What was measured of one engine; rates are rows a second, memory and disk bytes a row.
-
-    Attributes:
-        engine: Its name.
-        version: What is installed.
-        kept: What is on disk when rows are acknowledged.
-        effort: What its efforts set.
-        ingest: Rate by "writers x batch".
-        building: Seconds to bring the images under the index, after adding them.
-        memory: Growth of the process by the images.
-        disk: After closing, of all rows that were stored.
-        adds: Rate of adds in batches of 100 beside searches, their p99 in ms without and with
-            adds, and the median ratio of the two.
-        points: Questions and efforts.
-        failed: Why it has no further figures.
-    """
-
-    engine: str
-    version: str
-    kept: str
-    effort: str
-    ingest: dict[str, float] = field(default_factory=dict)
-    building: float = 0.0
-    memory: float = 0.0
-    disk: float = 0.0
-    adds: dict[str, float] = field(default_factory=dict)
-    points: list[Point] = field(default_factory=list)
-    failed: str = ""
-
-
-def good_effort(result: Result) -> int:
-    """Returns the lowest effort whose recall across modalities is good, else the highest.
-
-    Of an engine that chooses its effort itself, it is that one, which is what its users get.
-    """
-    trait = ENGINES[result.engine].trait
-    enough = (
-        point.effort
-        for point in result.points
-        if point.question == CROSS and (point.recall >= GOOD or trait.adapts)
-    )
-    return min(enough, default=trait.efforts[-1])
+    minutes: float = math.inf
 
 
 class _Player:
@@ -116,7 +51,7 @@ class _Player:
         self.trait = trait
         self.result = Result(name, version(trait.distribution), trait.kept, trait.effort)
         self.remote = Remote(name, folder, workload, threads)
-        self._answers: defaultdict[int, list[Asked]] = defaultdict(list)
+        self._answers: defaultdict[tuple[str, int], list[Asked]] = defaultdict(list)
 
     def store(self) -> None:
         """Stores all images."""
@@ -129,22 +64,20 @@ class _Player:
         """Stores all sounds."""
         self.remote.ask(Contestant.load, "audio")
 
-    def answer(self, question: Question, seconds: float) -> None:
+    def answer(self, question: Question, true: Nearest, seconds: float) -> None:
         """Answers one round of a question: at every effort, or, filtered or mixed, at a good one.
 
         Args:
             question: What is asked.
+            true: What should be found.
             seconds: Length of a turn.
         """
         for effort in self.trait.efforts if question in PLAIN else (good_effort(self.result),):
-            answers = self.remote.ask(Contestant.ask, question, effort, seconds)
-            self._answers[effort].append(answers)
-
-    def conclude(self, question: Question, true: Nearest) -> None:
-        """Turns the answers of all rounds into points."""
-        for effort, rounds in self._answers.items():
-            self.result.points.append(_point(question.name, effort, rounds, true))
-        self._answers.clear()
+            rounds = self._answers[question.name, effort]
+            rounds.append(self.remote.ask(Contestant.ask, question, effort, seconds))
+            point, known = _point(question.name, effort, rounds, true), self.result.points
+            known[:] = [it for it in known if (it.question, it.effort) != (question.name, effort)]
+            known.append(point)
 
     def answer_under_adds(self, rules: Rules) -> None:
         """Answers while rows are added."""
@@ -172,56 +105,125 @@ class _Player:
         self.result.disk = self.remote.ask(Contestant.close)
 
 
-def play(names: Iterable[str], workload: Workload, rules: Rules, folder: Path) -> list[Result]:
-    """Measures the engines and returns their results in the same order."""
-    players = []
+def play(
+    names: Iterable[str],
+    workload: Workload,
+    rules: Rules,
+    folder: Path,
+    keep: Callable[[list[Result]], None] = lambda results: None,
+) -> list[Result]:
+    """Measures the engines and returns their results in the same order.
+
+    Whatever happens, it ends when the minutes of the rules are over: first of all with fewer
+    rounds, then with engines that have no further figures.
+
+    Args:
+        names: Of the engines.
+        workload: What they store and are asked.
+        rules: How long and how often is measured.
+        folder: Where each has a folder of its own.
+        keep: Is given what is known after every turn, so that a run that is cut off is not lost.
+    """
+    clock, players = Clock(rules.minutes), []
     for name in names:
         place = folder / name.replace(" ", "-").lower()
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
         players.append(_Player(name, place, workload, rules.threads))
-    everyone = _Turns(players)
-    filtering = _Turns([player for player in players if player.trait.filters])
-    everyone.take("stores images", _Player.store)
-    everyone.answer(PLAIN, workload, rules)
-    filtering.answer(FILTERED, workload, rules)
-    everyone.take("stores sounds", _Player.store_more)
-    filtering.answer(MIXED, workload, rules)
-    everyone.take("is asked while it stores", partial(_Player.answer_under_adds, rules=rules))
-    everyone.take("ingests", partial(_Player.ingest, seconds=2 * rules.seconds))
-    everyone.take("closes", _Player.close)
+    results = [player.result for player in players]
+    turns = _Turns(players, clock, lambda: keep(results))
+    turns.take("stores images", _Player.store, share=_STORED)
+    turns.answer((*PLAIN, *FILTERED), workload, rules, _ASKED)
+    turns.take("stores sounds", _Player.store_more)
+    turns.answer(MIXED, workload, rules, _ASKED_MORE)
+    turns.take("is asked while it stores", partial(_Player.answer_under_adds, rules=rules))
+    turns.take("ingests", partial(_Player.ingest, seconds=2 * rules.seconds))
+    turns.take("closes", _Player.close)
     for player in players:
         player.remote.end()
-    return [player.result for player in players]
+    return results
 
 
 class _Turns:
-    """Players who take turns; one that fails is left out from then on."""
+    """Players who take turns; one that fails is left out from then on.
 
-    def __init__(self, players: Sequence[_Player]) -> None:
+    Args:
+        players: In the order of their turns.
+        clock: How much time there is.
+        keep: Called after every turn.
+    """
+
+    def __init__(self, players: Sequence[_Player], clock: Clock, keep: Callable[[], None]) -> None:
         self._players = players
+        self._clock = clock
+        self._keep = keep
 
-    def take(self, what: str, turn: Callable[[_Player], None]) -> None:
-        """Lets everyone who has not failed have a turn."""
+    def take(
+        self,
+        what: str,
+        turn: Callable[[_Player], None],
+        *,
+        filtering: bool = False,
+        share: float = 1.0,
+    ) -> None:
+        """Lets everyone who has not failed have a turn.
+
+        Args:
+            what: They do, in words.
+            turn: Is taken.
+            filtering: Whether it is a turn for engines that filter alone.
+            share: Of the time that must not be over after it; nobody may use more than half of
+                what is left of it.
+        """
         for player in self._players:
-            if player.result.failed:
+            if player.result.failed or (filtering and not player.trait.filters):
                 continue
-            _CONSOLE.print(f"{player.result.engine} {what}", style="dim")
+            _CONSOLE.print(
+                f"{self._clock.gone() / 60:5.1f} min  {player.result.engine} {what}", style="dim"
+            )
             try:
+                self._limit(player, what, share)
                 turn(player)
             except Failed as error:
                 player.result.failed = str(error)
                 _CONSOLE.print(str(error), style="red")
+            self._keep()
 
-    def answer(self, questions: Iterable[Question], workload: Workload, rules: Rules) -> None:
-        """Lets everyone answer the questions, round by round."""
-        for question in questions:
-            true = workload.truth(question)
-            turn = partial(_Player.answer, question=question, seconds=rules.seconds)
-            for _ in range(rules.rounds):
-                self.take(f"is asked {question.name}", turn)
-            for player in self._players:
-                player.conclude(question, true)
+    def answer(
+        self, questions: Sequence[Question], workload: Workload, rules: Rules, share: float
+    ) -> None:
+        """Lets everyone answer the questions: one round, and more while there is time.
+
+        Args:
+            questions: What is asked in every round.
+            workload: What they are about.
+            rules: How many rounds there are at most, and how long a turn is.
+            share: Of the time after which no round is begun.
+        """
+        longest = 0.0
+        turns = {
+            question: partial(
+                _Player.answer,
+                question=question,
+                true=workload.truth(question),
+                seconds=rules.seconds,
+            )
+            for question in questions
+        }
+        for number in range(rules.rounds):
+            began = self._clock.gone()
+            if number and self._clock.left(share) < longest:
+                return
+            for question, turn in turns.items():
+                asked = f"is asked {question.name}, round {number + 1}"
+                self.take(asked, turn, filtering=question not in PLAIN)
+            longest = max(longest, self._clock.gone() - began)
+
+    def _limit(self, player: _Player, what: str, share: float) -> None:
+        left = self._clock.left(share)
+        if left <= 0:
+            raise Failed(f"the time was over before {player.result.engine} {what}")
+        player.remote.patience = left / 2 if share < 1 else left
 
 
 def _point(question: str, effort: int, rounds: Sequence[Asked], true: Nearest) -> Point:

@@ -10,6 +10,7 @@ from benchmarks.search.workload import CROSS, WITHIN
 
 _INK, _FAINT, _OURS = "#333333", "#dddddd", "#c2410c"
 _COLORS = {
+    "Kindred graph": "#ea580c",
     "hnswlib": "#2563eb",
     "usearch": "#0891b2",
     "LanceDB": "#7c3aed",

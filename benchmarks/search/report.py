@@ -12,8 +12,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.search.play import Point, Result, good_effort
+from benchmarks.search.figures import Point, Result, good_effort
 from benchmarks.search.profile import KNOWN
+from benchmarks.search.standing import standing
 from benchmarks.search.workload import CROSS, FILTERED, MIXED, PLAIN, WITHIN
 
 _RATES = ("1 x 1000", "1 x 100", "16 x 1")
@@ -75,6 +76,7 @@ def show(report: Report, console: Console) -> None:
         console.print(_of_question(report, question.name))
     console.print(_of_storing(report))
     console.print(_of_adds(report))
+    console.print(_of_standing(report))
     for result in report.results:
         if result.failed:
             console.print(f"{result.engine}: {result.failed}", style="red")
@@ -101,7 +103,30 @@ def markdown(report: Report) -> str:
                 ratio,
             ]
         )
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{_lines(lines)}\n\n{_lines(_compared(report))}"
+
+
+def _compared(report: Report) -> list[Sequence[str]]:
+    """Returns the table of who is ahead, its headings and the line below them included."""
+    engines = [result.engine for result in report.results]
+    rows = [
+        (row.what, *(row.cells.get(engine, "") for engine in engines), row.ahead)
+        for row in standing(report.results)
+    ]
+    return [("", *engines, "ahead"), ["---"] * (len(engines) + 2), *rows]
+
+
+def _lines(cells: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def _of_standing(report: Report) -> Table:
+    headings, _, *rows = _compared(report)
+    caption = "at a recall or latency of Kindred's, others are read off their own curves"
+    table = _table("who is ahead", ("compared", *headings[1:]), caption)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _of_vectors(report: Report) -> Table:
