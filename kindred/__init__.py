@@ -13,6 +13,7 @@ are equal bit for bit, and errors (see `KindredError`) have the same reasons.
 """
 
 from kindred._access import Tls
+from kindred._aliases import Alias
 from kindred._answers import (
     Collection,
     Embedding,
@@ -80,6 +81,7 @@ from kindred._errors import (
     Unavailable,
 )
 from kindred._jobs import (
+    AliasSwap,
     IngestFolder,
     IngestManifest,
     Job,
@@ -94,6 +96,8 @@ from kindred._stats import CollectionStats, RecallStats, SegmentStats
 
 __all__ = [
     "DEFAULT_TIMEOUT",
+    "Alias",
+    "AliasSwap",
     "AsyncClient",
     "Audio",
     "BridgeParams",

@@ -281,11 +281,13 @@ class SearchAnswer:
     """The answer to `search`, best hit first.
 
     Attributes:
+        collection: The one that answered, by its own name.
         exact: Whether every item was compared, so that no hit can have been missed.
         ranking: The order that was used.
         treatments: What preprocessing did to each part of the query.
     """
 
+    collection: str
     hits: tuple[Hit, ...]
     space: str
     index: str

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
+from kindred import _aliases as aliases
 from kindred import _calls as calls
 from kindred import _conditions as conditions
 from kindred import _jobs as jobs
@@ -85,6 +86,9 @@ class AsyncClient:
     get_collection = _awaited(calls.GetCollection)
     update_collection = _awaited(calls.UpdateCollection)
     delete_collection = _awaited(calls.DeleteCollection)
+    set_alias = _awaited(aliases.SetAlias)
+    list_aliases = _awaited(aliases.ListAliases)
+    delete_alias = _awaited(aliases.DeleteAlias)
     upsert = _awaited(calls.Upsert)
     upload = _awaited(calls.upload)
     delete_items = _awaited(calls.DeleteItems)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
+from kindred import _aliases as aliases
 from kindred import _calls as calls
 from kindred import _conditions as conditions
 from kindred import _jobs as jobs
@@ -95,6 +96,9 @@ class Client:
     get_collection = _blocking(calls.GetCollection)
     update_collection = _blocking(calls.UpdateCollection)
     delete_collection = _blocking(calls.DeleteCollection)
+    set_alias = _blocking(aliases.SetAlias)
+    list_aliases = _blocking(aliases.ListAliases)
+    delete_alias = _blocking(aliases.DeleteAlias)
     upsert = _blocking(calls.Upsert)
     upload = _blocking(calls.upload)
     delete_items = _blocking(calls.DeleteItems)

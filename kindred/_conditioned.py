@@ -210,8 +210,9 @@ class Density:
 
 @dataclass(frozen=True)
 class Scores:
-    """How usual contents are, one score for each, in order."""
+    """How usual contents are in a collection, by its own name: one score for each, in order."""
 
+    collection: str
     space: str
     scores: tuple[Score, ...]
     densities: tuple[Density, ...]

@@ -55,11 +55,19 @@ class Reembed:
         source: The collection to read.
         model: Whose space the new one is in; None means the default one.
         windows: Whether hits are to tell where in a long sound or film they match.
+        alias: Made to stand for the new collection at the end, in one step, when every item went
+            over; it may stand for nothing yet. What is written to the old collection meanwhile goes
+            over as well. None leaves aliases as they are.
+        allow_failed: Whether that is done though items could not be embedded again.
+        drop_source: Whether the old collection is deleted then.
     """
 
     source: str
     model: str | None = None
     windows: bool = False
+    alias: str | None = None
+    allow_failed: bool = False
+    drop_source: bool = False
 
 
 Task = IngestFolder | IngestManifest | Reembed
@@ -72,7 +80,8 @@ class JobCounts:
     They are counted anew after a restart of the server: what was stored before is unchanged then.
 
     Attributes:
-        total: How many there are in all; None until that is known.
+        total: How many there are in all, those included that are stored meanwhile; None until that
+            is known.
         passed_by: Files that hold nothing to embed and don't claim to.
     """
 
@@ -90,6 +99,25 @@ class JobCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class AliasSwap:
+    """What became of an alias at the end of a job.
+
+    Attributes:
+        alias: Its name.
+        collection: What it stands for since.
+        previous: What it stood for before; None for nothing, or while it is under way.
+        time: When it was swapped; None while it is under way.
+        source_dropped: Whether the collection that was read is deleted.
+    """
+
+    alias: str
+    collection: str
+    previous: str | None
+    time: datetime | None
+    source_dropped: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """Long work of the server, as it is at one moment.
 
@@ -97,6 +125,7 @@ class Job:
         collection: The collection that it fills.
         owner: Who created it: the id of a key.
         error: Why it failed as a whole.
+        swap: What became of the alias that it swaps; None before it is about to.
     """
 
     id: str
@@ -109,6 +138,7 @@ class Job:
     started: datetime | None
     ended: datetime | None
     error: ItemError | None
+    swap: AliasSwap | None = None
 
     @property
     def is_over(self) -> bool:

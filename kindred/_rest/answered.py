@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kindred import _answers as answers
 from kindred import _stats as stats
+from kindred._aliases import Alias
 from kindred._content import Modality
 
 T = TypeVar("T")
@@ -69,6 +70,11 @@ def collection(found: JsonObject) -> answers.Collection:
         "stats": _stats(found["stats"]) if "stats" in found else None,
     }
     return copied({**found, **made}, answers.Collection)
+
+
+def alias(found: JsonObject) -> Alias:
+    """Returns a name that stands for a collection."""
+    return copied({"previous": None, **found}, Alias)
 
 
 def snapshot(found: JsonObject) -> answers.Snapshot:
@@ -136,6 +142,7 @@ def item(found: JsonObject) -> answers.StoredItem:
 def search_answer(found: JsonObject) -> answers.SearchAnswer:
     """Returns hits."""
     return answers.SearchAnswer(
+        collection=found.get("collection", ""),  # of an older server none
         hits=tuple(hit(each) for each in found["hits"]),
         space=found["space"],
         index=found["index"],

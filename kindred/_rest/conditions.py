@@ -71,6 +71,7 @@ def score(call: conditions.ScoreItems) -> JsonObject:
 def scores(found: JsonObject) -> made.Scores:
     """Returns how usual contents are."""
     return made.Scores(
+        collection=found.get("collection", ""),  # of an older server none
         space=found["space"],
         scores=tuple(_score(each) for each in found["scores"]),
         densities=tuple(

@@ -40,6 +40,7 @@ def job(found: JsonObject) -> jobs.Job:
         "started": _time(found.get("started")),
         "ended": _time(found.get("ended")),
         "error": copied(found["error"], answers.ItemError) if "error" in found else None,
+        "swap": _swap(found["swap"]) if "swap" in found else None,
     }
     return copied({**found, **made}, jobs.Job)
 
@@ -53,6 +54,11 @@ def error_page(found: JsonObject) -> jobs.JobErrorPage:
         ),
         next_page_token=found["next_page_token"],
     )
+
+
+def _swap(found: JsonObject) -> jobs.AliasSwap:
+    made = {"previous": found.get("previous"), "time": _time(found.get("time"))}
+    return copied({**found, **made}, jobs.AliasSwap)
 
 
 def _time(text: str | None) -> datetime | None:

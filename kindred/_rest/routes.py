@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
+from kindred import _aliases as aliases
 from kindred import _answers as answers
 from kindred import _calls as calls
 from kindred import _conditions as conditions
@@ -72,6 +73,8 @@ def _file(response: httpx.Response) -> answers.File:
 
 _COLLECTIONS = "/v1/collections"
 _COLLECTION = "/v1/collections/{name}"
+_ALIASES = "/v1/aliases"
+_ALIAS = "/v1/aliases/{name}"
 _JOBS = "/v1/jobs"
 _JOB = "/v1/jobs/{id}"
 _SNAPSHOTS = "/v1/snapshots"
@@ -117,6 +120,16 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
         lambda call: {"indexed": list(call.indexed)},
     ),
     calls.DeleteCollection: Route("DELETE", _COLLECTION, lambda response: None),
+    aliases.SetAlias: Route(
+        "PUT",
+        _ALIAS,
+        _json(answered.alias),
+        lambda call: asked.given(collection=call.collection, expected=call.expected),
+    ),
+    aliases.ListAliases: Route(
+        "GET", _ALIASES, _json(lambda found: tuple(map(answered.alias, found["aliases"])))
+    ),
+    aliases.DeleteAlias: Route("DELETE", _ALIAS, lambda response: None),
     calls.Upsert: Route("POST", f"{_ITEMS}:upsert", _json(answered.item_results), asked.upsert),
     calls.DeleteItems: Route(
         "POST",

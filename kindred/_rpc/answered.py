@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from kindred import _answers as answers
 from kindred import _stats as stats
+from kindred._aliases import Alias
 from kindred._content import Modality
+from kindred.v1 import alias_service_pb2 as aliases_pb
 from kindred.v1 import collection_service_pb2 as collections_pb
 from kindred.v1 import content_pb2 as content_pb
 from kindred.v1 import embedding_service_pb2 as embeddings_pb
@@ -135,6 +137,12 @@ def collection(message: collections_pb.Collection) -> answers.Collection:
     )
 
 
+def alias(message: aliases_pb.Alias) -> Alias:
+    """Returns a name that stands for a collection."""
+    previous = message.previous if message.HasField("previous") else None
+    return Alias(message.name, message.collection, previous)
+
+
 def snapshot(message: snapshots_pb.Snapshot) -> answers.Snapshot:
     return answers.Snapshot(
         name=message.name,
@@ -206,6 +214,7 @@ def item(message: collections_pb.Item) -> answers.StoredItem:
 def search_answer(message: collections_pb.SearchItemsResponse) -> answers.SearchAnswer:
     by_calibrated = message.ranking == collections_pb.RANKING_CALIBRATED
     return answers.SearchAnswer(
+        collection=message.collection,
         hits=tuple(hit(each) for each in message.hits),
         space=message.space,
         index=message.index,

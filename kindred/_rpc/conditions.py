@@ -104,6 +104,7 @@ def score(call: conditions.ScoreItems) -> collections_pb.ScoreItemsRequest:
 def scores(found: collections_pb.ScoreItemsResponse) -> made.Scores:
     """Returns how usual contents are."""
     return made.Scores(
+        collection=found.collection,
         space=found.space,
         scores=tuple(_score(each) for each in found.results),
         densities=tuple(

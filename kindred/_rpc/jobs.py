@@ -51,6 +51,7 @@ def job(message: jobs_pb.Job) -> jobs.Job:
         started=_time(message, "start_time"),
         ended=_time(message, "end_time"),
         error=copied(message.error, answers.ItemError) if message.HasField("error") else None,
+        swap=_swap(message.swap) if message.HasField("swap") else None,
     )
 
 
@@ -73,9 +74,21 @@ def _task(message: jobs_pb.Job) -> jobs.Task:
         case _:
             again = message.reembed
             model = again.model if again.HasField("model") else None
-            return jobs.Reembed(again.source, model, again.windows)
+            alias = again.alias if again.HasField("alias") else None
+            chosen = (again.allow_failed, again.drop_source)
+            return jobs.Reembed(again.source, model, again.windows, alias, *chosen)
 
 
-def _time(message: jobs_pb.Job, field: str) -> datetime | None:
+def _swap(message: jobs_pb.AliasSwap) -> jobs.AliasSwap:
+    return jobs.AliasSwap(
+        message.alias,
+        message.collection,
+        message.previous if message.HasField("previous") else None,
+        _time(message, "swap_time"),
+        message.source_dropped,
+    )
+
+
+def _time(message: jobs_pb.Job | jobs_pb.AliasSwap, field: str) -> datetime | None:
     time: Timestamp = getattr(message, field)
     return time.ToDatetime(UTC) if message.HasField(field) else None

@@ -6,6 +6,7 @@ from typing import Any
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from kindred import _aliases as aliases
 from kindred import _answers as answers
 from kindred import _calls as calls
 from kindred import _conditions as conditions
@@ -15,6 +16,8 @@ from kindred._calls import Call
 from kindred._rpc import answered, asked
 from kindred._rpc import conditions as conditioning
 from kindred._rpc import jobs as working
+from kindred.v1 import alias_service_pb2 as aliases_pb
+from kindred.v1 import alias_service_pb2_grpc as aliases_grpc
 from kindred.v1 import collection_service_pb2 as collections_pb
 from kindred.v1 import collection_service_pb2_grpc as collections_grpc
 from kindred.v1 import conditioning_service_pb2 as conditioning_pb
@@ -53,6 +56,7 @@ class Route:
 _MODELS = models_grpc.ModelServiceStub
 _EMBEDDINGS = embeddings_grpc.EmbeddingServiceStub
 _COLLECTIONS = collections_grpc.CollectionServiceStub
+_ALIASES = aliases_grpc.AliasServiceStub
 _CONDITIONING = conditioning_grpc.ConditioningServiceStub
 _JOBS = jobs_grpc.JobServiceStub
 _SNAPSHOTS = snapshots_grpc.SnapshotServiceStub
@@ -106,6 +110,26 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
         _COLLECTIONS,
         "DeleteCollection",
         lambda call: collections_pb.DeleteCollectionRequest(name=call.name),
+        lambda found: None,
+    ),
+    aliases.SetAlias: Route(
+        _ALIASES,
+        "SetAlias",
+        lambda call: aliases_pb.SetAliasRequest(
+            name=call.name, collection=call.collection, expected=call.expected
+        ),
+        lambda found: answered.alias(found.alias),
+    ),
+    aliases.ListAliases: Route(
+        _ALIASES,
+        "ListAliases",
+        lambda call: aliases_pb.ListAliasesRequest(),
+        lambda found: tuple(map(answered.alias, found.aliases)),
+    ),
+    aliases.DeleteAlias: Route(
+        _ALIASES,
+        "DeleteAlias",
+        lambda call: aliases_pb.DeleteAliasRequest(name=call.name),
         lambda found: None,
     ),
     calls.Upsert: Route(_COLLECTIONS, "UpsertItems", asked.upsert, answered.item_results),

@@ -328,7 +328,7 @@ class SearchHit(_message.Message):
     def __init__(self, id: _Optional[str] = ..., modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., score: _Optional[float] = ..., calibrated: _Optional[float] = ..., probability: _Optional[float] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., has_content: _Optional[bool] = ..., vector: _Optional[_Union[_content_pb2.Vector, _Mapping]] = ..., at: _Optional[_Union[_content_pb2.Window, _Mapping]] = ...) -> None: ...
 
 class SearchItemsResponse(_message.Message):
-    __slots__ = ("hits", "space", "index", "exact", "ranking", "treatments", "timing_ms")
+    __slots__ = ("hits", "space", "index", "exact", "ranking", "treatments", "timing_ms", "collection")
     HITS_FIELD_NUMBER: _ClassVar[int]
     SPACE_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
@@ -336,6 +336,7 @@ class SearchItemsResponse(_message.Message):
     RANKING_FIELD_NUMBER: _ClassVar[int]
     TREATMENTS_FIELD_NUMBER: _ClassVar[int]
     TIMING_MS_FIELD_NUMBER: _ClassVar[int]
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
     hits: _containers.RepeatedCompositeFieldContainer[SearchHit]
     space: str
     index: str
@@ -343,7 +344,8 @@ class SearchItemsResponse(_message.Message):
     ranking: Ranking
     treatments: _containers.RepeatedCompositeFieldContainer[_content_pb2.Treatment]
     timing_ms: _content_pb2.TimingMs
-    def __init__(self, hits: _Optional[_Iterable[_Union[SearchHit, _Mapping]]] = ..., space: _Optional[str] = ..., index: _Optional[str] = ..., exact: _Optional[bool] = ..., ranking: _Optional[_Union[Ranking, str]] = ..., treatments: _Optional[_Iterable[_Union[_content_pb2.Treatment, _Mapping]]] = ..., timing_ms: _Optional[_Union[_content_pb2.TimingMs, _Mapping]] = ...) -> None: ...
+    collection: str
+    def __init__(self, hits: _Optional[_Iterable[_Union[SearchHit, _Mapping]]] = ..., space: _Optional[str] = ..., index: _Optional[str] = ..., exact: _Optional[bool] = ..., ranking: _Optional[_Union[Ranking, str]] = ..., treatments: _Optional[_Iterable[_Union[_content_pb2.Treatment, _Mapping]]] = ..., timing_ms: _Optional[_Union[_content_pb2.TimingMs, _Mapping]] = ..., collection: _Optional[str] = ...) -> None: ...
 
 class ScoreItemsRequest(_message.Message):
     __slots__ = ("collection", "contents")
@@ -394,13 +396,15 @@ class Density(_message.Message):
     def __init__(self, modality: _Optional[_Union[_content_pb2.Modality, str]] = ..., kind: _Optional[str] = ..., fitted: _Optional[int] = ..., held_out: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ScoreItemsResponse(_message.Message):
-    __slots__ = ("space", "results", "densities", "timing_ms")
+    __slots__ = ("space", "results", "densities", "timing_ms", "collection")
     SPACE_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     DENSITIES_FIELD_NUMBER: _ClassVar[int]
     TIMING_MS_FIELD_NUMBER: _ClassVar[int]
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
     space: str
     results: _containers.RepeatedCompositeFieldContainer[ScoreResult]
     densities: _containers.RepeatedCompositeFieldContainer[Density]
     timing_ms: _content_pb2.TimingMs
-    def __init__(self, space: _Optional[str] = ..., results: _Optional[_Iterable[_Union[ScoreResult, _Mapping]]] = ..., densities: _Optional[_Iterable[_Union[Density, _Mapping]]] = ..., timing_ms: _Optional[_Union[_content_pb2.TimingMs, _Mapping]] = ...) -> None: ...
+    collection: str
+    def __init__(self, space: _Optional[str] = ..., results: _Optional[_Iterable[_Union[ScoreResult, _Mapping]]] = ..., densities: _Optional[_Iterable[_Union[Density, _Mapping]]] = ..., timing_ms: _Optional[_Union[_content_pb2.TimingMs, _Mapping]] = ..., collection: _Optional[str] = ...) -> None: ...

@@ -45,14 +45,34 @@ class IngestManifest(_message.Message):
     def __init__(self, path: _Optional[str] = ..., windows: _Optional[bool] = ...) -> None: ...
 
 class Reembed(_message.Message):
-    __slots__ = ("source", "model", "windows")
+    __slots__ = ("source", "model", "windows", "alias", "allow_failed", "drop_source")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     WINDOWS_FIELD_NUMBER: _ClassVar[int]
+    ALIAS_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_FAILED_FIELD_NUMBER: _ClassVar[int]
+    DROP_SOURCE_FIELD_NUMBER: _ClassVar[int]
     source: str
     model: str
     windows: bool
-    def __init__(self, source: _Optional[str] = ..., model: _Optional[str] = ..., windows: _Optional[bool] = ...) -> None: ...
+    alias: str
+    allow_failed: bool
+    drop_source: bool
+    def __init__(self, source: _Optional[str] = ..., model: _Optional[str] = ..., windows: _Optional[bool] = ..., alias: _Optional[str] = ..., allow_failed: _Optional[bool] = ..., drop_source: _Optional[bool] = ...) -> None: ...
+
+class AliasSwap(_message.Message):
+    __slots__ = ("alias", "collection", "previous", "swap_time", "source_dropped")
+    ALIAS_FIELD_NUMBER: _ClassVar[int]
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_FIELD_NUMBER: _ClassVar[int]
+    SWAP_TIME_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_DROPPED_FIELD_NUMBER: _ClassVar[int]
+    alias: str
+    collection: str
+    previous: str
+    swap_time: _timestamp_pb2.Timestamp
+    source_dropped: bool
+    def __init__(self, alias: _Optional[str] = ..., collection: _Optional[str] = ..., previous: _Optional[str] = ..., swap_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., source_dropped: _Optional[bool] = ...) -> None: ...
 
 class JobCounts(_message.Message):
     __slots__ = ("total", "added", "changed", "unchanged", "passed_by", "failed")
@@ -71,7 +91,7 @@ class JobCounts(_message.Message):
     def __init__(self, total: _Optional[int] = ..., added: _Optional[int] = ..., changed: _Optional[int] = ..., unchanged: _Optional[int] = ..., passed_by: _Optional[int] = ..., failed: _Optional[int] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("id", "collection", "folder", "manifest", "reembed", "state", "counts", "owner", "create_time", "start_time", "end_time", "error")
+    __slots__ = ("id", "collection", "folder", "manifest", "reembed", "state", "counts", "owner", "create_time", "start_time", "end_time", "error", "swap")
     ID_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_FIELD_NUMBER: _ClassVar[int]
     FOLDER_FIELD_NUMBER: _ClassVar[int]
@@ -84,6 +104,7 @@ class Job(_message.Message):
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    SWAP_FIELD_NUMBER: _ClassVar[int]
     id: str
     collection: str
     folder: IngestFolder
@@ -96,7 +117,8 @@ class Job(_message.Message):
     start_time: _timestamp_pb2.Timestamp
     end_time: _timestamp_pb2.Timestamp
     error: _content_pb2.Error
-    def __init__(self, id: _Optional[str] = ..., collection: _Optional[str] = ..., folder: _Optional[_Union[IngestFolder, _Mapping]] = ..., manifest: _Optional[_Union[IngestManifest, _Mapping]] = ..., reembed: _Optional[_Union[Reembed, _Mapping]] = ..., state: _Optional[_Union[JobState, str]] = ..., counts: _Optional[_Union[JobCounts, _Mapping]] = ..., owner: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., error: _Optional[_Union[_content_pb2.Error, _Mapping]] = ...) -> None: ...
+    swap: AliasSwap
+    def __init__(self, id: _Optional[str] = ..., collection: _Optional[str] = ..., folder: _Optional[_Union[IngestFolder, _Mapping]] = ..., manifest: _Optional[_Union[IngestManifest, _Mapping]] = ..., reembed: _Optional[_Union[Reembed, _Mapping]] = ..., state: _Optional[_Union[JobState, str]] = ..., counts: _Optional[_Union[JobCounts, _Mapping]] = ..., owner: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., error: _Optional[_Union[_content_pb2.Error, _Mapping]] = ..., swap: _Optional[_Union[AliasSwap, _Mapping]] = ...) -> None: ...
 
 class JobError(_message.Message):
     __slots__ = ("id", "error")

@@ -143,7 +143,7 @@ class RemoteBackend:
             exact=query.exact,
         )
         return SearchAnswer(
-            collection=collection,
+            collection=answer.collection or collection,
             hits=tuple(_hit(hit) for hit in answer.hits),
             space=answer.space,
             index=answer.index,

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 from service.engine import Engine
 from service.rest import (
+    aliases,
     collections,
     conditioning,
     embeddings,
@@ -33,6 +34,7 @@ _RESOURCES = (
     embeddings,
     rank,
     collections,
+    aliases,
     items,
     search,
     snapshots,

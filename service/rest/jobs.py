@@ -53,6 +53,16 @@ class ReembedTask(Question):
     source: str = Field(description="The collection to read.")
     model: str | None = Field(None, description="By default the first model.")
     windows: bool = Field(False, description="Whether hits are to tell where they match.")
+    alias: str | None = Field(
+        None,
+        description="Made to stand for the new collection at the end, in one step, when every item "
+        "went over; it may stand for nothing yet. What is written to the old collection meanwhile "
+        "goes over as well. By default aliases stay as they are.",
+    )
+    allow_failed: bool = Field(
+        False, description="Whether that is done though items could not be embedded again."
+    )
+    drop_source: bool = Field(False, description="Whether the old collection is deleted then.")
 
 
 Task = Annotated[FolderTask | ManifestTask | ReembedTask, Field(discriminator="type")]
@@ -81,6 +91,16 @@ class Counts(Answer):
     failed: int
 
 
+class Swap(Answer):
+    """What became of an alias at the end of a job."""
+
+    alias: str
+    collection: str = Field(description="What it stands for since.")
+    previous: str | None = Field(None, description="What it stood for before.")
+    time: str | None = Field(None, description="Absent while it is under way.")
+    source_dropped: bool = Field(description="Whether the collection that was read is deleted.")
+
+
 class Job(Answer):
     """Long work."""
 
@@ -94,6 +114,7 @@ class Job(Answer):
     started: str | None = None
     ended: str | None = None
     error: WrongItem | None = Field(None, description="Why it failed as a whole.")
+    swap: Swap | None = Field(None, description="Of the alias that it swaps, at the end.")
 
 
 class Jobs(Answer):

@@ -51,6 +51,7 @@ class Density(Answer):
 class Scores(Answer):
     """One score for each content, in order."""
 
+    collection: str = Field(description="The one that was asked, by its own name.")
     space: str
     scores: list[Score]
     densities: list[Density]

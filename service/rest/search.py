@@ -109,6 +109,7 @@ class Hit(Answer):
 class Found(Answer):
     """The hits, best first, and how they were found."""
 
+    collection: str = Field(description="The one that answered, by its own name.")
     hits: list[Hit]
     space: str
     index: str

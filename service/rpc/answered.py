@@ -187,6 +187,7 @@ def item(stored: messages.StoredItem) -> collections_pb.Item:
 def search_response(answer: messages.SearchAnswer) -> collections_pb.SearchItemsResponse:
     """Returns hits."""
     return collections_pb.SearchItemsResponse(
+        collection=answer.collection,
         hits=[hit(found) for found in answer.hits],
         space=answer.space,
         index=answer.index,
@@ -200,6 +201,7 @@ def search_response(answer: messages.SearchAnswer) -> collections_pb.SearchItems
 def score_response(answer: ScoreAnswer) -> collections_pb.ScoreItemsResponse:
     """Returns how usual contents are."""
     return collections_pb.ScoreItemsResponse(
+        collection=answer.collection,
         space=answer.space,
         results=[_score(each) for each in answer.scores],
         densities=[

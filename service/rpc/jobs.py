@@ -9,6 +9,7 @@ from kindred.v1 import job_service_pb2_grpc as jobs_grpc
 from service.engine import Engine
 from service.errors import InvalidRequest
 from service.jobs.messages import (
+    AliasSwap,
     IngestFolder,
     IngestManifest,
     JobInfo,
@@ -101,7 +102,14 @@ def _task(request: jobs_pb.CreateJobRequest) -> Task:
             return IngestManifest(request.manifest.path, request.manifest.windows)
         case "reembed":
             again = request.reembed
-            return Reembed(again.source, asked.optional(again, "model"), again.windows)
+            return Reembed(
+                source=again.source,
+                model=asked.optional(again, "model"),
+                windows=again.windows,
+                alias=asked.optional(again, "alias"),
+                allow_failed=again.allow_failed,
+                drop_source=again.drop_source,
+            )
         case _:
             raise InvalidRequest("a job must have a task: folder, manifest or reembed")
 
@@ -119,5 +127,16 @@ def _job(info: JobInfo) -> jobs_pb.Job:
         start_time=answered.timestamp(info.started),
         end_time=answered.timestamp(info.ended),
         error=answered.error(info.error) if info.error else None,
+        swap=_swap(info.swap) if info.swap else None,
         **task,
+    )
+
+
+def _swap(swap: AliasSwap) -> jobs_pb.AliasSwap:
+    return jobs_pb.AliasSwap(
+        alias=swap.alias,
+        collection=swap.collection,
+        previous=swap.previous,
+        swap_time=answered.timestamp(swap.time),
+        source_dropped=swap.source_dropped,
     )

@@ -8,6 +8,8 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from kindred.v1 import (
+    alias_service_pb2,
+    alias_service_pb2_grpc,
     collection_service_pb2,
     collection_service_pb2_grpc,
     conditioning_service_pb2,
@@ -22,6 +24,7 @@ from kindred.v1 import (
     snapshot_service_pb2_grpc,
 )
 from service.engine import Engine
+from service.rpc.aliases import Aliases
 from service.rpc.collections import Collections
 from service.rpc.conditioning import Conditioning
 from service.rpc.edge import Edge
@@ -39,6 +42,7 @@ _SERVICES = frozenset(
         model_service_pb2,
         embedding_service_pb2,
         collection_service_pb2,
+        alias_service_pb2,
         conditioning_service_pb2,
         job_service_pb2,
         snapshot_service_pb2,
@@ -93,6 +97,7 @@ def _servicers(engine: Engine) -> tuple[tuple[Callable[[Any, Any], None], object
         (model_service_pb2_grpc.add_ModelServiceServicer_to_server, Models(engine)),
         (embedding_service_pb2_grpc.add_EmbeddingServiceServicer_to_server, Embeddings(engine)),
         (collection_service_pb2_grpc.add_CollectionServiceServicer_to_server, Collections(engine)),
+        (alias_service_pb2_grpc.add_AliasServiceServicer_to_server, Aliases(engine)),
         (
             conditioning_service_pb2_grpc.add_ConditioningServiceServicer_to_server,
             Conditioning(engine),

@@ -39,7 +39,8 @@ BAD = (
     *(Vector(np.zeros(DIM), "text"), Vector([1.0, 2.0], "audio")),
     Vector(_VALUES, "image", space="elsewhere"),
 )
-NAMES = ("album", "album", "album", "fresh", "other-1", "nobody")
+NAMES = ("album", "album", "album", "shelf", "fresh", "other-1", "nobody")
+ALIASES = ("shelf", "shelf", "now", "now", "then")
 WRONG_NAMES = ("Not a name!", "..", "a/b", "%2F", "ü", "x" * 200, "-", "a\x00b", "a:b", " ")
 NAMED = ("red", "red", "words", "loud", "a/b c", "nobody", "..", "%2F", "ü", "x" * 600, "red ")
 """Ids, and what is none; over REST there is no path of an item without a name."""
@@ -194,6 +195,12 @@ def _create(dice: Dice) -> Question:
     return "create_collection", [dice.name()], options
 
 
+def _set_alias(dice: Dice) -> Question:
+    names, expected = (*ALIASES, dice.name()), (*NAMES, "nobody")
+    options = dice.maybe(expected=expected)
+    return "set_alias", [dice.choice(names), dice.choice((*ALIASES, *NAMES, dice.name()))], options
+
+
 def _update(dice: Dice) -> Question:
     fields = [dice.choice(FIELDS) for _ in range(dice.randrange(3))]
     return "update_collection", [dice.name()], {"indexed": fields}
@@ -275,6 +282,9 @@ GRAMMAR: Mapping[str, Callable[[Dice], Question]] = {
         [dice.choice(("album", dice.name())), [dice.choice(IDS) for _ in range(dice.randrange(4))]],
         {},
     ),
+    "set_alias": _set_alias,
+    "list_aliases": _nothing("list_aliases"),
+    "delete_alias": lambda dice: ("delete_alias", [dice.choice((*ALIASES, dice.name()))], {}),
     "delete_collection": lambda dice: ("delete_collection", [dice.name()], {}),
     "take_snapshot": lambda dice: ("take_snapshot", [dice.name()], {}),
     "restore_snapshot": _restore,

@@ -57,11 +57,14 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Client, Cl
 
 @pytest.fixture(autouse=True)
 def album(twins: tuple[Client, Client]) -> None:
-    """Stores a few items on both, whatever the method before has left of them."""
+    """Stores a few items on both, and points an alias there, whatever was left of them."""
     names = {each.name for each in twins[0].list_snapshots()}
     for client in twins:
+        for alias in client.list_aliases():
+            client.delete_alias(alias.name)
         if "album" not in {each.name for each in client.list_collections()}:
             client.create_collection("album")
+        client.set_alias("shelf", "album")
         client.upsert("album", ITEMS)
         if "album.snapshot" not in names:
             taken = client.take_snapshot("album").name

@@ -140,6 +140,16 @@ ANSWERED = [
     ask_for("generate", [RED, Part("green", 0.3)], seed=1, steps=2),
     ask_for("generate", Item("red"), collection="album", seed=2, count=3, steps=1, noise=0.2),
     ask_for("score_items", "album", ["red", RED, BROKEN]),
+    ask_for("list_aliases"),
+    ask_for("set_alias", "shelf", "album"),
+    ask_for("set_alias", "shelf", "shelf", expected="empty"),
+    ask_for("get_collection", "shelf"),
+    ask_for("search", "shelf", [Item("red"), "green"], k=3),
+    ask_for("item_page", "shelf", page_size=2),
+    ask_for("get_item", "shelf", "red"),
+    ask_for("get_content", "shelf", "red"),
+    ask_for("score_items", "shelf", ["red"]),
+    ask_for("condition", Item("red"), collection="shelf", seed=8),
     ask_for("list_jobs"),
     ask_for("list_snapshots"),
     ask_for("snapshot_pieces", "album.snapshot"),
@@ -228,6 +238,21 @@ REFUSED = [
     refused("MODEL_NOT_FOUND", "condition", "red", model="nobody"),
     refused("UNFIT_FOR_TARGET", "condition", "red", noise_level=5),
     refused("UNFIT_FOR_TARGET", "condition_file", "red", format="npz", dtype="bf16"),
+    refused("COLLECTION_ALIASED", "delete_collection", "album"),
+    refused("COLLECTION_NOT_FOUND", "delete_collection", "shelf"),
+    refused("COLLECTION_EXISTS", "create_collection", "shelf"),
+    refused("COLLECTION_EXISTS", "set_alias", "empty", "album"),
+    refused("COLLECTION_NOT_FOUND", "set_alias", "other", "nobody"),
+    refused("INVALID_ARGUMENT", "set_alias", "Not a name!", "album"),
+    refused("INVALID_ARGUMENT", "set_alias", "other", "Not a name!"),
+    refused("ALIAS_MOVED", "set_alias", "shelf", "empty", expected="windowed"),
+    refused("ALIAS_NOT_FOUND", "delete_alias", "nobody"),
+    refused("ALIAS_NOT_FOUND", "delete_alias", "album"),
+    refused("INVALID_ARGUMENT", "delete_alias", "../album"),
+    refused("ALIAS_MOVED", "create_job", "other", Reembed("empty", alias="shelf")),
+    refused("COLLECTION_EXISTS", "create_job", "other", Reembed("album", alias="empty")),
+    refused("INVALID_ARGUMENT", "create_job", "other", Reembed("album", alias="Not a name!")),
+    refused("INVALID_ARGUMENT", "create_job", "other", Reembed("album", drop_source=True)),
     refused("PERMISSION_DENIED", "create_job", "album", IngestFolder("/")),
     refused("PERMISSION_DENIED", "create_job", "album", IngestManifest("list.jsonl")),
     refused("COLLECTION_NOT_FOUND", "create_job", "other", Reembed("nobody")),
@@ -274,6 +299,7 @@ def clients(addresses: Addresses) -> dict[str, Ask]:
     taken = found["Client, gRPC"]("take_snapshot", "album")
     data = found["Client, REST"]("snapshot_pieces", taken.name)
     found["Client, gRPC"]("upload_snapshot", [data], name="album.snapshot")
+    found["Client, REST"]("set_alias", "shelf", "album")
     return found
 
 
@@ -296,6 +322,8 @@ NAMELESS = [
     ask_for("get_model", ""),
     ask_for("get_collection", ""),
     ask_for("delete_collection", ""),
+    ask_for("set_alias", "", "album"),
+    ask_for("delete_alias", ""),
     ask_for("get_item", "album", ""),
     ask_for("get_content", "album", ""),
     ask_for("get_profile", ""),
@@ -379,7 +407,7 @@ def test_writing_answers_alike(clients: dict[str, Ask]) -> None:
             ask("delete_collection", name),
             ask("get_collection", name),
         ]
-        own = ["name", "created", "bytes", "message"]  # which name the collection
+        own = ["name", "collection", "created", "bytes", "message"]  # which name the collection
         answers.append(without(own, [comparable(each) for each in script]))
     assert answers[1:] == answers[:1] * 3
 
