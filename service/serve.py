@@ -16,7 +16,7 @@ import uvloop
 
 from service.engine import Engine
 from service.rest.app import create_app
-from service.rest.bounds import patient
+from service.rest.connections import patient
 from service.rpc.server import create_server
 from service.settings import Settings
 from service.telemetry import configure_logging
@@ -104,7 +104,9 @@ def _config(engine: Engine) -> uvicorn.Config:
         raise OSError(
             f"tls_certificate, tls_key and tls_client_ca must be PEM files that fit: {error}"
         ) from error
-    config.http_protocol_class = patient(config.http_protocol_class, settings.header_seconds)
+    config.http_protocol_class = patient(
+        config.http_protocol_class, settings.header_seconds, settings.max_connections
+    )
     return config
 
 

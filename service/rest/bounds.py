@@ -1,4 +1,4 @@
-"""Bounds of what a client may take: bytes, and time that it keeps a connection waiting."""
+"""Bounds of a body: its bytes, and the time it takes to come."""
 
 import asyncio
 from collections.abc import MutableMapping
@@ -65,49 +65,3 @@ class Body:
             return message
 
         return counted
-
-
-class _Patience:
-    """Mixed into a connection of uvicorn's: it waits no longer than `seconds` for headers."""
-
-    seconds: float
-    _due: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(transport)  # type: ignore[misc]  # of what it is mixed with
-        self._expect(transport)
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)  # type: ignore[misc]
-        state: Any = self
-        if state.cycle is not None and not state.cycle.response_complete:
-            self._expect_no_more()
-        elif self._due is None:
-            self._expect(state.transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._expect_no_more()
-        super().connection_lost(exc)  # type: ignore[misc]
-
-    def _expect(self, transport: asyncio.Transport) -> None:
-        loop = asyncio.get_running_loop()
-        self._due = loop.call_later(self.seconds, transport.abort)
-
-    def _expect_no_more(self) -> None:
-        if self._due is not None:
-            self._due.cancel()
-            self._due = None
-
-
-def patient(protocol: type[asyncio.Protocol], seconds: float) -> type[asyncio.Protocol]:
-    """Returns uvicorn's protocol of a connection, with an end to waiting for a request.
-
-    uvicorn ends a connection that is idle between requests, but would wait for ever for the rest of
-    a request line or header once a byte of it has come.
-
-    Args:
-        protocol: The protocol, h11's or httptools'.
-        seconds: Time from the connection, or the first byte of a later request, to the end of the
-            request's headers.
-    """
-    return type("Patient", (_Patience, protocol), {"seconds": seconds})

@@ -41,7 +41,10 @@ class NetworkSettings(BaseModel):
         description="Authorities (PEM) of clients' certificates: a client without one is refused.",
     )
     max_connections: int = Field(
-        default=4096, ge=1, description="REST connections; more are answered 503 at once."
+        default=4096,
+        ge=1,
+        description="REST connections. Where more come, those that wait for a request are closed, "
+        "the longest waiting first; where none waits, 503 is answered at once.",
     )
     header_seconds: float = Field(
         default=10.0, gt=0, description="Time to send a REST request's headers before it is cut."

@@ -111,17 +111,51 @@ async def test_an_answer_may_take_longer_than_a_body(tmp_path: Path) -> None:
         assert answer.is_success
 
 
-async def test_connections_beyond_the_limit_are_refused_and_the_others_served(
-    tmp_path: Path,
-) -> None:
-    async with running(tmp_path, max_connections=5, header_seconds=30) as addresses:
-        held = [await connected(addresses) for _ in range(6)]
+BUSY = (
+    b"POST /v1/rank HTTP/1.1\r\nHost: localhost\r\ncontent-type: application/json\r\n"
+    b"content-length: 100\r\n\r\n{"
+)
+"""A request whose body is still to come."""
+
+
+async def test_connections_beyond_the_limit_are_refused_while_all_are_busy(tmp_path: Path) -> None:
+    patient = {"max_connections": 5, "header_seconds": 30, "body_seconds": 30}
+    async with running(tmp_path, **patient) as addresses:
+        held = [await connected(addresses) for _ in range(5)]
+        for _, writer in held:
+            writer.write(BUSY)
+            await writer.drain()
         async with httpx.AsyncClient(base_url=addresses.http) as http:
             assert (await http.get("/v1/models")).status_code == 503
         for _, writer in held:
             writer.close()
             await writer.wait_closed()
         assert await alive(addresses)
+
+
+@pytest.mark.parametrize(
+    "asked", [b"", b"GET /v1/mod", b"GET /healthz HTTP/1.1\r\nHost: lo\r\n\r\n"]
+)
+async def test_who_asks_for_nothing_gives_way_to_who_does(tmp_path: Path, asked: bytes) -> None:
+    """Many who wait, or have been answered, lock nobody out; the oldest of them go first."""
+    async with running(tmp_path, max_connections=5, header_seconds=30) as addresses:
+        held = [await connected(addresses) for _ in range(4)]
+        for reader, writer in held:
+            writer.write(asked)
+            if asked.endswith(b"\r\n\r\n"):
+                assert (await reader.readline()).startswith(b"HTTP/1.1 ")
+        answer, busy = await connected(addresses)
+        busy.write(BUSY)
+        await busy.drain()
+        for _ in range(3):
+            assert await alive(addresses)
+        async with asyncio.timeout(10):  # far less than they might have waited
+            await last_words(held[0][0])
+            await last_words(held[1][0])
+        busy.write(b"}" + b" " * 98)
+        assert (await answer.readline()).startswith(b"HTTP/1.1 400")
+        for writer in (busy, *(each for _, each in held)):
+            writer.transport.abort()
 
 
 async def test_who_leaves_in_the_middle_costs_nobody(tmp_path: Path) -> None:

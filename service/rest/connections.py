@@ -1,0 +1,77 @@
+"""Connections that wait for a request: how long they may, and that they give way to others."""
+
+import asyncio
+from typing import Any, ClassVar
+
+
+class _Waiting:
+    """Mixed into a connection of uvicorn's: it waits for `seconds`, and only while there is room.
+
+    uvicorn ends a connection that is idle between requests, but would wait for ever for the rest of
+    a request line or header once a byte of it has come; and beyond `most` connections it answers
+    503, so that many who ask for nothing would lock out whoever does. The one that has waited
+    longest goes first: an honest client's is young, or needed no longer.
+    """
+
+    seconds: float
+    most: int
+    waiting: ClassVar[dict[Any, None]]
+    """Those that wait, the longest first: of one server."""
+
+    _due: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)  # type: ignore[misc]  # of what it is mixed with
+        state: Any = self
+        if len(state.connections) >= self.most:
+            self._make_room()
+        self.waiting[self] = None
+        self._expect(transport)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)  # type: ignore[misc]
+        state: Any = self
+        if state.cycle is not None and not state.cycle.response_complete:
+            self.waiting.pop(self, None)
+            self._expect_no_more()
+        elif self._due is None:
+            self._expect(state.transport)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()  # type: ignore[misc]
+        state: Any = self
+        if state.cycle.response_complete:  # and so are those that were sent at once with it
+            self.waiting[self] = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.waiting.pop(self, None)
+        self._expect_no_more()
+        super().connection_lost(exc)  # type: ignore[misc]
+
+    def _make_room(self) -> None:
+        for longest in self.waiting:
+            del self.waiting[longest]
+            longest.connections.discard(longest)  # it is told so only after this request came
+            longest.transport.abort()
+            return
+
+    def _expect(self, transport: asyncio.Transport) -> None:
+        loop = asyncio.get_running_loop()
+        self._due = loop.call_later(self.seconds, transport.abort)
+
+    def _expect_no_more(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+
+
+def patient(protocol: type[asyncio.Protocol], seconds: float, most: int) -> type[asyncio.Protocol]:
+    """Returns uvicorn's protocol of a connection, with an end to waiting for a request.
+
+    Args:
+        protocol: The protocol, h11's or httptools'.
+        seconds: Time from the connection, or the first byte of a later request, to the end of the
+            request's headers.
+        most: Connections from which on those that wait give way to new ones.
+    """
+    return type("Patient", (_Waiting, protocol), {"seconds": seconds, "most": most, "waiting": {}})
