@@ -65,8 +65,15 @@ def needs(
                     caller.get().require_sight(facts["collection"])
                 return await use_case(*args, **kwargs)
 
-        vars(method)["scope"] = scope
-        return method
+        @functools.wraps(use_case)
+        async def plain(*args: P.args, **kwargs: P.kwargs) -> T:
+            """Asks a use case of which there is nothing to look up, and nothing to write down."""
+            caller.get().require(scope)
+            return await use_case(*args, **kwargs)
+
+        made = plain if scope is Scope.READ and not (of or everywhere) else method
+        vars(made)["scope"] = scope
+        return made
 
     return guarded
 

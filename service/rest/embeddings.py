@@ -12,7 +12,15 @@ from embedder.media import Modality
 from embedder.windows import WindowVectors
 from service.messages import EmbedAnswer, Embedded
 from service.rest.content import Content, contents_of
-from service.rest.wire import Answer, JsonRoute, Question, TheEngine, Timing, WrongItem, reply
+from service.rest.wire import (
+    Answer,
+    JsonRoute,
+    Question,
+    TheEngine,
+    Timing,
+    WrongItem,
+    json_response,
+)
 
 router = APIRouter(prefix="/v1", tags=["embeddings"], route_class=JsonRoute)
 
@@ -98,37 +106,45 @@ async def create_embeddings(question: EmbeddingsQuestion, engine: TheEngine) -> 
         on_error=question.on_error,
         windows=question.windows,
     )
-    return reply(_embeddings(answer, question.encoding_format))
+    return json_response(_embeddings(answer, question.encoding_format))
 
 
-def _embeddings(answer: EmbedAnswer, encoding: Encoding) -> Embeddings:
-    return Embeddings(
-        model=answer.model,
-        space=answer.space,
-        data=[_embedding(each, encoding) for each in answer.results],
-        usage=Usage(prompt_tokens=answer.units, total_tokens=answer.units),
-        timing_ms=Timing.model_validate(answer.timing_ms),
-    )
+def _embeddings(answer: EmbedAnswer, encoding: Encoding) -> dict[str, Any]:
+    """Returns `Embeddings` as plain JSON: to make models of it takes longer than its vectors.
+
+    Dataclasses of the engine that have the same shape are printed as they are.
+    """
+    return {
+        "object": "list",
+        "model": answer.model,
+        "space": answer.space,
+        "data": [_embedding(each, encoding) for each in answer.results],
+        "usage": {"prompt_tokens": answer.units, "total_tokens": answer.units},
+        "timing_ms": answer.timing_ms,
+    }
 
 
-def _embedding(each: Embedded, encoding: Encoding) -> Embedding:
+def _embedding(each: Embedded, encoding: Encoding) -> dict[str, Any]:
+    place = {"object": "embedding", "index": each.index}
     if each.error or each.vector is None:
-        return Embedding(index=each.index, error=WrongItem.model_validate(each.error))
-    return Embedding(
-        index=each.index,
-        embedding=_written(each.vector, encoding),
-        modality=each.modality,
-        truncated=each.treatment.truncated,
-        resampled=each.treatment.resampled,
-        padded=each.treatment.padded,
-        windows=each.treatment.windows,
-        window_embeddings=_windows(each.windows, encoding) if each.windows else None,
-    )
+        return {**place, "error": each.error}
+    found = {
+        **place,
+        "embedding": _written(each.vector, encoding),
+        "modality": each.modality,
+        "truncated": each.treatment.truncated,
+        "resampled": each.treatment.resampled,
+        "padded": each.treatment.padded,
+        "windows": each.treatment.windows,
+    }
+    if each.windows:
+        found["window_embeddings"] = _windows(each.windows, encoding)
+    return found
 
 
-def _windows(found: WindowVectors, encoding: Encoding) -> list[WindowEmbedding]:
+def _windows(found: WindowVectors, encoding: Encoding) -> list[dict[str, Any]]:
     return [
-        WindowEmbedding(start=window.start, end=window.end, embedding=_written(vector, encoding))
+        {"start": window.start, "end": window.end, "embedding": _written(vector, encoding)}
         for window, vector in zip(found.windows, found.vectors, strict=True)
     ]
 

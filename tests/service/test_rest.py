@@ -14,6 +14,7 @@ import pytest
 from embedder.media import Modality, Text
 from service.engine import Engine
 from service.messages import MediaContent
+from service.rest.embeddings import Embeddings
 from service.serve import Addresses, listening
 from service.settings import Settings
 from tests.fakes import DIM, FakeEmbedder
@@ -102,6 +103,20 @@ async def test_decimals_of_a_vector_read_back_to_the_same_bits(http: httpx.Async
     for row, entry in zip(ours, packed["data"], strict=True):
         assert row.tobytes() == base64.b64decode(entry["embedding"])
     assert len(np.unique(ours)) > 64
+
+
+async def test_an_answer_is_what_the_document_says(http: httpx.AsyncClient) -> None:
+    broken = {"type": "image", "data": "AAAA"}
+    question = {"input": ["red", broken, sound(0.5)], "on_error": "item", "windows": True}
+    answer = await ask(http, "/v1/embeddings", question)
+    told = Embeddings.model_validate(answer, strict=False, extra="forbid")
+    assert told.model_dump(mode="json", exclude_none=True) == answer
+    assert [list(each) for each in answer["data"]] == [
+        [name for name, value in each if value is not None] for each in told.data
+    ]
+    assert list(answer) == list(Embeddings.model_fields)
+    assert told.data[1].error
+    assert told.data[2].window_embeddings
 
 
 def test_every_float32_survives_its_shortest_decimal() -> None:
