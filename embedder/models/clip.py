@@ -144,7 +144,7 @@ class ClipModel(Embedder):
         runtime, most = self._towers[modality], _MOST_ROWS[modality]
         if modality is Modality.IMAGE:
             return run_rows(runtime.run, arrays, most)
-        return run_texts(runtime, arrays, most)
+        return run_texts(runtime, arrays, most, self._tokens.context)
 
 
 def _require_known(open_clip: Any, asked: ClipName) -> None:  # noqa: ANN401 - open_clip has no types

@@ -19,7 +19,7 @@ from embedder.media import Audio, Image, Modality, Single, Text
 from embedder.models.hearing import SOUND_SHAPE, hear, prepare_sound
 from embedder.models.mini_probes import probes
 from embedder.models.mini_weights import PREPROCESSING, MiniWeights, read_weights
-from embedder.models.passes import run_rows
+from embedder.models.passes import run_rows, run_texts
 from embedder.runtime.base import AUTOMATIC, Placement, Runtime, Tower
 from embedder.runtime.choice import place
 from embedder.runtime.report import Report
@@ -105,9 +105,7 @@ class KindredMini(Embedder):
         match modality:
             case Modality.TEXT:
                 # The text tower only looks back: what follows a text's end mark changes nothing.
-                longest = max(ids.size for ids in arrays)
-                rows = [np.pad(ids, (0, longest - ids.size)) for ids in arrays]
-                return run_rows(tower.run, rows, _MAX_ROWS[modality])
+                return run_texts(tower, arrays, _MAX_ROWS[modality], self._tokenizer.context)
             case Modality.IMAGE:
                 return run_rows(tower.run, arrays, _MAX_ROWS[modality])
             case Modality.AUDIO:

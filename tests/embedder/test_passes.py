@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from embedder.models.passes import run_rows, run_texts
@@ -33,11 +35,11 @@ def sums(*lengths: int) -> list[list[int]]:
 @pytest.mark.parametrize(
     ("lengths", "shapes"),
     [
-        ((5,), [(1, 5)]),
-        ((5, 77, 6, 7), [(1, 77), (3, 7)]),
-        ((13, 14, 12, 14), [(4, 14)]),
-        ((9, 9, 9), [(2, 9), (1, 9)]),
-        ((30, 14, 14), [(2, 30), (1, 14)]),
+        ((5,), [(1, 8)]),
+        ((5, 77, 6, 7), [(1, 77), (3, 8)]),
+        ((13, 14, 12, 14), [(4, 16)]),
+        ((9, 9, 9), [(2, 12), (1, 12)]),
+        ((30, 14, 14), [(2, 32), (1, 16)]),
     ],
 )
 def test_a_long_text_costs_the_others_no_padding(
@@ -45,13 +47,22 @@ def test_a_long_text_costs_the_others_no_padding(
 ) -> None:
     tower = Summing()
     most = 2 if lengths == (9, 9, 9) else 4
-    np.testing.assert_array_equal(run_texts(tower, texts(*lengths), most), sums(*lengths))
+    np.testing.assert_array_equal(run_texts(tower, texts(*lengths), most, 77), sums(*lengths))
     assert tower.shapes == shapes
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=60))
+def test_shapes_are_few_whatever_the_texts(lengths: list[int]) -> None:
+    tower = Summing()
+    np.testing.assert_array_equal(run_texts(tower, texts(*lengths), 40, 50), sums(*lengths))
+    allowed = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40), (8, 12, 16, 20, 24, 32, 48, 50)
+    assert {rows for rows, _ in tower.shapes} <= {*allowed[0]}
+    assert {length for _, length in tower.shapes} <= {*allowed[1]}
 
 
 def test_a_gpu_gets_few_passes() -> None:
     tower, lengths = Summing("cuda"), (5, 77, 6, 30)
-    np.testing.assert_array_equal(run_texts(tower, texts(*lengths), 4), sums(*lengths))
+    np.testing.assert_array_equal(run_texts(tower, texts(*lengths), 4, 77), sums(*lengths))
     assert tower.shapes == [(4, 77)]
 
 
