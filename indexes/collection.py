@@ -21,7 +21,7 @@ from indexes.filters.language import EVERYTHING, Filter
 from indexes.item import Content, Item, Metadata
 from indexes.ranking import Ranked, Ranking
 from indexes.stats import Stats
-from indexes.windows import Window
+from indexes.windows import Window, Windows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -207,6 +207,10 @@ class Collection(ABC):
         Raises:
             ItemNotFound: If there is no such item, or nothing was kept.
         """
+
+    @abstractmethod
+    def windows(self, ids: Sequence[str]) -> dict[str, Windows]:
+        """Returns the windows of those of these items that are kept with any, by id."""
 
     @abstractmethod
     def items(

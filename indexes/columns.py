@@ -14,9 +14,12 @@ except ModuleNotFoundError as error:
         name="pyarrow",
     ) from error
 
-__all__ = ["NAMES", "pa", "pq", "require_columns"]
+__all__ = ["NAMES", "WINDOW", "pa", "pq", "require_columns"]
 
-NAMES = ("id", "modality", "vector", "metadata", "created")
+NAMES = ("id", "modality", "vector", "metadata", "created", "windows")
+
+WINDOW = ("start", "end", "vector")
+"""The fields of a window."""
 
 
 def require_columns(schema: Any, dim: int, path: Path) -> None:  # noqa: ANN401 - pyarrow has no types
@@ -38,6 +41,7 @@ def require_columns(schema: Any, dim: int, path: Path) -> None:  # noqa: ANN401 
         "vector": _is_numbers,
         "metadata": _is_text,
         "created": pa.types.is_timestamp,
+        "windows": _is_windows,
     }
     for name, type_ in types.items():
         if not rules[name](type_):
@@ -60,3 +64,13 @@ def _is_numbers(type_: Any) -> bool:  # noqa: ANN401
     if not is_list and not pa.types.is_fixed_size_list(type_):
         return False
     return bool(pa.types.is_floating(type_.value_type))
+
+
+def _is_windows(type_: Any) -> bool:  # noqa: ANN401
+    if not pa.types.is_list(type_) or not pa.types.is_struct(type_.value_type):
+        return False
+    inner = type_.value_type
+    fields = {inner.field(i).name: inner.field(i).type for i in range(inner.num_fields)}
+    if tuple(fields) != WINDOW or not _is_numbers(fields["vector"]):
+        return False
+    return all(pa.types.is_floating(fields[name]) for name in WINDOW[:2])

@@ -5,6 +5,7 @@
     vector    fixed-size list of float32
     metadata  a JSON object, as text
     created   microseconds, UTC
+    windows   null, or a list of start, end (seconds) and vector, as that of the item
 
 The file says which embedding space its vectors are of. Media are left out.
 """
@@ -19,15 +20,20 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes import disk
+from indexes import disk, window_column
 from indexes.collection import Page
 from indexes.columns import NAMES, pa, pq, require_columns
 from indexes.errors import IndexesError, InvalidItem, InvalidVector, SpaceMismatch, StorageError
 from indexes.item import Item, encode_metadata
 from indexes.progress import Progress, silent
+from indexes.windowed import with_windows
+from indexes.windows import Windows
 
 _AT_ONCE = 1_000
 """Rows that are stored together."""
+
+_BYTES_AT_ONCE = 64 * 2**20
+"""Bytes of rows, uncompressed, that are read together."""
 
 _SPACE, _DIM, _MODEL = b"kindred.space_id", b"kindred.dim", b"kindred.model"
 _TIME = pa.timestamp("us", "UTC")
@@ -45,6 +51,9 @@ class Source(Protocol):
 
     def items(self, *, page_size: int = 100, page_token: str = "") -> Page:
         """See `Collection.items`."""
+
+    def windows(self, ids: Sequence[str]) -> dict[str, Windows]:
+        """See `Collection.windows`."""
 
     def upsert(self, items: Sequence[Item]) -> None:
         """See `Collection.upsert`."""
@@ -83,7 +92,8 @@ def export(collection: Source, path: Path, progress: Progress = silent) -> int:
     try:
         with pq.ParquetWriter(partial, schema, compression="zstd") as writer:
             for items in _pages(collection):
-                writer.write_batch(_batch(items, schema))
+                for some in with_windows(collection, items):
+                    writer.write_batch(_batch(some, schema))
                 done += len(items)
                 progress(done, max(done, total))
         disk.sync(partial)
@@ -106,7 +116,7 @@ def import_(
 ) -> Imported:
     """Stores the rows of a file, each in the place of the item of its id, a thousand at a time.
 
-    A bad row costs itself alone. Columns `metadata` and `created` may be missing.
+    A bad row costs itself alone. Columns `metadata`, `created` and `windows` may be missing.
 
     Args:
         collection: Where to store them.
@@ -127,7 +137,7 @@ def import_(
         _require_space(file.schema_arrow, collection, path, space_id)
         columns = [name for name in NAMES if name in file.schema_arrow.names]
         total = file.metadata.num_rows
-        for batch in file.iter_batches(_AT_ONCE, columns=columns):
+        for batch in file.iter_batches(_rows_at_once(file.metadata), columns=columns):
             _store(collection, batch, done, modalities)
             progress(done.stored + len(done.refused), total)
     return done
@@ -164,7 +174,8 @@ def _schema(collection: Source) -> Any:  # noqa: ANN401 - pyarrow has no types
         "metadata": pa.string(),
         "created": _TIME,
     }
-    return pa.schema([pa.field(*each, nullable=False) for each in fields.items()], facts)
+    known = [pa.field(*each, nullable=False) for each in fields.items()]
+    return pa.schema([*known, pa.field("windows", window_column.type_of(collection.dim))], facts)
 
 
 def _pages(collection: Source) -> Iterator[tuple[Item, ...]]:
@@ -177,7 +188,14 @@ def _pages(collection: Source) -> Iterator[tuple[Item, ...]]:
             return
 
 
-def _batch(items: tuple[Item, ...], schema: Any) -> Any:  # noqa: ANN401
+def _rows_at_once(metadata: Any) -> int:  # noqa: ANN401
+    """Returns how many rows to read together: fewer where windows make them large."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    largest = max((it.total_byte_size / max(it.num_rows, 1) for it in groups), default=1)
+    return max(1, min(_AT_ONCE, int(_BYTES_AT_ONCE / max(largest, 1))))
+
+
+def _batch(items: Sequence[Item], schema: Any) -> Any:  # noqa: ANN401
     type_ = schema.field("vector").type
     flat = np.concatenate([np.empty(0, np.float32), *(item.vector for item in items)])
     columns = [
@@ -186,6 +204,7 @@ def _batch(items: tuple[Item, ...], schema: Any) -> Any:  # noqa: ANN401
         pa.FixedSizeListArray.from_arrays(pa.array(flat), type=type_),
         pa.array([encode_metadata(item.metadata) for item in items], pa.string()),
         pa.array([item.created for item in items], _TIME),
+        window_column.written([item.windows for item in items], type_.list_size),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
@@ -198,7 +217,7 @@ def _store(
 ) -> None:
     first = done.stored + len(done.refused)
     items = []
-    for place, row in enumerate(_rows(batch)):
+    for place, row in enumerate(_rows(batch, collection.dim)):
         try:
             item = _item(row, collection.dim)
             if modalities is not None and item.modality not in modalities:
@@ -210,7 +229,7 @@ def _store(
     done.stored += len(items)
 
 
-def _rows(batch: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
+def _rows(batch: Any, dim: int) -> Iterator[dict[str, Any]]:  # noqa: ANN401
     """Yields the fields of each row, vectors as arrays."""
     columns: dict[str, list[Any]] = {
         name: batch.column(name).cast(pa.string()).to_pylist()
@@ -220,6 +239,8 @@ def _rows(batch: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
     columns["vector"] = _vectors(batch.column("vector"))
     if "created" in batch.schema.names:
         columns["created"] = batch.column("created").cast(_TIME, safe=False)
+    if "windows" in batch.schema.names:
+        columns["windows"] = list(window_column.read(batch.column("windows"), dim))
     for place in range(batch.num_rows):
         yield {name: column[place] for name, column in columns.items()}
 
@@ -239,13 +260,16 @@ def _item(row: dict[str, Any], dim: int) -> Item:
             raise InvalidItem(f"{name} must be given, got null")
     if len(row["vector"]) != dim:
         raise InvalidVector(f"vectors have {dim} numbers, got {len(row['vector'])}")
-    metadata, created = row.get("metadata"), row.get("created")
+    metadata, created, windows = row.get("metadata"), row.get("created"), row.get("windows")
+    if isinstance(windows, IndexesError):
+        raise windows
     return Item(
         id=row["id"],
         modality=row["modality"],
         vector=row["vector"],
         metadata={} if metadata is None else json.loads(metadata),
         created=None if created is None else created.as_py(),
+        windows=windows,
     )
 
 

@@ -34,6 +34,7 @@ from indexes.truth import asked, records, windows
 from indexes.truth.inspection import inspect
 from indexes.truth.ledger import Ledger, write_moments
 from indexes.truth.snapshot import write
+from indexes.windows import Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,12 @@ class LocalCollection(Collection):
         """See `Collection.get_content`."""
         with self._ledger.read() as connection:
             return records.content(connection, item_id)
+
+    def windows(self, ids: Sequence[str]) -> dict[str, Windows]:
+        """See `Collection.windows`."""
+        with self._ledger.read() as connection:
+            names = {it.seq: item_id for item_id, it in records.find(connection, ids).items()}
+            return {names[seq]: it for seq, it in windows.read(connection, names).items()}
 
     def items(
         self, *, page_size: int = 100, page_token: str = "", filter: Filter = EVERYTHING

@@ -30,6 +30,7 @@ from indexes.milvus.writing import Made, Writer
 from indexes.ranking import Calibration
 from indexes.stats import SegmentStats, Stats
 from indexes.store import check_indexed
+from indexes.windows import Windows
 
 _ATTEMPTS = 5
 """How often media are looked for whose item is being replaced."""
@@ -93,6 +94,18 @@ class MilvusCollection(Collection):
             if content is not None:
                 return content
         raise StorageError(f"the content of item {item_id!r} is missing")
+
+    def windows(self, ids: Sequence[str]) -> dict[str, Windows]:
+        """See `Collection.windows`."""
+        self._require_open()
+        media, named = self._tables.media(make=False), [one for one in ids if plain(one)]
+        if media is None or not named:
+            return {}
+        found = self._cluster.each(lambda table: table.find(named), self._tables.present())
+        rows = without_twins(row for some in found for row in some)
+        kept = {row.item.id: row.kept for row in rows if row.kept and row.kept.windows}
+        read = self._cluster.each(media.windows, list(kept.values()))
+        return {one: windows for one, windows in zip(kept, read, strict=True) if windows}
 
     def items(
         self, *, page_size: int = 100, page_token: str = "", filter: Filter = EVERYTHING

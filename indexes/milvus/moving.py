@@ -16,6 +16,7 @@ from indexes.item import Item
 from indexes.local.folder import FolderStore
 from indexes.progress import Progress
 from indexes.truth.ledger import DATABASE, Facts, Ledger
+from indexes.windowed import with_windows
 
 _ITEMS_AT_ONCE = 500
 _MEDIA_BYTES_AT_ONCE = 32 * 2**20
@@ -57,8 +58,9 @@ def copy(source: Collection, target: Collection, progress: Progress) -> None:
     size, total, done, token = 2 * source.dim, sum(source.count().values()), 0, ""
     while True:
         page = source.items(page_size=_ITEMS_AT_ONCE, page_token=token)
-        for some in _with_media(source, page.items):
-            target.upsert(some)
+        for items in with_windows(source, page.items):
+            for some in _with_media(source, items):
+                target.upsert(some)
         done += len(page.items)
         progress(size * done, size * max(done, total))
         token = page.next_page_token

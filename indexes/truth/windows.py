@@ -1,8 +1,7 @@
 """The windows of items, beside them in a table of their own.
 
 The table is made when the first item with windows comes, so that a file without any is what it
-was. It holds nothing that an item needs: what is damaged here is passed over, and a rescue leaves
-it behind.
+was. It holds nothing that an item needs: what is damaged here is passed over.
 """
 
 import json
@@ -34,18 +33,28 @@ def remove(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
         )
 
 
-def best(
-    connection: sqlite3.Connection, numbers: Iterable[int], query: NDArray[np.float32]
-) -> dict[int, Window]:
-    """Returns the window nearest to a query of each of these items that has any."""
+def read(connection: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, Windows]:
+    """Returns the windows of those of these items that have any, by number."""
     if not _any(connection):
         return {}
     chosen = json.dumps(list(numbers))
     rows = connection.execute(
         "SELECT seq, data FROM windows WHERE seq IN (SELECT value FROM json_each(?))", (chosen,)
     )
-    found = ((seq, Windows.unpacked(data)) for seq, data in rows if isinstance(data, bytes))
-    return {seq: windows.best(query) for seq, windows in found if windows is not None}
+    found = ((seq, unpacked(data)) for seq, data in rows)
+    return {seq: windows for seq, windows in found if windows is not None}
+
+
+def best(
+    connection: sqlite3.Connection, numbers: Iterable[int], query: NDArray[np.float32]
+) -> dict[int, Window]:
+    """Returns the window nearest to a query of each of these items that has any."""
+    return {seq: windows.best(query) for seq, windows in read(connection, numbers).items()}
+
+
+def unpacked(data: object) -> Windows | None:
+    """Returns the windows that a row holds, or None if it is damaged."""
+    return Windows.unpacked(data) if isinstance(data, bytes) else None
 
 
 def _any(connection: sqlite3.Connection) -> bool:

@@ -9,6 +9,7 @@ from indexes.collection import Page
 from indexes.errors import InvalidItem, SpaceMismatch
 from indexes.item import Item
 from indexes.progress import Progress
+from indexes.windows import Windows
 from service.cli.backend import Server
 
 AT_ONCE = 100
@@ -39,6 +40,10 @@ class ServedCollection:
             self._name, page_size=page_size, page_token=page_token, with_vectors=True
         )
         return Page(tuple(map(_item, page.items)), page.next_page_token)
+
+    def windows(self, ids: Sequence[str]) -> dict[str, Windows]:
+        """Returns none: a server shows no windows, nor does it take any that it did not make."""
+        return {}
 
     def upsert(self, items: Sequence[Item]) -> None:
         """Stores items; what is answered as stored before one is refused stays.

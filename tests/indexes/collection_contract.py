@@ -85,6 +85,11 @@ class CollectionContract(ABC):
                 hits = {hit.id: hit for hit in opened.search(SearchRequest(query, "text")).hits}
                 best = Window(*spans[int((kept(vectors) @ query).argmax())])
                 assert (hits["long"].at, hits["bare"].at, hits["short"].at) == (best, best, None)
+            told = opened.windows(["bare", "nobody", "long", "short"])
+            assert {one: each.packed() for one, each in told.items()} == {
+                "bare": windows.packed(),
+                "long": windows.packed(),
+            }
             assert opened.get_content("long") == content
             assert opened.get("bare").mime is None
             with pytest.raises(ItemNotFound, match="no content"):
@@ -93,6 +98,7 @@ class CollectionContract(ABC):
         assert opened.delete(["bare"]) == ("bare",)
         answer = opened.search(SearchRequest(whole, "audio"))
         assert sorted((hit.id, hit.at) for hit in answer.hits) == [("long", None), ("short", None)]
+        assert opened.windows(["long", "bare"]) == {}
 
     def test_finds_what_exact_search_finds(self, collection: Collection) -> None:
         items = some_items(300)

@@ -18,6 +18,7 @@ from indexes.collection import Collection
 from indexes.errors import InvalidItem, InvalidVector, SpaceMismatch, StorageError
 from indexes.item import Item
 from indexes.local.folder import FolderStore
+from indexes.windows import Windows
 from tests.indexes.collection_contract import DIM, some_items
 from tests.indexes.samples import kept, unit_rows
 
@@ -243,3 +244,54 @@ def test_a_missing_pyarrow_is_named_with_what_installs_it() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert "pip install 'kindred[parquet]'" in done.stderr
+
+
+def test_windows_come_back(
+    store: FolderStore, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexes.windowed._ASKED_AT_ONCE", 2)
+    monkeypatch.setattr("indexes.windowed._BYTES_AT_ONCE", 100)
+    spans = np.array([[0.0, 5.0], [2.5, 7.5], [5.0, 9.123]])
+    windows = {f"id-{n}": Windows.of(spans[: n + 1], VECTORS[: n + 1]) for n in (0, 2)}
+    collection.upsert(
+        [
+            Item(f"id-{n}", "audio", vector, windows=windows.get(f"id-{n}"))
+            for n, vector in enumerate(VECTORS)
+        ]
+    )
+    path = tmp_path / "items.parquet"
+    assert parquet.export(collection, path) == 6
+    shown = pq.read_table(path).column("windows").to_pylist()
+    assert [None if each is None else len(each) for each in shown] == [1, None, 3, None, None, None]
+    assert (shown[2][2]["start"], shown[2][2]["end"]) == (5.0, 9.123)
+    again = store.create("again", space_id="space", dim=DIM, model="model")
+    monkeypatch.setattr("indexes.parquet._BYTES_AT_ONCE", 1)
+    assert parquet.import_(again, path).stored == 6
+    found = again.windows([f"id-{n}" for n in range(6)] + ["nobody"])
+    assert {one: each.packed() for one, each in found.items()} == {
+        one: each.packed() for one, each in windows.items()
+    }
+    assert rows(again) == rows(collection)
+
+
+def test_windows_that_break_a_rule_cost_their_row(collection: Collection, tmp_path: Path) -> None:
+    def stretch(start: float | None, end: float, vector: np.ndarray | None) -> dict[str, Any]:
+        return {"start": start, "end": end, "vector": None if vector is None else vector.tolist()}
+
+    good = stretch(0, 1, VECTORS[0])
+    windows = [
+        [good, stretch(1, 2, VECTORS[1])],
+        [good, stretch(3, 2, VECTORS[1])],
+        [stretch(None, 2, VECTORS[1])],
+        [stretch(0, 1, VECTORS[0][:-1]), stretch(0, 1, np.append(VECTORS[0], 1))],
+        [good, stretch(0, 2, None)],
+        [],
+    ]
+    fields = {"start": pa.float32(), "end": pa.float64(), "vector": pa.list_(pa.float64())}
+    type_ = pa.list_(pa.struct(list(fields.items())))
+    done = imported(collection, tmp_path / "a", table(windows=pa.array(windows, type_)))
+    assert [row for row, _ in done.refused] == [1, 2, 3, 4]
+    assert list(collection.windows([f"id-{n}" for n in range(6)])) == ["id-0"]
+    odd = pa.array([[{"from": 0.0}]] * 6)
+    with pytest.raises(InvalidItem, match="'windows'"):
+        imported(collection, tmp_path / "b", table(windows=odd))
