@@ -42,8 +42,8 @@ class Client:
             "http://..." or "https://..." for REST.
         api_key: A key of `kindred keys create`, for a server that asks for one.
         tls: For a server whose certificate the system does not know, or that asks for ours.
-        timeout: Seconds to wait for an answer; None means forever. Over REST these are seconds
-            without any progress; over gRPC the file of a snapshot takes as long as it takes.
+        timeout: Seconds to wait for an answer; None means forever. Over REST, and of the file of a
+            snapshot, these are seconds without any progress.
 
     Every failure is a `KindredError`. Nothing is tried twice.
     """

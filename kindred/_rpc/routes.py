@@ -30,7 +30,7 @@ from kindred.v1 import model_service_pb2_grpc as models_grpc
 from kindred.v1 import snapshot_service_pb2 as snapshots_pb
 from kindred.v1 import snapshot_service_pb2_grpc as snapshots_grpc
 
-Methods = Mapping[type[Call[Any]], Callable[..., Any]]
+Methods = Mapping[type[Call[Any]], Any]
 """What makes each call on one channel."""
 
 
@@ -43,14 +43,14 @@ class Route:
         name: Its method.
         ask: Makes the request message, or an iterator of them, from the call.
         read: Makes the answer, or one piece of it, from a response message.
-        timed: Whether the client's timeout holds; a file takes as long as it takes.
+        is_upload: Whether it is a file, which goes in pieces.
     """
 
     stub: Callable[[Any], Any]
     name: str
     ask: Callable[[Any], Any]
     read: Callable[[Any], Any]
-    timed: bool = True
+    is_upload: bool = False
 
 
 _MODELS = models_grpc.ModelServiceStub
@@ -242,7 +242,7 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
         "UploadSnapshot",
         asked.upload_snapshot,
         lambda found: answered.snapshot(found.snapshot),
-        timed=False,
+        is_upload=True,
     ),
 }
 

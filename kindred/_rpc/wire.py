@@ -1,7 +1,9 @@
 """Carries calls over gRPC and names what went wrong."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
@@ -19,7 +21,8 @@ from kindred._errors import (
     Unavailable,
     error_type,
 )
-from kindred._rpc.routes import ROUTES, Methods, methods_on
+from kindred._rpc.patience import Patience, late
+from kindred._rpc.routes import ROUTES, Methods, Route, methods_on
 
 T = TypeVar("T")
 
@@ -48,24 +51,29 @@ class Rpc:
 
     def send(self, call: Call[T], timeout: float | None) -> T:
         """Makes a call and returns its answer."""
-        route = ROUTES[type(call)]
-        seconds = timeout if route.timed else None
+        route, method = ROUTES[type(call)], self._methods[type(call)]
+        if route.is_upload:
+            return cast(T, self._upload(route, call, timeout))
         try:
-            answer = self._methods[type(call)](
-                route.ask(call), timeout=seconds, metadata=self._metadata
-            )
+            answer = method(route.ask(call), timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             raise _kindred_error(error) from error
         return cast(T, route.read(answer))
 
+    def _upload(self, route: Route, call: Call[Any], timeout: float | None) -> object:
+        patience = Patience(timeout)
+        pieces = patience.sent(route.ask(call))
+        answer = self._methods[type(call)].future(pieces, metadata=self._metadata)
+        with _named_errors(patience.of(answer), timeout):
+            return route.read(answer.result())
+
     def stream(self, call: Call[T], timeout: float | None = None) -> Iterator[T]:
-        """Makes a call and yields its answer, piece by piece; it has no deadline."""
+        """Makes a call and yields its answer, waiting so long for each piece."""
         route = ROUTES[type(call)]
-        try:
-            for message in self._methods[type(call)](route.ask(call), metadata=self._metadata):
+        pieces = self._methods[type(call)](route.ask(call), metadata=self._metadata)
+        with _named_errors(Patience(timeout).of(pieces), timeout) as patience:
+            for message in patience.received():
                 yield route.read(message)
-        except grpc.RpcError as error:
-            raise _kindred_error(error) from error
 
     watch = stream
 
@@ -95,26 +103,50 @@ class AsyncRpc:
 
     async def send(self, call: Call[T], timeout: float | None) -> T:
         """Makes a call and returns its answer."""
-        route = ROUTES[type(call)]
-        seconds = timeout if route.timed else None
+        route, method = ROUTES[type(call)], self._methods[type(call)]
+        if route.is_upload:
+            return cast(T, await self._upload(route, call, timeout))
         try:
-            answer = await self._methods[type(call)](
-                route.ask(call), timeout=seconds, metadata=self._metadata
-            )
+            answer = await method(route.ask(call), timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             raise _kindred_error(error) from error
         return cast(T, route.read(answer))
 
-    async def stream(self, call: Call[T], timeout: float | None = None) -> AsyncIterator[T]:
-        """Makes a call and yields its answer, piece by piece; it has no deadline."""
-        route = ROUTES[type(call)]
+    async def _upload(self, route: Route, call: Call[Any], timeout: float | None) -> object:
+        patience, loop = asyncio.timeout(timeout), asyncio.get_running_loop()
+
+        async def pieces() -> AsyncIterator[Any]:
+            for message in route.ask(call):
+                yield message
+                if timeout is not None and not patience.expired():
+                    patience.reschedule(loop.time() + timeout)
+
         try:
-            async for message in self._methods[type(call)](
-                route.ask(call), metadata=self._metadata
-            ):
-                yield route.read(message)
+            async with patience:
+                answer = await self._methods[type(call)](pieces(), metadata=self._metadata)
+        except TimeoutError as error:
+            raise late(timeout) from error
         except grpc.RpcError as error:
             raise _kindred_error(error) from error
+        return route.read(answer)
+
+    async def stream(self, call: Call[T], timeout: float | None = None) -> AsyncIterator[T]:
+        """Makes a call and yields its answer, waiting so long for each piece."""
+        route = ROUTES[type(call)]
+        pieces = self._methods[type(call)](route.ask(call), metadata=self._metadata)
+        try:
+            while True:
+                async with asyncio.timeout(timeout):
+                    message = await pieces.read()
+                if message is grpc.aio.EOF:
+                    return
+                yield route.read(message)
+        except TimeoutError as error:
+            raise late(timeout) from error
+        except grpc.RpcError as error:
+            raise _kindred_error(error) from error
+        finally:
+            pieces.cancel()
 
     watch = stream
 
@@ -130,6 +162,16 @@ _WITHOUT_INFO: Mapping[grpc.StatusCode, type[KindredError]] = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: TooLarge,
 }
 """What gRPC itself says, before or without an answer of the server's own."""
+
+
+@contextmanager
+def _named_errors(patience: Patience, timeout: float | None) -> Iterator[Patience]:
+    """Watches a call in pieces, and names what goes wrong with it."""
+    try:
+        with patience:
+            yield patience
+    except (grpc.RpcError, grpc.FutureCancelledError) as error:
+        raise (late(timeout) if patience.is_over else _kindred_error(error)) from error
 
 
 def _kindred_error(error: Any) -> KindredError:  # noqa: ANN401 - grpc has no types
