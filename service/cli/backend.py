@@ -12,6 +12,7 @@ import typer
 from indexes.progress import Progress
 from service.ingest.ingest import Items
 from service.messages import (
+    AliasInfo,
     CollectionInfo,
     Content,
     EmbedAnswer,
@@ -46,6 +47,15 @@ class Backend(Items, Protocol):
 
     async def ensure_collection(self, new: NewCollection) -> None:
         """Creates the collection unless it exists; then the fields are indexed there, too."""
+
+    async def aliases(self) -> Sequence[AliasInfo]:
+        """Returns the aliases, by name."""
+
+    async def set_alias(self, alias: str, collection: str, expected: str | None) -> AliasInfo:
+        """Makes an alias stand for a collection."""
+
+    async def delete_alias(self, alias: str) -> None:
+        """Deletes an alias."""
 
     async def search(self, collection: str, query: SearchQuery) -> SearchAnswer:
         """Finds the nearest items."""

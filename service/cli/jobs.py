@@ -28,7 +28,7 @@ For example:
 
     kindred jobs index /photos --collection album --server http://localhost:8000
     kindred jobs index /photos/list.jsonl --server http://localhost:8000
-    kindred jobs reembed album album-2 --model other --server http://localhost:8000
+    kindred jobs reembed photos photos-2 --model other --alias photos --server http://localhost:8000
 """,
 )
 
@@ -79,12 +79,26 @@ def reembed(  # noqa: PLR0913 - one parameter per option
     server: TheServer,
     model: Annotated[str | None, typer.Option(help="Whose space; by default the first.")] = None,
     windows: Annotated[bool, typer.Option(help="Keep windows of longer sounds and films.")] = True,
+    alias: Annotated[
+        str | None,
+        typer.Option(help="Made to stand for the new collection when every item went over."),
+    ] = None,
+    allow_failed: Annotated[
+        bool, typer.Option("--allow-failed", help="Swap it though items failed.")
+    ] = False,
+    drop_source: Annotated[
+        bool, typer.Option("--drop-source", help="Delete the old collection then.")
+    ] = False,
     wait: Wait = True,
 ) -> None:
-    """Has the server embed a collection again, from the media it kept, into a new one."""
+    """Has the server embed a collection again, from the media it kept, into a new one.
+
+    With --alias, clients that ask by that name go on meanwhile, and find the new collection from
+    one moment to the next; what they write to the old one until then goes over as well.
+    """
     import kindred
 
-    task = kindred.Reembed(source, model, windows)
+    task = kindred.Reembed(source, model, windows, alias, allow_failed, drop_source)
     with Server.of(ctx, server).client as client:
         _begun(client, client.create_job(collection, task), wait)
 
@@ -165,7 +179,15 @@ def _summary(job: "kindred.Job") -> str:
     }
     told = ", ".join(f"{count} {fate}" for fate, count in fates.items() if count) or "no item"
     reason = f" ({job.error.message})" if job.error else ""
-    return f"{job.collection}: job {job.id} {job.state}{reason}: {told}"
+    return f"{job.collection}: job {job.id} {job.state}{reason}: {told}{_swapped(job.swap)}"
+
+
+def _swapped(swap: "kindred.AliasSwap | None") -> str:
+    if swap is None or swap.time is None:
+        return ""
+    dropped = ", which is deleted" if swap.source_dropped else ""
+    before = f", before for {swap.previous}{dropped}" if swap.previous else ""
+    return f"; {swap.alias} stands for {swap.collection}{before}"
 
 
 def _cells(job: "kindred.Job") -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from service.conditioning.messages import ConditionAnswer, ConditionQuery
 from service.engine import Engine
 from service.jobs.items import every_item
 from service.messages import (
+    AliasInfo,
     CollectionInfo,
     Content,
     EmbedAnswer,
@@ -60,6 +61,18 @@ class LocalBackend:
     ) -> Sequence[ItemResult]:
         """Stores items, each on its own, with windows if hits are to tell where they match."""
         return await self.engine.collections.upsert(collection, items, windows=windows)
+
+    async def aliases(self) -> Sequence[AliasInfo]:
+        """Returns the aliases, by name."""
+        return await self.engine.aliases.list()
+
+    async def set_alias(self, alias: str, collection: str, expected: str | None) -> AliasInfo:
+        """Makes an alias stand for a collection."""
+        return await self.engine.aliases.point(alias, collection, expected=expected)
+
+    async def delete_alias(self, alias: str) -> None:
+        """Deletes an alias."""
+        await self.engine.aliases.delete(alias)
 
     async def search(self, collection: str, query: SearchQuery) -> SearchAnswer:
         """Finds the nearest items."""

@@ -19,6 +19,7 @@ from service.cli.remote_conditioning import condition, conditioned
 from service.conditioning.messages import ConditionAnswer, ConditionQuery
 from service.errors import InvalidRequest
 from service.messages import (
+    AliasInfo,
     CollectionInfo,
     Content,
     EmbedAnswer,
@@ -128,6 +129,20 @@ class RemoteBackend:
             except kindred.Overloaded as error:
                 await asyncio.sleep(error.retry_after or 1.0)
         return await self.client.upsert(collection, items, windows=windows)
+
+    async def aliases(self) -> Sequence[AliasInfo]:
+        """Returns the aliases, by name."""
+        return [AliasInfo(**asdict(each)) for each in await self.client.list_aliases()]
+
+    async def set_alias(self, alias: str, collection: str, expected: str | None) -> AliasInfo:
+        """Makes an alias stand for a collection."""
+        return AliasInfo(
+            **asdict(await self.client.set_alias(alias, collection, expected=expected))
+        )
+
+    async def delete_alias(self, alias: str) -> None:
+        """Deletes an alias."""
+        await self.client.delete_alias(alias)
 
     async def search(self, collection: str, query: SearchQuery) -> SearchAnswer:
         """Finds the nearest items."""

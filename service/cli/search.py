@@ -79,6 +79,7 @@ async def _ask(where: Where, collection: str, query: SearchQuery) -> SearchAnswe
 def answer_json(answer: SearchAnswer) -> dict[str, Any]:
     """Returns the answer in the shape that REST gives it."""
     return {
+        "collection": answer.collection,
         "hits": [
             {
                 "id": hit.id,
