@@ -3,10 +3,13 @@
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
-from indexes.truth import checksums, fields, records, tags
+from indexes.errors import StorageError
+from indexes.truth import checksums, fields, records, schema, tags
+from indexes.truth.ledger import connect, failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,21 @@ class Damage:
 
     def __str__(self) -> str:
         return self.what if self.item_id is None else f"item {self.item_id!r}: {self.what}"
+
+
+def inspect_beside(path: Path) -> Iterator[Damage]:
+    """Does as `inspect` with a file that another process holds: reads its last state, no more.
+
+    Raises:
+        StorageError: If it cannot be opened, or is of another version than the present.
+    """
+    with failures(path), closing(connect(path, "ro")) as connection:
+        connection.execute("BEGIN")
+        if (found := schema.version(connection, path.parent.name)) != schema.VERSION:
+            raise StorageError(
+                f"it is of version {found}, and is brought to {schema.VERSION} when it is opened"
+            )
+        yield from inspect(connection)
 
 
 def inspect(connection: sqlite3.Connection) -> Iterator[Damage]:

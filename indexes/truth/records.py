@@ -16,6 +16,7 @@ from indexes.item import Content, Item, Metadata
 from indexes.truth import checksums, fields, sql, tags, vectors
 from indexes.truth.conditions import as_sql
 from indexes.truth.sql import Where, tolerantly
+from indexes.windows import Windows
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = "seq, id, item.modality, created, mime, metadata, item.crc"
@@ -224,7 +225,7 @@ def _columns(numbered: Numbered) -> tuple[int, tuple[str, str, int, str | None, 
     return seq, (item.id, str(item.modality), created, mime, item.encoded)
 
 
-def item(row: Row, content: Content | None = None) -> Item:
+def item(row: Row, content: Content | None = None, windows: Windows | None = None) -> Item:
     """Returns the item that a row is, if it is `intact`."""
     return Item(
         id=row.id,
@@ -234,4 +235,5 @@ def item(row: Row, content: Content | None = None) -> Item:
         created=_EPOCH + timedelta(microseconds=row.created),
         content=content,
         mime=row.mime,
+        windows=windows,
     )

@@ -10,15 +10,15 @@ from typing import Any
 
 from indexes import disk
 from indexes.errors import StorageError
-from indexes.item import Content
-from indexes.truth import checksums, records, schema, state, vectors
+from indexes.item import Content, Item
+from indexes.truth import checksums, records, vectors, windows
+from indexes.truth.layouts import CONTENTS, ITEMS, WINDOWS, Layout
 from indexes.truth.ledger import (
     DATABASE,
     Facts,
     Ledger,
     failures,
     read_facts,
-    sequence,
     write_sequence,
 )
 from indexes.truth.records import Row
@@ -45,6 +45,7 @@ class Rescued:
         items: How many are in the new one.
         lost: Ids of those that are not, as far as they can be read.
         without_content: Ids of those whose media are lost.
+        without_windows: Ids of those whose windows are lost.
         gaps: Ranges of numbers, first and last, that nothing could be read of: items there may have
             been in them are in none of the above, unless their ids are known from elsewhere.
         facts: Names of facts about the whole that cannot be read and are guessed.
@@ -53,6 +54,7 @@ class Rescued:
     items: int = 0
     lost: list[str] = field(default_factory=list)
     without_content: list[str] = field(default_factory=list)
+    without_windows: list[str] = field(default_factory=list)
     gaps: list[tuple[int, int]] = field(default_factory=list)
     facts: list[str] = field(default_factory=list)
 
@@ -77,13 +79,10 @@ def rescue(path: Path, target: Path, facts: Facts | None = None) -> Rescued:
     source = path / DATABASE
     try:
         (partial / "scratch").mkdir(parents=True)
-        with failures(source), closing(opened(source, partial / "scratch")) as old:
-            guessed: list[str] = []
-            known = facts or _facts(old, source, guessed)
-            Ledger.create(partial / DATABASE, known)
-            with closing(Ledger(partial / DATABASE)) as new:
-                rescued = _Rescue(old, new, known.dim).done()
-            rescued.facts = guessed
+        with failures(source):
+            old, layout = opened(source, partial / "scratch")
+            with closing(old):
+                rescued = _rescued(old, layout, partial / DATABASE, facts)
         shutil.rmtree(partial / "scratch")
         disk.sync(partial)
         partial.rename(target)
@@ -95,11 +94,22 @@ def rescue(path: Path, target: Path, facts: Facts | None = None) -> Rescued:
     return rescued
 
 
+def _rescued(old: sqlite3.Connection, layout: Layout, target: Path, facts: Facts | None) -> Rescued:
+    guessed: list[str] = []
+    known = facts or _facts(old, layout, guessed)
+    Ledger.create(target, known)
+    with closing(Ledger(target)) as new:
+        rescued = _Rescue(old, layout, new, known.dim).done()
+    rescued.facts = guessed
+    return rescued
+
+
 class _Rescue:
     """One copy of one ledger."""
 
-    def __init__(self, old: sqlite3.Connection, new: Ledger, dim: int) -> None:
+    def __init__(self, old: sqlite3.Connection, layout: Layout, new: Ledger, dim: int) -> None:
         self._old = old
+        self._layout = layout
         self._new = new
         self._dim = dim
         self._told = Rescued()
@@ -124,56 +134,65 @@ class _Rescue:
 
     def _items(self) -> Iterator[records.Numbered]:
         """Yields items that are as they were written, in the order of their numbers."""
-        columns = "seq, id, modality, created, mime, metadata, crc"
-        rows = Salvage(self._old, f"SELECT {columns} FROM item")
-        vector = Follower(Salvage(self._old, "SELECT seq, modality, data, crc FROM vector"))
-        content = Follower(Salvage(self._old, "SELECT seq, data, crc FROM content"))
-        for seq, *rest in rows:
-            self._seen.add(str(rest[0]))
-            row = Row(seq, *rest, *(vector.at(seq) or (seq, None, None, None))[1:])
-            media = content.at(seq)
+        rows = Salvage(self._old, ITEMS)
+        vector = Follower(Salvage(self._old, self._layout.vectors))
+        content = Follower(Salvage(self._old, CONTENTS))
+        stretches = Follower(Salvage(self._old, WINDOWS) if self._has_windows() else ())
+        for found in rows:
+            seq = found[0]
+            self._seen.add(str(found[1]))
+            row = self._layout.row(found, vector.at(seq))
+            media, stretch = content.at(seq), stretches.at(seq)
             if records.intact(row) and vectors.is_of(row.vector, self._dim):
                 self._last = seq
-                yield self._whole(row, media)
+                yield row.seq, row.created, self._whole(row, media, stretch)
         self._told.gaps = rows.gaps
 
-    def _whole(self, row: Row, media: tuple[Any, ...] | None) -> records.Numbered:
+    def _whole(
+        self, row: Row, media: tuple[Any, ...] | None, stretch: tuple[Any, ...] | None
+    ) -> Item:
         content = None
         if row.mime is not None:
             if media and isinstance(media[1], bytes) and checksums.of_content(media[1]) == media[2]:
                 content = Content(row.mime, media[1])
             else:
                 self._told.without_content.append(row.id)
-        return row.seq, row.created, records.item(row, content)
+        found = windows.unpacked(stretch[1]) if stretch else None
+        if stretch and (found is None or found.vectors.shape[1] != self._dim):
+            self._told.without_windows.append(row.id)
+            found = None
+        return records.item(row, content, found)
+
+    def _has_windows(self) -> bool:
+        with suppress(sqlite3.DatabaseError):
+            self._old.execute(f"{WINDOWS} LIMIT 0")
+            return True
+        return False
 
     def _write(self, items: list[records.Numbered]) -> None:
         latest = {item.id: (seq, created, item) for seq, created, item in items}
         with self._new.write() as connection:
             stale = records.find(connection, latest)  # an old page may hold an item's former self
             records.remove(connection, [stored.seq for stored in stale.values()])
+            windows.remove(connection, [stored.seq for stored in stale.values()])
             records.insert(connection, list(latest.values()))
+            kept = ((seq, item.windows) for seq, _, item in latest.values() if item.windows)
+            windows.insert(connection, kept)
         self._copied |= latest.keys()
 
     def _finish(self) -> None:
         last = self._last
         with suppress(sqlite3.DatabaseError, StorageError):
-            last = max(last, sequence(self._old))
+            last = max(last, int(self._layout.fact(self._old, "sequence")))
         self._told.gaps = [(first, min(end, last)) for first, end in self._told.gaps]
         with self._new.write() as connection:
             write_sequence(connection, last)
 
 
-def _facts(connection: sqlite3.Connection, path: Path, guessed: list[str]) -> Facts:
-    name = f"{path.parent.name}/{path.name}"
-    found = schema.version(connection, name)
-    if found != schema.VERSION:
-        raise StorageError(
-            f"{name} has schema version {found}; what can be read are those of {schema.VERSION}"
-        )
-
+def _facts(connection: sqlite3.Connection, layout: Layout, guessed: list[str]) -> Facts:
     def get(fact: str, default: str | None = None) -> str:
         try:
-            return state.get(connection, fact, default)
+            return layout.fact(connection, fact, default)
         except (StorageError, sqlite3.DatabaseError):
             if fact not in _GUESSES:
                 raise

@@ -3,53 +3,63 @@
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 from indexes.truth import schema
+from indexes.truth.layouts import CONTENTS, ITEMS, LAYOUTS, Layout
 from indexes.truth.ledger import connect
 
 _LAST = 2**62
 
-_PROBES = (
-    "SELECT seq, id, modality, created, mime, metadata, crc FROM item LIMIT {}",
-    "SELECT seq, modality, data, crc FROM vector LIMIT {}",
-    "SELECT seq, data, crc FROM content LIMIT {}",
-    "SELECT name, value, crc FROM state LIMIT {}",
-)
 
-
-def opened(source: Path, scratch: Path) -> sqlite3.Connection:
+def opened(source: Path, scratch: Path) -> tuple[sqlite3.Connection, Layout]:
     """Opens a damaged file to read it, or, where its first page is lost, a mended copy.
 
-    The first page says where the tables begin. They begin at the same pages in every file that was
-    not migrated, so the first page of a new one can stand in for it.
+    The first page says where the tables begin. They begin at the same pages in every file of the
+    present version that was not migrated, so the first page of a new one can stand in for it.
 
     Args:
         source: The damaged file, which is left as it is.
         scratch: A folder that may take a copy.
+
+    Returns:
+        A connection that reads, and how: the tables tell that better than a number that may be
+        damaged.
 
     Raises:
         sqlite3.DatabaseError: If it cannot be opened in either way.
     """
     connection = connect(source, "ro")
     try:
-        _probe(connection, rows=0)
+        return connection, _layout(connection, rows=0)
     except sqlite3.DatabaseError as error:
         connection.close()
         connection = connect(_mended(source, scratch), "ro")
         try:
-            _probe(connection, rows=1)
+            return connection, _layout(connection, rows=1)
         except sqlite3.DatabaseError:
             connection.close()
             raise error from None
-    return connection
 
 
-def _probe(connection: sqlite3.Connection, rows: int) -> None:
-    for query in _PROBES:
-        connection.execute(query.format(rows)).fetchall()
+def _layout(connection: sqlite3.Connection, rows: int) -> Layout:
+    """Returns the newest layout whose tables there are.
+
+    Raises:
+        sqlite3.DatabaseError: If there are none of any, or they cannot be read.
+    """
+    for layout in LAYOUTS[:-1]:
+        with suppress(sqlite3.OperationalError):  # no such column
+            return _probed(connection, layout, rows)
+    return _probed(connection, LAYOUTS[-1], rows)
+
+
+def _probed(connection: sqlite3.Connection, layout: Layout, rows: int) -> Layout:
+    for query in (ITEMS, layout.vectors, CONTENTS, layout.facts):
+        connection.execute(f"{query} LIMIT {rows}").fetchall()
+    return layout
 
 
 def _mended(source: Path, scratch: Path) -> Path:

@@ -16,7 +16,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -68,6 +68,9 @@ CREATE TABLE tag (
 _DEAD = "CREATE TABLE dead (seq INTEGER PRIMARY KEY, modality TEXT NOT NULL)"
 _QUERY = "CREATE TABLE query (modality TEXT PRIMARY KEY, data BLOB NOT NULL, crc INTEGER NOT NULL)"
 _TABLES = (state.TABLE, _ITEM, _VECTOR, _OF_MODALITY, _CONTENT, _TAG, _DEAD, _QUERY)
+
+SINCE_SECOND = {"indexed": "{}", "recall_target": "0.97", "segments": "{}"}
+"""Facts that version 1 lacked, as they were then."""
 
 _AT_ONCE = 1_000
 """Rows that a migration holds in memory."""
@@ -131,9 +134,7 @@ def _halve(connection: sqlite3.Connection) -> None:
     for table in (state.TABLE, _VECTOR, _TAG, _DEAD, _QUERY):
         connection.execute(table)
     facts = dict(connection.execute("SELECT name, value FROM old_state"))
-    for name, value in (
-        {"indexed": "{}", "recall_target": "0.97", "segments": "{}"} | facts
-    ).items():
+    for name, value in {**SINCE_SECOND, **facts}.items():
         state.put(connection, name, value)
     after = 0
     while rows := connection.execute(
@@ -149,23 +150,52 @@ def _halve(connection: sqlite3.Connection) -> None:
 
 
 def _halve_rows(connection: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> None:
-    """Moves items on; one that was damaged stays so, by a checksum that is wrong too."""
+    """Moves items on."""
     items, vectors = [], []
     for seq, *columns, crc, data in rows:
-        wrong = int(data is None or _old_checksum(columns, data) != crc)
-        items.append((checksums.of_item(seq, *columns) ^ wrong, seq))
-        if data is not None and len(data) % 4 == 0:
-            halves = np.frombuffer(data, "<f4").astype("<f2").tobytes()
-            modality = columns[1]
-            crc = checksums.of_vector(seq, modality, halves) ^ wrong
-            vectors.append((seq, modality, halves, crc))
+        brought = halved(seq, columns, crc, data)
+        items.append((brought.crc, seq))
+        if brought.vector is not None:
+            vectors.append((seq, columns[1], brought.vector, brought.vector_crc))
     connection.executemany("UPDATE item SET crc = ? WHERE seq = ?", items)
     connection.executemany("INSERT INTO vector VALUES (?,?,?,?)", vectors)
 
 
+class Halved(NamedTuple):
+    """What version 2 has of an item of version 1, but for its other columns, which stay.
+
+    Attributes:
+        crc: Checksum of the columns.
+        vector: In half precision; None if it cannot be read.
+        vector_crc: Its checksum.
+    """
+
+    crc: int
+    vector: bytes | None
+    vector_crc: int
+
+
+def halved(seq: int, columns: list[Any], crc: int, data: object) -> Halved:
+    """Brings an item of version 1 on; one that was damaged stays so, by checksums that are wrong.
+
+    Args:
+        seq: Its number.
+        columns: Its id, modality, time of creation, type of media and metadata.
+        crc: The checksum of version 1, of all of it.
+        data: Its vector in single precision.
+    """
+    good = isinstance(data, bytes) and len(data) % 4 == 0
+    old = data if isinstance(data, bytes) else b""
+    wrong = int(not good or _old_checksum(columns, old) != crc)
+    with np.errstate(over="ignore"):  # of what is damaged
+        halves = np.frombuffer(old, "<f4").astype("<f2").tobytes() if good else None
+    of_vector = checksums.of_vector(seq, columns[1], halves or b"") ^ wrong
+    return Halved(checksums.of_item(seq, *columns) ^ wrong, halves, of_vector)
+
+
 def _old_checksum(columns: list[Any], data: bytes) -> int:
     """Returns the checksum of version 1, which covered an item and its vector together."""
-    return zlib.crc32(data, zlib.crc32(json.dumps(columns).encode()))
+    return zlib.crc32(data, zlib.crc32(json.dumps(columns, default=repr).encode()))
 
 
 _STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _halve}

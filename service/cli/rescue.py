@@ -35,6 +35,8 @@ def rescue(
         complain(f"{item_id}: cannot be read")
     for item_id in rescued.without_content[:MOST_LISTED]:
         complain(f"{item_id}: its media cannot be read, all else is saved")
+    for item_id in rescued.without_windows[:MOST_LISTED]:
+        complain(f"{item_id}: its windows cannot be read, all else is saved")
     for fact in rescued.facts:
         complain(f"its {fact} cannot be read, and is guessed")
     for first, last in rescued.gaps:
@@ -42,7 +44,9 @@ def rescue(
     answers().print(
         f"{target}: {rescued.items:,} items saved, {len(rescued.lost):,} known to be lost"
     )
-    if rescued.lost or rescued.without_content or rescued.gaps or rescued.facts:
+    if any((rescued.lost, rescued.without_content, rescued.without_windows, rescued.gaps)):
+        raise typer.Exit(FAILED)
+    if rescued.facts:
         raise typer.Exit(FAILED)
 
 

@@ -31,7 +31,8 @@ def export(
 ) -> None:
     """Writes ids, modalities, vectors and metadata of a collection to a Parquet file.
 
-    Media are left out: `kindred snapshot` copies everything.
+    Media are left out, and so are the windows of a server's items: `kindred snapshot` copies
+    everything.
 
     For example:
 

@@ -18,6 +18,7 @@ from indexes.store import Options
 from indexes.truth.inspection import Damage, inspect
 from indexes.truth.ledger import Facts, Ledger
 from indexes.truth.rescue import Rescued, rescue
+from indexes.windows import Windows
 from tests.indexes.collection_contract import DIM, MODALITIES
 from tests.indexes.samples import unit_rows
 
@@ -250,3 +251,26 @@ def test_a_rescue_takes_nobody_s_place_and_needs_a_collection(
     with pytest.raises(StorageError, match="not a database"):
         rescue(database.parent, tmp_path / "again")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["there", "things"]
+
+
+def test_windows_are_rescued_and_damaged_ones_told(database: Path, tmp_path: Path) -> None:
+    vectors = unit_rows(3, DIM, 5)
+    windows = Windows.of(np.array([[0.0, 5.0], [2.5, 7.5], [5.0, 9.0]]), vectors)
+    with FolderStore(tmp_path) as store:
+        store.open("things").upsert(
+            [Item(f"long-{n}", "audio", vectors[n], windows=windows) for n in range(3)]
+        )
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute(
+            "UPDATE windows SET data = substr(data, 2) "
+            "WHERE seq = (SELECT seq FROM item WHERE id = 'long-1')"
+        )
+    rescued = rescue(database.parent, tmp_path / "again")
+    assert (rescued.items, rescued.lost) == (COUNT + 3, [])
+    assert (rescued.without_windows, rescued.without_content) == (["long-1"], [])
+    with FolderStore(tmp_path) as store:
+        found = store.open("again").windows(["long-0", "long-1", "long-2", "item-0"])
+        assert {one: each.packed() for one, each in found.items()} == {
+            "long-0": windows.packed(),
+            "long-2": windows.packed(),
+        }

@@ -16,6 +16,8 @@ from indexes.errors import ItemNotFound, StorageError
 from indexes.item import Content, Item, encode_metadata
 from indexes.local.folder import FolderStore
 from indexes.truth import schema
+from indexes.truth.layouts import LAYOUTS
+from indexes.truth.rescue import rescue
 from tests.indexes.collection_contract import DIM, some_items
 from tests.indexes.samples import kept
 
@@ -167,6 +169,8 @@ def test_a_migration_that_is_killed_leaves_the_old_file(database: Path) -> None:
 import os, signal, sys
 from pathlib import Path
 from indexes.truth import schema
+from indexes.truth.layouts import LAYOUTS
+from indexes.truth.rescue import rescue
 from indexes.local.folder import FolderStore
 schema._halve_rows = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 FolderStore(Path(sys.argv[1])).open("old")
@@ -177,3 +181,32 @@ FolderStore(Path(sys.argv[1])).open("old")
     assert version(database) == OLD
     with FolderStore(folder) as store:
         require_whole(store)
+
+
+def test_a_file_of_the_first_version_is_rescued_as_it_is(database: Path, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    rescued = rescue(database.parent, tmp_path / "store" / "old")
+    assert (rescued.items, rescued.lost, rescued.gaps, rescued.facts) == (len(ITEMS), [], [], [])
+    assert version(database) == OLD, "it is only read"
+    with FolderStore(tmp_path / "store") as store:
+        require_whole(store)
+        store.open("old").upsert(some_items(5, seed=2, prefix="more"))
+        assert sum(store.open("old").count().values()) == 35
+
+
+def test_what_is_damaged_in_the_first_version_is_told(database: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE item SET metadata = '{}' WHERE seq = 2")
+        connection.execute("UPDATE vector SET data = zeroblob(64) WHERE seq = 3")
+        connection.execute("UPDATE vector SET data = zeroblob(3) WHERE seq = 4")
+        connection.execute("DELETE FROM vector WHERE seq = 5")
+        connection.execute("UPDATE content SET data = x'00' WHERE seq = 8")
+        connection.execute("DELETE FROM state WHERE name = 'model'")
+    rescued = rescue(database.parent, tmp_path / "saved")
+    assert rescued.lost == [f"item-{n}" for n in (1, 2, 3, 4)]
+    assert rescued.without_content == ["item-7"]
+    assert (rescued.items, rescued.facts) == (26, ["model"])
+
+
+def test_every_version_can_be_rescued() -> None:
+    assert len(LAYOUTS) == schema.VERSION
