@@ -15,6 +15,7 @@ IndexesError
 ├── InvalidQuery          k, a quota, a page size or a page token out of range
 ├── Unsupported           what this kind of store does not do
 └── StorageError          the folder: locked, read-only, full, damaged, or from a newer version
+    ├── StoreInUse        another process holds the folder
     ├── StoreUnavailable  the cluster does not answer; it may later
     └── InvalidSnapshot   a file to restore that is damaged, no snapshot, or from a newer version
 
@@ -81,6 +82,10 @@ class Unsupported(IndexesError):
 
 class StorageError(IndexesError):
     """The storage cannot be used: locked, read-only, full, damaged, or from a newer version."""
+
+
+class StoreInUse(StorageError):
+    """Another process holds the folder, and one at a time may."""
 
 
 class StoreUnavailable(StorageError):

@@ -210,6 +210,7 @@ TABLE: Mapping[type[Exception], Status] = {
     stored.InvalidQuery: _INVALID,
     stored.Unsupported: Status("UNSUPPORTED", 400, "INVALID_ARGUMENT"),
     stored.StorageError: _STORAGE,
+    stored.StoreInUse: _STORAGE,
     stored.StoreUnavailable: Status("STORE_UNAVAILABLE", 503, "UNAVAILABLE"),
     stored.InvalidSnapshot: Status("INVALID_SNAPSHOT", 400, "INVALID_ARGUMENT"),
     ServiceError: INTERNAL,

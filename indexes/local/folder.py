@@ -21,6 +21,7 @@ from indexes.errors import (
     CollectionNotFound,
     SpaceMismatch,
     StorageError,
+    StoreInUse,
 )
 from indexes.local.aliases import AliasFile
 from indexes.local.caretaker import Caretaker
@@ -51,7 +52,8 @@ class FolderStore(Store):
         """Takes hold of the folder, which is made if it does not exist.
 
         Raises:
-            StorageError: If it cannot be used, or another process or store holds it.
+            StoreInUse: If another process or store holds it.
+            StorageError: If it cannot be used.
         """
         self.path = path
         self._tuning = tuning
@@ -113,7 +115,7 @@ class FolderStore(Store):
 
     def list(self) -> tuple[str, ...]:
         """See `Store.list`."""
-        return tuple(sorted(found.parent.name for found in self.path.glob(f"[!.]*/{DATABASE}")))
+        return tuple(name for name, _ in databases(self.path))
 
     def delete(self, name: str) -> None:
         """See `Store.delete`."""
@@ -242,6 +244,12 @@ class FolderStore(Store):
         return self.path / f"{_TRASH}{uuid.uuid4().hex}"
 
 
+def databases(path: Path) -> Iterator[tuple[str, Path]]:
+    """Yields the name and the database of each collection, for whoever reads beside its holder."""
+    for database in sorted(path.glob(f"[!.]*/{DATABASE}")):
+        yield database.parent.name, database
+
+
 def _hold(path: Path) -> IO[str]:
     """Locks the folder for as long as the returned file is open, even past a kill -9."""
     file = (path / _LOCK).open("a+")
@@ -251,7 +259,7 @@ def _hold(path: Path) -> IO[str]:
         file.seek(0)
         holder = file.read().strip() or "unknown"
         file.close()
-        raise StorageError(
+        raise StoreInUse(
             f"the folder {path} is in use: one process at a time may hold it, "
             f"now it is process {holder}"
         ) from error

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,8 +43,10 @@ MOST_SHOWN = 10
 def doctor(ctx: typer.Context, data: options.Data = None) -> None:
     """Tells what is installed, whether the models answer, and whether collections can be read.
 
-    Each model embeds a probe of each of its modalities; each collection is opened. The status is 1
-    if something fails. Put the output into a report about a fault.
+    Each model embeds a probe of each of its modalities; each item is held against its checksum. A
+    folder that a server holds is read beside it, as it was last written. The status is 1 if
+    something fails, is damaged, or could not be looked at, else 0. Put the output into a report
+    about a fault.
     """
     console = answers()
     where = Where.of(ctx, data, None)
@@ -55,7 +57,7 @@ def doctor(ctx: typer.Context, data: options.Data = None) -> None:
     models, readiness = asyncio.run(_examine(where))
     console.print(models_table(models))
     failed = [f"{name}: {reason}" for name, reason in readiness.failed.items()]
-    failed += damage(where.settings)
+    failed += damage(where.settings, lambda note: console.print(f"! {note}", soft_wrap=True))
     for failure in failed:
         console.print(Text.assemble(("✗ ", "red"), failure), soft_wrap=True)
     if failed:
@@ -75,20 +77,42 @@ def facts(threads: int) -> Iterator[tuple[str, str]]:
             yield package, "not installed"
 
 
-def damage(settings: Settings) -> Iterator[str]:
-    """Yields what cannot be read of the collections, and how to save the rest."""
+def damage(settings: Settings, note: Callable[[str], object]) -> Iterator[str]:
+    """Yields what cannot be read of the collections, and how to save the rest; notes who has them.
+
+    Args:
+        settings: Where they are.
+        note: Told what is no fault.
+    """
     address = settings.store_address
     if isinstance(address, Path) and not address.exists():
         return
-    from indexes.errors import StorageError
+    from indexes.errors import StorageError, StoreInUse
     from indexes.opening import open_store
 
     try:
         with open_store(address) as store:
             for name in store.list():
                 yield from _damage_of(store, name)
+    except StoreInUse as error:
+        note(f"{error}; its collections are read beside it")
+        yield from _damage_beside(Path(address))
     except StorageError as error:
         yield f"collections were not looked at: {error}"
+
+
+def _damage_beside(folder: Path) -> Iterator[str]:
+    """Yields the same of a folder that another process holds."""
+    from indexes.errors import StorageError
+    from indexes.local.folder import databases
+    from indexes.truth.inspection import inspect_beside
+
+    for name, path in databases(folder):
+        try:
+            yield from _told(name, [str(found) for found in inspect_beside(path)])
+        except StorageError as error:
+            if path.exists():  # or else it was deleted meanwhile
+                yield f"collection {name} was not looked at: {error}"
 
 
 def _damage_of(store: "Store", name: str) -> Iterator[str]:
@@ -103,6 +127,10 @@ def _damage_of(store: "Store", name: str) -> Iterator[str]:
             command = f"kindred rescue {store.path} {name} {name}-rescued"
             yield f"what can be read of {name} is saved by: {command}"
         return
+    yield from _told(name, damaged)
+
+
+def _told(name: str, damaged: Sequence[str]) -> Iterator[str]:
     if damaged:
         more = len(damaged) - MOST_SHOWN
         shown = [*damaged[:MOST_SHOWN], *([f"and {more} more"] if more > 0 else [])]

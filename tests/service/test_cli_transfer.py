@@ -202,12 +202,28 @@ class TestRescue:
         assert "collection default cannot be opened: " in examined.stdout
         assert f"kindred rescue {indexed} default default-rescued" in examined.stdout
 
-    def test_the_doctor_says_when_it_could_not_look(self, indexed: Path) -> None:
+    def test_the_doctor_reads_beside_who_holds_the_folder(self, indexed: Path) -> None:
+        with FolderStore(indexed) as store:
+            store.open("default").delete(["blue.png"])  # is in the log of the database alone
+            examined = kindred("doctor", "--data", indexed)
+        assert examined.exit_code == 0, examined.output
+        assert f"now it is process {os.getpid()}; its collections are read" in examined.stdout
+        assert "every item of every collection can be read" in examined.stdout
+
+    def test_the_doctor_finds_damage_beside_who_holds_the_folder(self, damaged: Path) -> None:
+        with FolderStore(damaged):
+            examined = kindred("doctor", "--data", damaged)
+        assert examined.exit_code == 1
+        assert "collection default is damaged" in examined.stdout
+        assert ": it is damaged\n" in examined.stdout
+
+    def test_the_doctor_says_what_it_could_not_look_at(self, indexed: Path) -> None:
+        with closing(sqlite3.connect(indexed / "default" / "collection.sqlite3")) as connection:
+            connection.execute("PRAGMA user_version = 1")
         with FolderStore(indexed):
             examined = kindred("doctor", "--data", indexed)
         assert examined.exit_code == 1
-        assert "collections were not looked at: " in examined.stdout
-        assert f"process {os.getpid()}" in examined.stdout
+        assert "collection default was not looked at: it is of version 1" in examined.stdout
 
     def test_a_wrong_name_is_wrong_use(self, indexed: Path) -> None:
         for arguments in (("../default", "saved"), ("default", "../saved")):
