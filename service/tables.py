@@ -1,6 +1,7 @@
 """The use cases of Parquet files: items with their vectors, out of a collection and into one."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,17 +55,15 @@ class Tables:
     async def import_(
         self,
         path: Path,
-        collection: str,
-        *,
-        model: str | None = None,
+        new: NewCollection,
         progress: Progress = silent,
     ) -> "Imported":
         """Stores the rows of a file; a bad one costs itself alone.
 
         Args:
             path: The file.
-            collection: Where to; created if there is none.
-            model: Whose vectors they are, for a file that does not say.
+            new: Where to; created if there is none, for now without fields. Its model is whose
+                vectors they are, for a file that does not say.
             progress: Is told of rows as it goes.
 
         Raises:
@@ -76,19 +75,20 @@ class Tables:
         from indexes import parquet
 
         def imported() -> "Imported":
-            said = self._models.named(model).info.space if model else None
-            into = self._into(collection, parquet.space_of(path) or said, path)
+            said = self._models.named(new.model).info.space if new.model else None
+            into = self._into(new, parquet.space_of(path) or said, path)
             return parquet.import_(into, path, progress, space_id=said, modalities=_MODALITIES)
 
         return await asyncio.to_thread(imported)
 
-    def _into(self, name: str, space: str | None, path: Path) -> Collection:
+    def _into(self, new: NewCollection, space: str | None, path: Path) -> Collection:
         try:
-            return self._store.open(self._store.resolve(name))
+            return self._store.open(self._store.resolve(new.name))
         except CollectionNotFound:
             if space is None:
                 raise SpaceMismatch(
                     f"{path.name} does not say which model made its vectors: name it"
                 ) from None
             served = self._models.of_space(space, "", f"the file {path.name!r}")
-            return served.create(self._store, NewCollection(name), self._settings.recall_target)
+            bare = replace(new, model=None, indexed=())
+            return served.create(self._store, bare, self._settings.recall_target)

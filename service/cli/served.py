@@ -10,7 +10,8 @@ from indexes.errors import InvalidItem, SpaceMismatch
 from indexes.item import Item
 from indexes.progress import Progress
 from indexes.windows import Windows
-from service.cli.backend import Server
+from service.cli.backend import Server, require_structure
+from service.messages import NewCollection
 
 AT_ONCE = 100
 """Items in one request: below every default limit."""
@@ -85,24 +86,23 @@ def export(server: Server, collection: str, path: Path, progress: Progress) -> i
         return parquet.export(ServedCollection(client, collection), path, progress)
 
 
-def import_(
-    server: Server, path: Path, collection: str, model: str | None, progress: Progress
-) -> parquet.Imported:
+def import_(server: Server, path: Path, new: NewCollection, progress: Progress) -> parquet.Imported:
     """Stores the rows of a file in a server's collection, which is created if there is none.
 
     Raises:
         SpaceMismatch: If no served model makes such vectors, or the collection is of another.
+        typer.BadParameter: If there is one of another structure.
     """
     with server.client as client:
-        said = client.get_model(model).space if model else None
-        into = _into(client, collection, parquet.space_of(path) or said)
+        said = client.get_model(new.model).space if new.model else None
+        into = _into(client, new, parquet.space_of(path) or said)
         kinds = frozenset(map(str, kindred.Modality))
         return parquet.import_(into, path, progress, space_id=said, modalities=kinds)
 
 
-def _into(client: kindred.Client, name: str, space: str | None) -> ServedCollection:
+def _into(client: kindred.Client, new: NewCollection, space: str | None) -> ServedCollection:
     try:
-        return ServedCollection(client, name)
+        known = client.get_collection(new.name)
     except kindred.NotFound:
         maker = next((model.name for model in client.models() if model.space == space), None)
         if maker is None:
@@ -110,5 +110,7 @@ def _into(client: kindred.Client, name: str, space: str | None) -> ServedCollect
                 f"the vectors are of {space or 'no space that is said'}, and no served model makes "
                 "such: name the model if you know it"
             ) from None
-        client.create_collection(name, model=maker)
-        return ServedCollection(client, name)
+        client.create_collection(new.name, model=maker, structure=new.structure)
+    else:
+        require_structure(new.name, known.structure, new.structure)
+    return ServedCollection(client, new.name)

@@ -1,13 +1,15 @@
 """`kindred export` and `kindred import`: items with their vectors, as Parquet."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from indexes.errors import CollectionNotFound
 from service.cli import options
-from service.cli.backend import Where
+from service.cli.backend import Where, require_structure
 from service.cli.refusal import FAILED, needs
 from service.cli.show import answers, complain, moving, progress
 from service.messages import NewCollection
@@ -54,6 +56,7 @@ def import_(  # noqa: PLR0913 - one parameter per option
         typer.Option(help="Whose vectors they are, where the file does not say."),
     ] = None,
     indexed: options.Indexed = None,
+    structure: options.Structure = None,
     data: options.Data = None,
     server: options.Server = None,
 ) -> None:
@@ -67,7 +70,7 @@ def import_(  # noqa: PLR0913 - one parameter per option
         kindred import photos.parquet --collection photos --indexed year
         kindred import others.parquet --model kindred-mini
     """
-    new = NewCollection(collection, model, tuple(indexed or ()))
+    new = NewCollection(collection, model, tuple(indexed or ()), structure=structure)
     done = asyncio.run(_import(Where.of(ctx, data, server), file, new))
     for row, reason in done.refused[:MOST_LISTED]:
         complain(f"row {row}: {reason}")
@@ -95,7 +98,7 @@ async def _import(where: Where, path: Path, new: NewCollection) -> "Imported":
         if where.server:
             from service.cli import served
 
-            done = served.import_(where.server, path, new.name, new.model, told)
+            done = served.import_(where.server, path, new, told)
             if new.indexed:
                 async with where.open() as backend:
                     await backend.ensure_collection(new)
@@ -103,7 +106,10 @@ async def _import(where: Where, path: Path, new: NewCollection) -> "Imported":
         from service.cli.local import LocalBackend
 
         async with where.make_engine(where.settings) as engine:
-            done = await engine.tables.import_(path, new.name, model=new.model, progress=told)
+            with suppress(CollectionNotFound):
+                known = await engine.collections.get(new.name)
+                require_structure(new.name, known.structure, new.structure)
+            done = await engine.tables.import_(path, new, told)
             if new.indexed:
                 await LocalBackend(engine).ensure_collection(new)
             return done

@@ -94,8 +94,15 @@ class TestParquet:
         file, elsewhere = tmp_path / "gallery.parquet", tmp_path / "elsewhere"
         out = kindred("export", "default", "-o", file, "--data", indexed)
         assert out.stdout == f"Wrote 6 items of default to {file}.\n", out.output
-        back = kindred("import", file, "--collection", "again", "--data", elsewhere)
+        graph = ("--structure", "graph", "--data", elsewhere)
+        back = kindred("import", file, "--collection", "again", *graph)
         assert back.stdout == "again: 6 stored\n", back.output
+        with FolderStore(elsewhere) as store:
+            assert store.open("again").structure == "graph"
+        other = ("--structure", "ivf", "--data", elsewhere)
+        refused = kindred("import", file, "--collection", "again", *other)
+        assert refused.exit_code == 2
+        assert "has structure 'graph'" in said(refused)
         question = ("search", "red", "--json", "--data")
         assert hits(kindred(*question, elsewhere, "-c", "again")) == hits(
             kindred(*question, indexed)
@@ -108,10 +115,13 @@ class TestParquet:
         assert kindred("index", gallery, "--server", server).exit_code == 0
         out = kindred("export", "default", "-o", file, "--server", server)
         assert out.stdout == f"Wrote 6 items of default to {file}.\n", out.output
-        back = kindred("import", file, "-c", "again", "--indexed", "bytes", "--server", server)
+        there = ("import", file, "-c", "again", "--server", server)
+        back = kindred(*there, "--indexed", "bytes", "--structure", "graph")
         assert back.stdout == "again: 6 stored\n", back.output
         with client.Client(server) as asked:
             assert asked.get_collection("again").indexed == ("bytes",)
+            assert asked.get_collection("again").structure == "graph"
+        assert "has structure 'graph'" in said(kindred(*there, "--structure", "ivf"))
         assert hits(kindred("search", "red", "-c", "again", "--json", "--server", server)) == hits(
             kindred("search", "red", "--json", "--server", server)
         )
