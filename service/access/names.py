@@ -22,6 +22,11 @@ class Names:
     def __init__(self, store: Aliased) -> None:
         self._store = store
 
+    @property
+    def shared(self) -> bool:
+        """Whether other processes use the collections as well."""
+        return self._store.shared
+
     async def meant(self, name: str) -> str:
         """Returns the collection that an alias stands for; any other text as it is.
 

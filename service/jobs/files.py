@@ -9,7 +9,9 @@ import logging
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -55,16 +57,29 @@ class JobFiles:
             os.fsync(file.fileno())
         part.replace(folder / RECORD)
 
-    def read(self) -> Iterator[tuple[JobInfo, Caller]]:
-        """Yields every job with who created it; what a crash left of a creation is removed."""
-        for folder in self._folder.glob("[!.]*") if self._folder.is_dir() else ():
-            try:
-                kept = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-                yield _info_of(kept["info"]), _creator_of(kept["creator"])
-            except FileNotFoundError:
-                shutil.rmtree(folder, ignore_errors=True)
-            except (ValueError, KeyError, TypeError, OSError) as error:
-                log.error("job %s cannot be read", folder.name, exc_info=error)
+    def names(self) -> Iterator[str]:
+        """Yields the id of each job that is kept, and of each that is about to be."""
+        if self._folder.is_dir():
+            yield from (folder.name for folder in self._folder.glob("[!.]*"))
+
+    def read(self, job: str) -> tuple[JobInfo, Caller] | None:
+        """Returns a job with who created it; None if there is none, or none that can be read."""
+        try:
+            kept = json.loads((self._folder / job / RECORD).read_text(encoding="utf-8"))
+            return _info_of(kept["info"]), _creator_of(kept["creator"])
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            log.error("job %s cannot be read", job, exc_info=error)
+            return None
+
+    def is_left(self, job: str, seconds: float) -> bool:
+        """Tells whether a crash left nothing of a job but its folder, so long ago at least."""
+        folder = self._folder / job
+        with suppress(FileNotFoundError):
+            is_old = folder.stat().st_mtime <= time.time() - seconds
+            return is_old and not (folder / RECORD).exists()
+        return False
 
     def remove(self, job: str) -> None:
         """Forgets a job."""

@@ -1,16 +1,18 @@
 """The use cases of jobs. A job belongs to who created it; admins see every one."""
 
 import asyncio
+import logging
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container, Iterator
 from contextvars import Context
 from datetime import UTC, datetime
 
-from service.access.caller import Scope, caller
+from service.access.caller import Caller, Scope, caller
 from service.access.needs import needs
 from service.aliases import Aliases
 from service.collections import Collections
-from service.errors import JobNotFound, Overloaded
+from service.errors import JobElsewhere, JobNotFound, Overloaded
+from service.jobs.claims import Claims
 from service.jobs.files import JobFiles
 from service.jobs.messages import JobErrorPage, JobInfo, Task
 from service.jobs.running import RunningJob
@@ -20,6 +22,14 @@ from service.stored import time_text
 from service.telemetry import request_id
 from service.terms import Priority, Terms, terms
 
+log = logging.getLogger(__name__)
+
+LEFT_SECONDS = 60.0
+"""Another server may be about to create the job of which there is nothing but a folder so long."""
+
+LOOK_SECONDS = 2.0
+"""How often servers that share their data look at what the others do."""
+
 RETRY_SECONDS = 60.0
 """After so long another job may be over."""
 
@@ -28,7 +38,8 @@ class Jobs:
     """Everything that is asked of jobs; `Engine.jobs` is the one of a process.
 
     An async context manager, which a server enters: within, jobs are worked on, first those that a
-    process left unfinished, however it ended. Leaving lets go of them for the next one.
+    process left unfinished, however it ended. Leaving lets go of them for the next one. Of servers
+    that share their data, each job is one's, and all tell of it.
 
     Args:
         collections: Where they store.
@@ -39,24 +50,64 @@ class Jobs:
     def __init__(self, collections: Collections, aliases: Aliases, settings: Settings) -> None:
         self.names = collections.names
         self._files = JobFiles(settings.jobs_path)
+        self._claims = Claims(settings.jobs_path)
         self._settings = settings
         self._tasks = Tasks(collections, aliases, settings)
         self._jobs: dict[str, RunningJob] = {}
         self._room = asyncio.Semaphore(settings.job_workers)
+        self._shares = collections.names.shared
+        self._looking: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Jobs":
-        """Goes on with what is unfinished, in the order it was asked for."""
-        kept = await asyncio.to_thread(lambda: list(self._files.read()))
-        for info, creator in sorted(kept, key=lambda pair: pair[0].created):
-            job = RunningJob(info, creator, self._files, self._settings.job_errors)
-            self._jobs[info.id] = job
-            if not info.is_over:
-                self._start(job)
+        """Goes on with what is unfinished and nobody's, in the order it was asked for."""
+        await self._look()
+        if self._shares:
+            self._looking = asyncio.create_task(self._look_again())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Lets go of what is unfinished."""
+        if self._looking:
+            self._looking.cancel()
+            await asyncio.wait({self._looking})
         await asyncio.gather(*(job.leave() for job in self._jobs.values()))
+        await asyncio.to_thread(self._claims.release_all)
+
+    async def _look_again(self) -> None:
+        """Takes over what servers leave that share the data, and learns of what they do."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self._look()
+            except OSError as error:
+                log.error("the jobs cannot be looked at", exc_info=error)
+
+    async def _look(self) -> None:
+        known = {name for name, job in self._jobs.items() if job.info.is_over}
+        found = await asyncio.to_thread(lambda: list(self._found(known)))
+        for info, creator, is_ours in sorted(found, key=lambda each: each[0].created):
+            job = self._jobs.get(info.id)
+            if job is None:
+                job = RunningJob(info, creator, self._files, self._settings.job_errors)
+                self._jobs[info.id] = job
+            job.learn(info, is_ours=is_ours)
+            if is_ours and not info.is_over:
+                self._start(job)
+
+    def _found(self, known: Container[str]) -> Iterator[tuple[JobInfo, Caller, bool]]:
+        """Yields jobs that others work on, or did; what a crash left of a creation is removed."""
+        for name in self._files.names():
+            if name in known or self._claims.has(name):
+                continue
+            if self._files.is_left(name, LEFT_SECONDS if self._shares else 0.0):
+                self._files.remove(name)
+                continue
+            is_ours = self._claims.take(name)  # before it is read: whoever had it may have ended it
+            kept = self._files.read(name)
+            if kept:
+                yield *kept, is_ours
+            if is_ours and (kept is None or kept[0].is_over):
+                self._claims.release(name)
 
     @needs(Scope.WRITE, of="collection")
     async def create(self, collection: str, task: Task) -> JobInfo:
@@ -80,6 +131,8 @@ class Jobs:
         name = f"{now:%Y%m%dt%H%M%S}-{uuid.uuid4().hex[:8]}"
         info = JobInfo(name, collection, prepared, creator.id, time_text(now))
         job = RunningJob(info, creator, self._files, self._settings.job_errors)
+        while not await asyncio.to_thread(self._claims.take, name):
+            await asyncio.sleep(0)  # somebody is looking what it is
         await job.save()
         self._jobs[name] = job
         self._start(job)
@@ -93,13 +146,21 @@ class Jobs:
     @needs(Scope.READ)
     async def list(self) -> tuple[JobInfo, ...]:
         """Returns the jobs of the caller, the newest first."""
-        return tuple(job.info for job in reversed(self._jobs.values()) if _sees(job.info))
+        newest = sorted(self._jobs.values(), key=lambda job: job.info.created, reverse=True)
+        return tuple(job.info for job in newest if _sees(job.info))
 
     @needs(Scope.WRITE)
     async def cancel(self, job: str) -> JobInfo:
-        """Ends a job; what it stored stays, and one that is over stays as it is."""
+        """Ends a job; what it stored stays, and one that is over stays as it is.
+
+        Raises:
+            JobElsewhere: If another server works on it.
+        """
         found = self._named(job)
+        if not (found.is_ours or found.info.is_over):
+            raise JobElsewhere(f"another server that shares the data works on job {job}: ask it")
         await found.cancel()
+        self._claims.release(job)
         return found.info
 
     @needs(Scope.READ)
@@ -115,7 +176,7 @@ class Jobs:
             InvalidRequest: If the size is not positive, or the token was not handed out.
         """
         found, size = self._named(job), min(page_size, self._settings.max_k)
-        if not found.info.is_over:
+        if found.is_ours and not found.info.is_over:
             await found.save()
         return await asyncio.to_thread(self._files.errors, job, size, page_token)
 
@@ -129,6 +190,7 @@ class Jobs:
             terms.set(Terms(priority=Priority.BULK))
             request_id.set(job.info.id)
             await job.run(self._tasks)
+            self._claims.release(job.info.id)
 
     async def _make_room(self) -> None:
         """Forgets the oldest jobs that are over, as far as there are too many.
@@ -143,6 +205,7 @@ class Jobs:
             if oldest is None:
                 raise Overloaded(f"there may be at most {limit} jobs", RETRY_SECONDS)
             del self._jobs[oldest]
+            self._claims.release(oldest)
             await asyncio.to_thread(self._files.remove, oldest)
 
     def _named(self, name: str) -> RunningJob:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,12 +44,14 @@ class RunningJob:
 
     Attributes:
         worker: What works on it; None where nothing does.
+        is_ours: Whether this process, and no other that shares the data, is to work on it.
     """
 
     def __init__(self, info: JobInfo, creator: Caller, files: JobFiles, most_errors: int) -> None:
         self.info = info
         self.creator = creator
         self.worker: asyncio.Task[None] | None = None
+        self.is_ours = True
         self._files = files
         self._most_errors = most_errors
         self._unsaved: list[JobError] = []
@@ -57,6 +59,12 @@ class RunningJob:
         self._writing = threading.Lock()
         self._changed = asyncio.Event()
         self._is_left = False
+
+    def learn(self, info: JobInfo, *, is_ours: bool) -> None:
+        """Learns what has become of it, elsewhere, and whether it is this process's now."""
+        self.is_ours = is_ours
+        if info != self.info:
+            self._tell(**{field.name: getattr(info, field.name) for field in fields(info)})
 
     async def run(self, tasks: Tasks) -> None:
         """Does all of it, or finds out why that can't be."""
