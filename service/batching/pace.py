@@ -1,15 +1,17 @@
 """How long forward passes take, learnt from those of late, and so how large the next should be."""
 
+import math
+
 from embedder.media import Modality
 
-WASTE = 0.05
-"""Part of a pass that may be its fixed cost: a larger batch would save less than that."""
+WASTE = 0.1
+"""Part that a pass may take longer for its cost than the best size does: a larger one would save
+less than that, and whoever comes meanwhile waits for all of it."""
 
-_KEPT = 0.95
-"""Weight of what was known before, at each pass: about the last twenty count."""
-
-_ALIKE = 0.05
-"""Sizes that differ by less, relatively, tell nothing of what is fixed and what grows."""
+_STEP = 0.05
+_QUANTILE = 0.3
+"""Of passes of one size, which share is to be faster than what is typical of them. Less than half:
+what else the machine does only ever makes a pass slower."""
 
 
 class Pace:
@@ -17,65 +19,63 @@ class Pace:
 
     def __init__(self) -> None:
         self.seconds_per_item = 0.01  # a first guess; every forward pass corrects it
-        self._lines: dict[Modality | None, _Line] = {}
+        self._sizes: dict[Modality | None, _Sizes] = {}
         self._least: dict[Modality | None, float] = {}
 
     def observe(self, kind: Modality | None, cost: float, items: int, seconds: float) -> None:
         """Learns from a pass of so many items of a kind, of so much cost together."""
-        self._lines.setdefault(kind, _Line()).add(cost, seconds)
+        self._sizes.setdefault(kind, _Sizes()).add(cost, seconds)
         self._least[kind] = min(seconds, self._least.get(kind, seconds))
         self.seconds_per_item += 0.2 * (seconds / items - self.seconds_per_item)
 
     def cost_within(self, seconds: float, kind: Modality | None) -> float:
         """Returns the cost that takes so long; before the first pass, a single item's."""
-        if kind not in self._lines:
-            return 0.0
-        fixed, slope = self._lines[kind].fitted or (0.0, self._lines[kind].ratio)
-        return min(1.0, max(0.0, seconds - fixed) / slope)
+        return self._sizes[kind].within(seconds) if kind in self._sizes else 0.0
 
     def paying_cost(self, seconds: float, kind: Modality | None) -> float:
-        """Returns the cost beyond which a batch saves nothing, or takes longer than so.
+        """Returns the cost beyond which a batch saves little, or takes longer than so.
 
         Before there were passes of two sizes, it may be anything.
         """
-        line = self._lines.get(kind)
-        if line is None or line.fitted is None:
+        sizes = self._sizes.get(kind)
+        if sizes is None or sizes.is_one:
             return 1.0
-        fixed, slope = line.fitted
-        return min(self.cost_within(seconds, kind), (1 / WASTE - 1) * fixed / slope)
+        return min(sizes.paying, sizes.within(seconds))
 
     def least_seconds(self, kind: Modality | None) -> float:
         """Returns what the shortest pass so far took: an average would let no hurried one by."""
         return self._least.get(kind, 0.0)
 
 
-class _Line:
-    """Seconds of a pass as a fixed part and one that grows with its cost, by least squares."""
+class _Sizes:
+    """What passes take for their cost, typically, by their size: costs up to each power of two."""
 
     def __init__(self) -> None:
-        self._sums: tuple[float, ...] = (0.0,) * 5
-        self._slope: float | None = None
+        self._rates: dict[float, float] = {}
 
     def add(self, cost: float, seconds: float) -> None:
-        new = (1.0, cost, seconds, cost * cost, cost * seconds)
-        self._sums = tuple(_KEPT * old + value for old, value in zip(self._sums, new, strict=True))
-        weight, *sums = self._sums
-        x, y, xx, xy = (each / weight for each in sums)
-        if xx - x * x > (_ALIKE * x) ** 2:
-            self._slope = (xy - x * y) / (xx - x * x)
+        cost = max(cost, 1e-9)
+        size = 2.0 ** math.ceil(math.log2(cost))
+        rate = self._rates.setdefault(size, seconds / cost)
+        # A running quantile, which a pass that was interrupted moves no further than any other.
+        up = seconds / cost > rate
+        self._rates[size] = rate * (1 + _STEP * (_QUANTILE if up else _QUANTILE - 1))
 
     @property
-    def ratio(self) -> float:
-        """Seconds by cost."""
-        _, cost, seconds, _, _ = self._sums
-        return seconds / max(cost, 1e-12)
+    def is_one(self) -> bool:
+        """Whether all passes had the same size."""
+        return len(self._rates) == 1
 
     @property
-    def fitted(self) -> tuple[float, float] | None:
-        """The fixed seconds and those by cost; None while all passes were of one size."""
-        if self._slope is None:
-            return None
-        weight, cost, seconds, _, _ = self._sums
-        # Noise may make either part negative; none is, nor is a pass ever for nothing.
-        slope = min(max(self._slope, WASTE * self.ratio), self.ratio)
-        return max(0.0, seconds - slope * cost) / weight, slope
+    def paying(self) -> float:
+        """The least size that is about as good as the best; one that nobody tried may be better."""
+        good = (1 + WASTE) * min(self._rates.values())
+        size = min(size for size, rate in self._rates.items() if rate <= good)
+        return min(1.0, 2 * size if size == max(self._rates) else size)
+
+    def within(self, seconds: float) -> float:
+        """Returns the cost that takes so long, at most twice of what was tried."""
+        costs = {size: seconds / rate for size, rate in self._rates.items()}
+        # A rate holds for costs of about its size; of the least size, for what is smaller too.
+        fitting = [min(2 * size, cost) for size, cost in costs.items() if 2 * cost > size]
+        return min(1.0, max(fitting, default=costs[min(costs)]))
