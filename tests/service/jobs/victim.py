@@ -1,6 +1,6 @@
-"""A server whose model stops after 40 items, in a process of its own, which is to be killed.
+"""A server whose models stop after so many items, in a process of its own, which is to be killed.
 
-python -m tests.service.jobs.victim DATA FILES
+python -m tests.service.jobs.victim DATA FILES [FREE]
 """
 
 import sys
@@ -30,4 +30,6 @@ if __name__ == "__main__":
             "log_level": "error",
         }
     )
-    run(serve(settings, announce, lambda told: Engine(told, [CountingEmbedder(FREE)])))
+    free = int(sys.argv[3]) if len(sys.argv) > 3 else FREE
+    models = [CountingEmbedder(free), CountingEmbedder(free, "second")]
+    run(serve(settings, announce, lambda told: Engine(told, models)))
