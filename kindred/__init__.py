@@ -37,6 +37,7 @@ from kindred._answers import (
     WindowEmbedding,
 )
 from kindred._async_client import AsyncClient
+from kindred._calls import Priority
 from kindred._client import Client
 from kindred._conditioned import (
     Conditioned,
@@ -143,6 +144,7 @@ __all__ = [
     "Picture",
     "Pictures",
     "PipelineCall",
+    "Priority",
     "Profile",
     "ProfileArgument",
     "Ranked",

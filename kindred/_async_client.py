@@ -17,6 +17,7 @@ from kindred._calls import Call
 from kindred._methods import DEFAULT_TIMEOUT, described, named, untold
 from kindred._rest.wire import AsyncRest
 from kindred._rpc.wire import AsyncRpc
+from kindred._uploads import upload
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,7 +91,7 @@ class AsyncClient:
     list_aliases = _awaited(aliases.ListAliases)
     delete_alias = _awaited(aliases.DeleteAlias)
     upsert = _awaited(calls.Upsert)
-    upload = _awaited(calls.upload)
+    upload = _awaited(upload)
     delete_items = _awaited(calls.DeleteItems)
     get_item = _awaited(calls.GetItem)
     get_content = _awaited(calls.GetContent)

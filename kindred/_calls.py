@@ -7,7 +7,6 @@ a call is described once, whatever carries it.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass
-from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 from kindred._answers import (
@@ -22,7 +21,7 @@ from kindred._answers import (
     SearchAnswer,
     StoredItem,
 )
-from kindred._content import ContentLike, ItemInput, Modality, Part, content_of
+from kindred._content import ContentLike, ItemInput, Modality, Part
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -30,8 +29,18 @@ Filter = Mapping[str, Any]
 """Such as `{"year": {"$gte": 2020}}`: $eq $ne $gt $gte $lt $lte $in $nin $exists $and $or $not."""
 
 
+Priority = Literal["interactive", "bulk"]
+"""Who goes first where many ask: each call of forward passes may say."""
+
+
 class Call(Generic[T_co]):
     """A question whose answer is a `T_co`."""
+
+
+def terms_of(call: Call[Any]) -> dict[str, str]:
+    """Returns what a call asks of the queue, as HTTP headers or as gRPC metadata."""
+    priority = getattr(call, "priority", None)
+    return {} if priority is None else {"x-kindred-priority": priority}
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,7 @@ class Embed(Call[Embeddings]):
             an error in its place.
         windows: Whether each vector comes with those of its windows: stretches of a sound or a
             film that overlap by half.
+        priority: "interactive" goes before "bulk"; None means interactive.
 
     Raises:
         KindredError: If a content is bad and costs the request; `details["index"]` tells which.
@@ -78,11 +88,18 @@ class Embed(Call[Embeddings]):
     dimensions: int | None = None
     on_error: Literal["request", "item"] = "request"
     windows: bool = False
+    priority: Priority | None = None
 
 
 @dataclass(frozen=True)
 class Rank(Call[Ranked]):
     """Scores candidates against a query: classification without training.
+
+    Args:
+        query: What is to be classified.
+        candidates: What it may be.
+        model: The model's name; none means the default one.
+        priority: "interactive" goes before "bulk"; None means interactive.
 
     Raises:
         KindredError: If a content is bad.
@@ -92,6 +109,7 @@ class Rank(Call[Ranked]):
     candidates: ContentLike | Iterable[ContentLike]
     _: KW_ONLY
     model: str | None = None
+    priority: Priority | None = None
 
 
 @dataclass(frozen=True)
@@ -178,12 +196,14 @@ class Upsert(Call[ItemResults]):
         items: What to store.
         windows: Whether longer sounds and films are kept with the vectors of their windows, so that
             hits tell where they match.
+        priority: "interactive" goes before "bulk"; None means bulk.
     """
 
     collection: str
     items: Iterable[ItemInput]
     _: KW_ONLY
     windows: bool = False
+    priority: Priority | None = None
 
 
 @dataclass(frozen=True)
@@ -247,6 +267,7 @@ class Search(Call[SearchAnswer]):
         ranking: None means calibrated where the items asked span modalities, else cosine.
         with_vectors: Whether hits carry their vectors.
         exact: Whether every item must be compared, however long it takes.
+        priority: "interactive" goes before "bulk"; None means interactive.
     """
 
     collection: str
@@ -260,22 +281,4 @@ class Search(Call[SearchAnswer]):
     ranking: Ranking | None = None
     with_vectors: bool = False
     exact: bool = False
-
-
-def upload(collection: str, files: Iterable[str | Path], *, windows: bool = False) -> Upsert:
-    """Stores files, each with the digest of its content as id and its name as `filename`.
-
-    Args:
-        collection: Where to.
-        files: Paths of pictures, sounds, films and texts; their names tell which is which. Of a
-            film, what is seen is stored.
-        windows: As in `upsert`.
-
-    A bad file costs itself alone: look at `failed` of the answer.
-    """
-    paths = [Path(file) for file in files]
-    return Upsert(
-        collection,
-        [ItemInput(content_of(path), metadata={"filename": path.name}) for path in paths],
-        windows=windows,
-    )
+    priority: Priority | None = None

@@ -21,6 +21,7 @@ from kindred._calls import Call
 from kindred._methods import DEFAULT_TIMEOUT, described, named, untold
 from kindred._rest.wire import Rest
 from kindred._rpc.wire import Rpc
+from kindred._uploads import upload
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -100,7 +101,7 @@ class Client:
     list_aliases = _blocking(aliases.ListAliases)
     delete_alias = _blocking(aliases.DeleteAlias)
     upsert = _blocking(calls.Upsert)
-    upload = _blocking(calls.upload)
+    upload = _blocking(upload)
     delete_items = _blocking(calls.DeleteItems)
     get_item = _blocking(calls.GetItem)
     get_content = _blocking(calls.GetContent)

@@ -5,7 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal
 
 from kindred._answers import File
-from kindred._calls import Call
+from kindred._calls import Call, Priority
 from kindred._conditioned import Conditioned, DType, Pictures, Profile, Scores
 from kindred._content import ContentLike, Parts
 from kindred._errors import InvalidArgument
@@ -70,6 +70,7 @@ class Condition(Call[Conditioned]):
         dtype: What numbers are sent as.
         model: Whose space; None means the collection's, or the default one.
         collection: Whose items are named, whose pictures `knn` and diagnostics look among.
+        priority: "interactive" goes before "bulk"; None means interactive.
 
     Raises:
         Conflict: If the target listens to another space, and no adapter leads there.
@@ -91,6 +92,7 @@ class Condition(Call[Conditioned]):
     dtype: DType = "f32"
     model: str | None = None
     collection: str | None = None
+    priority: Priority | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,11 @@ class ConditionFile(Call[File]):
 
     condition: Condition
     format: FileFormat = "safetensors"
+
+    @property
+    def priority(self) -> Priority | None:
+        """As of what the file holds."""
+        return self.condition.priority
 
 
 def condition_file(
@@ -135,6 +142,7 @@ class Generate(Call[Pictures]):
         guidance: How far to lean towards what is asked; likewise.
         noise: How freely to read what is asked, 0 to 1; likewise.
         collection: Whose items are named.
+        priority: "interactive" goes before "bulk"; None means interactive.
 
     Raises:
         Conflict: If the server has no generator, or one of another model.
@@ -150,6 +158,7 @@ class Generate(Call[Pictures]):
     guidance: float | None = None
     noise: float | None = None
     collection: str | None = None
+    priority: Priority | None = None
 
 
 @dataclass(frozen=True)
@@ -160,6 +169,7 @@ class ScoreItems(Call[Scores]):
         collection: The collection.
         contents: What is compared; a bad one, or one of a modality with too few items, has an
             error in its place.
+        priority: "interactive" goes before "bulk"; None means interactive.
 
     Raises:
         NotFound: If there is no such collection.
@@ -167,3 +177,5 @@ class ScoreItems(Call[Scores]):
 
     collection: str
     contents: ContentLike | Iterable[ContentLike]
+    _: KW_ONLY
+    priority: Priority | None = None

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import httpx
 
 from kindred._access import Access
-from kindred._calls import Call
+from kindred._calls import Call, terms_of
 from kindred._content import json_text
 from kindred._errors import DeadlineExceeded, KindredError, Unavailable, error_type
 from kindred._rest.routes import ROUTES, Route
@@ -135,7 +135,7 @@ def _request(
         route.verb,
         route.path_of(call),
         content=content,
-        headers={"content-type": "application/json"} if route.body else None,
+        headers=terms_of(call) | ({"content-type": "application/json"} if route.body else {}),
         params=route.query(call) if route.query else None,
         timeout=timeout,
     )

@@ -12,7 +12,7 @@ from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
 from kindred._access import Access
-from kindred._calls import Call
+from kindred._calls import Call, terms_of
 from kindred._errors import (
     DeadlineExceeded,
     KindredError,
@@ -55,10 +55,13 @@ class Rpc:
         if route.is_upload:
             return cast(T, self._upload(route, call, timeout))
         try:
-            answer = method(route.ask(call), timeout=timeout, metadata=self._metadata)
+            answer = method(route.ask(call), timeout=timeout, metadata=self._metadata_of(call))
         except grpc.RpcError as error:
             raise _kindred_error(error) from error
         return cast(T, route.read(answer))
+
+    def _metadata_of(self, call: Call[Any]) -> tuple[tuple[str, str], ...]:
+        return self._metadata + tuple(terms_of(call).items())
 
     def _upload(self, route: Route, call: Call[Any], timeout: float | None) -> object:
         patience = Patience(timeout)
@@ -107,10 +110,15 @@ class AsyncRpc:
         if route.is_upload:
             return cast(T, await self._upload(route, call, timeout))
         try:
-            answer = await method(route.ask(call), timeout=timeout, metadata=self._metadata)
+            answer = await method(
+                route.ask(call), timeout=timeout, metadata=self._metadata_of(call)
+            )
         except grpc.RpcError as error:
             raise _kindred_error(error) from error
         return cast(T, route.read(answer))
+
+    def _metadata_of(self, call: Call[Any]) -> tuple[tuple[str, str], ...]:
+        return self._metadata + tuple(terms_of(call).items())
 
     async def _upload(self, route: Route, call: Call[Any], timeout: float | None) -> object:
         patience, loop = asyncio.timeout(timeout), asyncio.get_running_loop()

@@ -53,6 +53,7 @@ METADATA: Sequence[Any] = (
 )
 COUNTS = (1, 1, 2, 3, 10, 0, -1, 1001, 2**31 - 1)
 REALS = (0.0, 0.3, 1.0, -1.0, 2.5, 1e30)
+PRIORITIES = ("interactive", "bulk", "bulk", None, None, None, "soon")
 SEEDS = (0, 1, 7, 2**32, 2**63 - 1, -1)
 
 
@@ -112,6 +113,7 @@ def _embed(dice: Dice) -> Question:
         dimensions=(1, 20, DIM, 0, DIM + 1, -1),
         on_error=("item", "item", "item", "request", "ignore"),
         windows=(True, False),
+        priority=PRIORITIES,
     )
     return "embed", [dice.contents()], options
 
@@ -125,6 +127,7 @@ def _search(dice: Dice) -> Question:
         ranking=("cosine", "calibrated", "best", ""),
         with_vectors=(True, False),
         exact=(True, False),
+        priority=PRIORITIES,
     )
     if dice.random() < 0.4:
         options["filter"] = dice.filter()
@@ -208,7 +211,8 @@ def _update(dice: Dice) -> Question:
 
 def _upsert(dice: Dice) -> Question:
     items = [dice.item() for _ in range(dice.randrange(4))]
-    return "upsert", [dice.choice(("album", dice.name())), items], dice.maybe(windows=(True, False))
+    options = dice.maybe(windows=(True, False), priority=PRIORITIES)
+    return "upsert", [dice.choice(("album", dice.name())), items], options
 
 
 FILES = ("album.snapshot", "album.snapshot", "words", "nobody", *WRONG_NAMES, ".keys.json")
@@ -251,10 +255,14 @@ GRAMMAR: Mapping[str, Callable[[Dice], Question]] = {
     "rank": lambda dice: (
         "rank",
         [dice.content(), dice.contents()],
-        dice.maybe(model=("fake", "nobody")),
+        dice.maybe(model=("fake", "nobody"), priority=PRIORITIES),
     ),
     "search": _search,
-    "score_items": lambda dice: ("score_items", [dice.name(), dice.contents()], {}),
+    "score_items": lambda dice: (
+        "score_items",
+        [dice.name(), dice.contents()],
+        dice.maybe(priority=PRIORITIES),
+    ),
     "item_page": _item_page,
     "get_item": lambda dice: (
         "get_item",

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from embedder.base import Prepared, Vectors
+from kindred import AsyncClient, ItemInput
 from kindred.v1 import collection_service_pb2 as collections_pb
 from kindred.v1 import collection_service_pb2_grpc as collections_grpc
 from kindred.v1 import embedding_service_pb2 as embeddings_pb
@@ -120,6 +121,26 @@ async def test_metadata_of_grpc_say_the_same(server: Server, lanes: list[Priorit
             await embeddings.Embed(request, metadata=[("x-kindred-priority", "now")])
     assert refusal.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert lanes == [Priority.BULK, Priority.BULK]
+
+
+@pytest.mark.parametrize("wire", ["http", "grpc"])
+async def test_a_client_says_it_with_the_call(
+    server: Server, lanes: list[Priority], wire: str, tmp_path: Path
+) -> None:
+    (tmp_path / "words.txt").write_text("some words")
+    async with AsyncClient(getattr(server.addresses, wire)) as client:
+        await client.create_collection("c")
+        await client.embed("a", priority="bulk")
+        await client.upsert("c", [ItemInput("b", "b")], priority="interactive")
+        await client.upload("c", [tmp_path / "words.txt"], priority="interactive")
+        await client.upsert("c", [ItemInput("c", "c")])
+        await client.search("c", "d", priority="bulk")
+        await client.condition("e", seed=1, priority="bulk")
+        await client.condition_file("f", seed=1, priority="bulk")
+        await client.rank("g", "h", priority="bulk")
+        await client.score_items("c", "i", priority="bulk")
+    asking, storing = Priority.INTERACTIVE, Priority.BULK
+    assert lanes == [storing, asking, asking, *[storing] * 7]
 
 
 @pytest.mark.parametrize(
