@@ -1,6 +1,7 @@
 """Infinity, serving CLIP ViT-B/32 with random weights; run by the Python of an environment with it.
 
-    python -m venv ENV && ENV/bin/pip install infinity-emb==0.0.78 ...
+    python -m venv ENV
+    ENV/bin/pip install 'infinity-emb[torch,server,vision]==0.0.78' 'transformers<4.49' aiohttp
     ENV/bin/python benchmarks/serve/peer.py FOLDER BPE_FILE PORT
 
 BPE_FILE is open_clip's bpe_simple_vocab_16e6.txt.gz: the tokenizer of CLIP, without a download.

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import random
 import sys
 import time
 from collections.abc import Callable
@@ -17,7 +18,8 @@ from embedder.media import Media, Text
 def loads(kind: str, batch: int) -> list[Callable[[], Media]]:
     """Returns what makes media of so many items."""
     if kind == "text":
-        return [partial(Text, words(i)) for i in range(batch)]
+        first = random.SystemRandom().randrange(1 << 40)  # as clients do: a digit is a token
+        return [partial(Text, words(first + i)) for i in range(batch)]
     return [partial(decode, photo_bytes(i % PHOTOS)) for i in range(batch)]
 
 
