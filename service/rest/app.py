@@ -22,6 +22,7 @@ from service.rest import (
     search,
     snapshots,
 )
+from service.rest.document import Api
 from service.rest.edge import Edge
 from service.rest.failures import ErrorBody, handle_failures
 from service.rest.shortcut import Shortcut
@@ -64,7 +65,7 @@ def create_app(engine: Engine) -> ASGIApp:
 
 def create_api(engine: Engine) -> FastAPI:
     """Returns the routes alone, and their document."""
-    api = FastAPI(
+    api = Api(
         title="Kindred",
         description=DESCRIPTION,
         version=version("kindred"),

@@ -404,6 +404,10 @@ async def test_the_openapi_document_names_every_route(http: httpx.AsyncClient) -
         for method in path.values():
             assert method["summary"]
             assert "default" in method["responses"]
+            asked = [each["$ref"] for each in method["parameters"] if "$ref" in each]
+            assert asked == [f"#/components/parameters/{name}" for name in ("Timeout", "Priority")]
+    known = document["components"]["parameters"]
+    assert {each["name"] for each in known.values()} == {"x-request-timeout", "x-kindred-priority"}
     assert (await http.get("/docs")).status_code == 200
 
 
