@@ -80,7 +80,7 @@ class Snapshots:
         """
 
         def written() -> SnapshotInfo:
-            self._store.snapshot(collection, path, progress)
+            self._store.snapshot(self._store.resolve(collection), path, progress)
             with present(path):
                 return snapshot_info(path)
 

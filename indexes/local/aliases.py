@@ -86,7 +86,10 @@ class AliasFile:
             rows = file.execute("SELECT name, collection, crc FROM alias ORDER BY name").fetchall()
         for name, collection, crc in rows:
             if checksums.of_state(name, collection) != crc:
-                raise StorageError(f"{self._path.name} is damaged: alias {name!r} cannot be read")
+                raise StorageError(
+                    f"{self._path.name} is damaged: alias {name!r} cannot be read; delete the "
+                    "file, and set the aliases again"
+                )
         return {name: collection for name, collection, _ in rows}
 
     def _write(self, change: Callable[[sqlite3.Connection], object]) -> None:

@@ -5,8 +5,8 @@ have touched since. Who would write at the very end waits for as long as the las
 the alias is swapped, both collections hold the same items, and who waited writes to the new one.
 """
 
-from collections.abc import AsyncGenerator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -22,6 +22,7 @@ from service.jobs.items import every_item, every_page
 from service.jobs.messages import AliasSwap, JobInfo, Reached, Reembed, Step
 from service.messages import NewCollection
 from service.stored import time_text
+from service.terms import Priority, terms
 
 StepT = TypeVar("StepT", bound=Step)
 
@@ -92,8 +93,9 @@ class Reembedding:
                 async for outcome in self._caught_up(touched, failed):
                     yield outcome
             async with self.collections.writes.held(source):
-                async for outcome in self._caught_up(touched, failed):
-                    yield outcome
+                with _urgently():
+                    async for outcome in self._caught_up(touched, failed):
+                        yield outcome
                 async for step in self._swapped(failed):
                     yield step
 
@@ -173,6 +175,16 @@ class Reembedding:
     @property
     def _copier(self) -> Copier:
         return Copier(self.collections, self.task.source, self.job.collection, self.task.windows)
+
+
+@contextmanager
+def _urgently() -> Iterator[None]:
+    """Goes before all bulk: writers wait."""
+    token = terms.set(replace(terms.get(), priority=Priority.INTERACTIVE))
+    try:
+        yield
+    finally:
+        terms.reset(token)
 
 
 def _noted(step: StepT, failed: set[str]) -> StepT:

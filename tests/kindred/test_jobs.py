@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import httpx
 import pytest
 
 from kindred import (
+    AliasSwap,
     Client,
     IngestFolder,
     IngestManifest,
+    ItemInput,
     Job,
     JobState,
     Reembed,
@@ -58,6 +61,30 @@ def done(ask: Ask, collection: str, task: object) -> Job:
     *_, last = ask("watch_job", created.id)
     assert isinstance(last, Job)
     return last
+
+
+def test_a_swap_is_told_alike(clients: dict[str, Ask]) -> None:
+    answers = []
+    for number, ask in enumerate(clients.values()):
+        alias, old, new = (f"{name}-{number}" for name in ("alias", "old", "new"))
+        ask("create_collection", old)
+        ask("upsert", old, [ItemInput("a word", "word")])
+        ask("set_alias", alias, old)
+        task = Reembed(alias, "second", alias=alias, allow_failed=True, drop_source=True)
+        job = done(ask, new, task)
+        assert job.task == replace(task, source=old)
+        assert job.swap is not None
+        assert job.started is not None
+        assert job.swap.time is not None
+        assert job.swap == AliasSwap(alias, new, old, job.swap.time, source_dropped=True)
+        assert job.created <= job.started <= job.swap.time
+        assert comparable(ask("get_job", job.id)) == comparable(job)
+        answers.append((job.counts, ask("get_collection", alias).name == new))
+        stays = done(ask, f"stays-{number}", Reembed(new, "second", alias=f"first-{number}"))
+        assert stays.swap is not None
+        assert (stays.swap.previous, stays.swap.source_dropped) == (None, False)
+        assert done(ask, f"plain-{number}", Reembed(new)).swap is None
+    assert answers[1:] == answers[:1] * 3
 
 
 def test_a_job_is_told_alike(clients: dict[str, Ask], files: Path) -> None:

@@ -108,6 +108,44 @@ async def test_a_key_of_one_collection_touches_no_other(server: Server, wire: st
 
 
 @WIRES
+async def test_an_alias_shows_a_limited_key_nothing_that_it_may_not_see(
+    server: Server, wire: str
+) -> None:
+    async with server.client(wire, server.key(Scope.ADMIN)) as owner:
+        for name in ("photos", "secrets"):
+            await owner.create_collection(name)
+            await owner.upsert(name, [ItemInput("a word", "a")])
+        await owner.set_alias("shown", "photos")
+        await owner.set_alias("hidden", "secrets")
+        key = server.key(Scope.ADMIN, only=("photos", "hidden", "mine"))
+        async with server.client(wire, key) as limited:
+            assert [hit.id for hit in (await limited.search("shown", "a")).hits] == ["a"]
+            assert [alias.name for alias in await limited.list_aliases()] == ["shown"]
+            assert (await limited.set_alias("mine", "photos")).collection == "photos"
+            for refused in (
+                limited.search("hidden", "a"),
+                limited.get_collection("hidden"),
+                limited.upsert("hidden", [ItemInput("b", "b")]),
+                limited.delete_collection("secrets"),
+                limited.score_items("hidden", "a"),
+                limited.condition("a", collection="hidden"),
+                limited.create_job("again", kindred.Reembed("hidden")),
+                limited.set_alias("hidden", "photos"),
+                limited.set_alias("mine", "secrets"),
+                limited.set_alias("mine", "none"),
+                limited.set_alias("shown", "photos"),
+                limited.delete_alias("hidden"),
+                limited.delete_alias("shown"),
+            ):
+                with pytest.raises(PermissionDenied, match="only the collections") as told:
+                    await refused
+                assert told.value.reason == "PERMISSION_DENIED"
+            await owner.set_alias("shown", "secrets")
+            with pytest.raises(PermissionDenied, match="not 'shown'"):
+                await limited.search("shown", "a")
+
+
+@WIRES
 async def test_a_key_that_asks_too_often_is_told_when_to_come_back(
     server: Server, wire: str
 ) -> None:
