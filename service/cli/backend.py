@@ -26,7 +26,8 @@ from service.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     import kindred
-    from service.conditioning.messages import ConditionAnswer, ConditionQuery
+    from embedder.conditioning.generator.sampler import PictureSampling
+    from service.conditioning.messages import ConditionAnswer, ConditionQuery, PictureAnswer
     from service.engine import Engine
 
 MakeEngine = Callable[[Settings], "Engine"]
@@ -62,6 +63,9 @@ class Backend(Items, Protocol):
 
     async def condition(self, query: "ConditionQuery") -> "ConditionAnswer":
         """Makes the tensors of a target's call."""
+
+    async def generate(self, query: "ConditionQuery", how: "PictureSampling") -> "PictureAnswer":
+        """Makes small pictures."""
 
     async def snapshot(self, collection: str, path: Path, moved: Progress) -> SnapshotInfo:
         """Writes one moment of a collection to a new file."""

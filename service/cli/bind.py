@@ -7,27 +7,31 @@ import typer
 
 from service.cli.refusal import needs
 
+Base = Annotated[
+    str, typer.Option(metavar="MODEL", help="The frozen model, e.g. open_clip:ViT-B-32/openai.")
+]
+Data = Annotated[
+    Path, typer.Option(exists=True, file_okay=False, metavar="DIR", help="Folder of shards.")
+]
+Out = Annotated[
+    Path, typer.Option("--out", "-o", dir_okay=False, metavar="FILE", help="What to write.")
+]
+Sense = Annotated[str, typer.Option(help="The new sense; audio so far.")]
+Start = Annotated[
+    str, typer.Option(help="Where the new tower starts: kindred-mini, which hears, or random.")
+]
+Steps = Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")]
+Batch = Annotated[int | None, typer.Option(min=2, help="Sounds a step; fewer need less memory.")]
+
 
 def bind(  # noqa: PLR0913 - one parameter per option
-    base: Annotated[
-        str,
-        typer.Option(metavar="MODEL", help="The frozen model, e.g. open_clip:ViT-B-32/openai."),
-    ],
-    data: Annotated[
-        Path, typer.Option(exists=True, file_okay=False, metavar="DIR", help="Folder of shards.")
-    ],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", dir_okay=False, metavar="FILE", help="What to write.")
-    ],
-    modality: Annotated[str, typer.Option(help="The new sense; audio so far.")] = "audio",
-    start: Annotated[
-        str,
-        typer.Option(help="Where the new tower starts: kindred-mini, which hears, or random."),
-    ] = "kindred-mini",
-    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
-    batch: Annotated[
-        int | None, typer.Option(min=2, help="Sounds a step; fewer need less memory.")
-    ] = None,
+    base: Base,
+    data: Data,
+    out: Out,
+    modality: Sense = "audio",
+    start: Start = "kindred-mini",
+    steps: Steps = None,
+    batch: Batch = None,
 ) -> None:
     """Binds sounds to the space of a frozen model of words and pictures.
 

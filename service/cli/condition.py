@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from embedder.conditioning.mix import Mix
 from embedder.conditioning.tensors import DType
 from service.cli import options
 from service.cli.backend import Where
+from service.cli.groups import grouped
 from service.cli.parts import filed, required, spoken, unwanted
 from service.cli.show import answers, complain, notes
 from service.conditioning.messages import ConditionAnswer, ConditionQuery, FileFormat
@@ -24,44 +25,52 @@ Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="Where to: .safetensors or .npz."),
 ]
-Profile = Annotated[
-    str, typer.Option("--profile", "-p", help="The target, see `kindred profile list`.")
-]
-Named = Annotated[
-    str | None,
-    typer.Option(
-        "--collection", "-c", help="Whose items --like names, whose pictures knn looks among."
-    ),
-]
-Seed = Annotated[int | None, typer.Option(min=0, help="The same seed gives the same tensors.")]
-Count = Annotated[int, typer.Option("--count", "-n", min=1, help="Conditions to make.")]
-Level = Annotated[int | None, typer.Option(min=0, help="How far the target blurs the vector.")]
-Guided = Annotated[
-    bool, typer.Option("--cfg/--no-cfg", help="Give what guidance is measured against, too.")
-]
 
 
-def condition(  # noqa: PLR0913 - one parameter per option
-    ctx: typer.Context,
-    words: options.Words = None,
-    image: options.Images = None,
-    audio: options.Sounds = None,
-    like: options.Likes = None,
-    negative: options.Negatives = None,
-    output: Output = None,
-    profile: Profile = "kindred-raw",
-    collection: Named = None,
+@dataclass(frozen=True)
+class Wish:
+    """What a generator is to listen to."""
+
+    words: options.Words = None
+    image: options.Images = None
+    audio: options.Sounds = None
+    like: options.Likes = None
+    negative: options.Negatives = None
+    collection: Annotated[
+        str | None,
+        typer.Option(
+            "--collection", "-c", help="Whose items --like names, whose pictures knn looks among."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Way:
+    """How it is made."""
+
+    profile: Annotated[
+        str, typer.Option("--profile", "-p", help="The target, see `kindred profile list`.")
+    ] = "kindred-raw"
     bridge: Annotated[BridgeName, typer.Option(help="How words and sounds become pictures'.")] = (
         BridgeName.AUTO
-    ),
-    mix: Annotated[Mix, typer.Option(help="How several inputs become one.")] = Mix.MEAN,
-    count: Count = 1,
-    seed: Seed = None,
-    cfg: Guided = True,
-    noise_level: Level = None,
-    dtype: Annotated[DType, typer.Option(help="What numbers are written as.")] = DType.F32,
-    data: options.Data = None,
-    server: options.Server = None,
+    )
+    mix: Annotated[Mix, typer.Option(help="How several inputs become one.")] = Mix.MEAN
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Conditions to make.")] = 1
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="The same seed gives the same tensors.")
+    ] = None
+    cfg: Annotated[
+        bool, typer.Option("--cfg/--no-cfg", help="Give what guidance is measured against, too.")
+    ] = True
+    noise_level: Annotated[
+        int | None, typer.Option(min=0, help="How far the target blurs the vector.")
+    ] = None
+    dtype: Annotated[DType, typer.Option(help="What numbers are written as.")] = DType.F32
+
+
+@grouped
+def condition(
+    ctx: typer.Context, wish: Wish, way: Way, place: options.Place, output: Output = None
 ) -> None:
     """Makes what a diffusion generator listens to, from words, pictures and sounds.
 
@@ -74,26 +83,30 @@ def condition(  # noqa: PLR0913 - one parameter per option
         kindred condition a dog --image beach.jpg --bridge linear --seed 7 -o out.npz
     """
     form = _format(output)
-    parts = required([*spoken(words, like), *filed(image, audio)], "what should it listen to?")
-    query = ConditionQuery(
-        inputs=parts,
-        negative_inputs=unwanted(negative, 1.0),
-        collection=collection,
-        profile=profile,
-        bridge=Choice(bridge),
-        mix=mix,
-        num_vectors=count,
-        seed=seed,
-        cfg=cfg,
-        noise_level=noise_level,
-        dtype=dtype,
-    )
-    answer = asyncio.run(_ask(Where.of(ctx, data, server), query))
+    where = Where.of(ctx, place.data, place.server)
+    answer = asyncio.run(_ask(where, _query(wish, way)))
     for warning in answer.warnings:
         complain(f"take note: {warning}")
     if output and form:
         output.write_bytes(answer.file(form))
     _show(answer, output)
+
+
+def _query(wish: Wish, way: Way) -> ConditionQuery:
+    wanted = [*spoken(wish.words, wish.like), *filed(wish.image, wish.audio)]
+    return ConditionQuery(
+        inputs=required(wanted, "what should it listen to?"),
+        negative_inputs=unwanted(wish.negative, 1.0),
+        collection=wish.collection,
+        profile=way.profile,
+        bridge=Choice(way.bridge),
+        mix=way.mix,
+        num_vectors=way.count,
+        seed=way.seed,
+        cfg=way.cfg,
+        noise_level=way.noise_level,
+        dtype=way.dtype,
+    )
 
 
 def _format(output: Path | None) -> FileFormat | None:

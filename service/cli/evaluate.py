@@ -5,12 +5,13 @@ import json
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.table import Table
 
-from service.cli import options
+from service.cli.evaluate_options import BUNDLED, Beside, Folder, Instead, Judged, Told
+from service.cli.groups import grouped
 from service.cli.refusal import needs
 from service.cli.show import answers, moving, progress
 from service.settings import load_settings
@@ -19,86 +20,9 @@ if TYPE_CHECKING:
     from embedder.base import Embedder
     from embedder.evaluate import Report
 
-BUNDLED = "kindred-mini"
 
-Folder = Annotated[
-    Path, typer.Option(exists=True, file_okay=False, metavar="DIR", help="Folder of shards.")
-]
-Names = Annotated[
-    Path | None,
-    typer.Option(
-        exists=True,
-        dir_okay=False,
-        metavar="FILE",
-        help="Classes to tell apart all at once: one a line, synonyms between commas.",
-    ),
-]
-Run = Annotated[
-    Path | None,
-    typer.Option(
-        exists=True,
-        file_okay=False,
-        metavar="DIR",
-        help="Folder that `kindred train` made of this data: adds what its teachers reach.",
-    ),
-]
-Teachers = Annotated[
-    Path | None,
-    typer.Option(
-        exists=True, file_okay=False, metavar="DIR", help="Folder of that run's teachers."
-    ),
-]
-Rebind = Annotated[
-    bool,
-    typer.Option(
-        "--rebind",
-        help="Bind sounds again, with each fold held out in turn and to pictures alone. Minutes.",
-    ),
-]
-Demo = Annotated[bool, typer.Option("--demo", help="Ask for the demo's gallery by name too.")]
-Generated = Annotated[
-    int | None,
-    typer.Option(
-        metavar="COUNT",
-        min=1,
-        help="Judge the generator instead: make so many pictures of each kind and embed them.",
-    ),
-]
-Generator = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="The generator that --generated judges. Default: bundled."),
-]
-Conditioning = Annotated[
-    bool,
-    typer.Option(
-        "--conditioning", help="Judge bridges to pictures and densities instead. Minutes."
-    ),
-]
-BridgesFile = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="The bridges that --conditioning judges. Default: bundled."),
-]
-Markdown = Annotated[
-    bool, typer.Option("--markdown", help="Print the tables of the model card instead.")
-]
-
-
-def evaluate(  # noqa: PLR0913 - one parameter per option
-    data: Folder,
-    model: Annotated[str, typer.Option(help="Name of the model.")] = BUNDLED,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of a forward pass.")] = None,
-    names: Names = None,
-    run: Run = None,
-    teachers: Teachers = None,
-    rebind: Rebind = False,
-    demo: Demo = False,
-    generated: Generated = None,
-    generator: Generator = None,
-    conditioning: Conditioning = False,
-    bridges: BridgesFile = None,
-    markdown: Markdown = False,
-    as_json: options.AsJson = False,
-) -> None:
+@grouped
+def evaluate(data: Folder, judged: Judged, beside: Beside, instead: Instead, told: Told) -> None:
     """Prints retrieval figures on the held-out part of shards, beside what chance would reach.
 
     R@10 is the share of questions with a right answer among the first ten.
@@ -119,36 +43,32 @@ def evaluate(  # noqa: PLR0913 - one parameter per option
 
         kindred evaluate --data DIR --conditioning
     """
-    trained = _trained(run, teachers)
-    if rebind and (run is None or model != BUNDLED):
+    trained = beside.folders()
+    if beside.rebind and (trained is None or judged.model != BUNDLED):
         raise typer.BadParameter(f"--rebind needs --run, and binds {BUNDLED} alone")
-    asked = _lines(names) if names else None
-    embedder = _load(model, threads)
-    if conditioning:
-        report = _conditioning(embedder, data, bridges)
-    elif generated is None:
-        report = _judged(embedder, data, asked)
-    else:
-        report = _generated(embedder, data, generated, generator)
-    if demo:
+    asked = _lines(judged.names) if judged.names else None
+    embedder = _load(judged.model, judged.threads)
+    report = _report(embedder, data, instead, asked)
+    if judged.demo:
         report = report.plus(_by_name(embedder))
     if trained:
-        report = _beside(report, (data, *trained), asked, embedder if rebind else None)
-    if as_json:
+        report = _beside(report, (data, *trained), asked, embedder if beside.rebind else None)
+    if told.as_json:
         typer.echo(_json(report, embedder))
-    elif markdown:
-        typer.echo(_conditioning_card(report) if conditioning else _card(report))
+    elif told.markdown:
+        typer.echo(_conditioning_card(report) if instead.conditioning else _card(report))
     else:
         answers().print(figures_table(report))
 
 
-def _trained(run: Path | None, teachers: Path | None) -> tuple[Path, Path] | None:
-    """Returns the folders of the teachers and of their run, if they were given."""
-    if run and teachers:
-        return teachers, run
-    if run or teachers:
-        raise typer.BadParameter("--run and --teachers go together: give both or neither")
-    return None
+def _report(
+    embedder: "Embedder", data: Path, instead: Instead, names: Sequence[str] | None
+) -> "Report":
+    if instead.conditioning:
+        return _conditioning(embedder, data, instead.bridges)
+    if instead.generated is None:
+        return _judged(embedder, data, names)
+    return _generated(embedder, data, instead.generated, instead.generator)
 
 
 def _load(model: str, threads: int | None) -> "Embedder":

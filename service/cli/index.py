@@ -12,6 +12,7 @@ from rich.text import Text
 
 from service.cli import options
 from service.cli.backend import Where
+from service.cli.groups import grouped
 from service.cli.refusal import FAILED, INTERRUPTED
 from service.cli.show import answers, notes, progress
 from service.ingest.folder import Listing, list_files
@@ -27,25 +28,41 @@ MARKS = {
 }
 
 
-def index(  # noqa: PLR0913 - one parameter per option
-    ctx: typer.Context,
-    folder: Annotated[
-        Path,
-        typer.Argument(exists=True, file_okay=False, help="Where the files are, at any depth."),
-    ],
-    collection: options.Collection = "default",
+Folder = Annotated[
+    Path, typer.Argument(exists=True, file_okay=False, help="Where the files are, at any depth.")
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Name every file.")]
+
+
+@dataclass(frozen=True)
+class Into:
+    """The collection, and how it takes the files."""
+
+    collection: options.Collection = "default"
     prefix: Annotated[
         str, typer.Option(metavar="TEXT", help="Put before every id, to keep two folders apart.")
-    ] = "",
+    ] = ""
     windows: Annotated[
         bool,
         typer.Option(help="Keep windows of longer sounds and films: hits tell where they match."),
-    ] = True,
-    indexed: options.Indexed = None,
-    structure: options.Structure = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name every file.")] = False,
-    data: options.Data = None,
-    server: options.Server = None,
+    ] = True
+    indexed: options.Indexed = None
+    structure: options.Structure = None
+
+    @property
+    def new(self) -> NewCollection:
+        """What is created, unless it exists."""
+        indexed = tuple(self.indexed or ())
+        return NewCollection(self.collection, indexed=indexed, structure=self.structure)
+
+
+@grouped
+def index(
+    ctx: typer.Context,
+    folder: Folder,
+    into: Into,
+    place: options.Place,
+    verbose: Verbose = False,
 ) -> None:
     """Adds a folder's media and texts to a collection; run again, only what is new.
 
@@ -61,27 +78,24 @@ def index(  # noqa: PLR0913 - one parameter per option
         kindred index ~/Pictures --indexed modified
         kindred index ~/Sounds --collection sounds --server http://localhost:8000
     """
-    where = Where.of(ctx, data, server)
-    new = NewCollection(collection, indexed=tuple(indexed or ()), structure=structure)
+    where = Where.of(ctx, place.data, place.server)
     telling, started = Telling(verbose), time.monotonic()
     try:
-        asyncio.run(_index(where, new, list_files(folder, prefix), telling, windows))
+        asyncio.run(_index(where, into, list_files(folder, into.prefix), telling))
     except KeyboardInterrupt:
         notes().print(f"Stopped: {telling.summary()}. Run it again to go on from there.")
         raise typer.Exit(INTERRUPTED) from None
     seconds = time.monotonic() - started
-    answers().print(f"{collection}: {telling.summary()}, in {seconds:.1f} s")
+    answers().print(f"{into.collection}: {telling.summary()}, in {seconds:.1f} s")
     if telling.tally[Fate.FAILED]:
         raise typer.Exit(FAILED)
 
 
-async def _index(
-    where: Where, new: NewCollection, listing: Listing, telling: "Telling", windows: bool
-) -> None:
+async def _index(where: Where, into: Into, listing: Listing, telling: "Telling") -> None:
     async with where.open() as backend:
-        await backend.ensure_collection(new)
-        ingest = Ingest(backend, new.name, where.settings.max_item_bytes, windows)
-        await telling.run(ingest, listing)
+        await backend.ensure_collection(into.new)
+        limit = where.settings.max_item_bytes
+        await telling.run(Ingest(backend, into.collection, limit, into.windows), listing)
 
 
 @dataclass

@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from embedder.conditioning.generator.sampler import PictureSampling
 from indexes.errors import CollectionExists
 from indexes.progress import Progress
 from service.cli.backend import require_structure, together
-from service.conditioning.messages import ConditionAnswer, ConditionQuery
+from service.conditioning.messages import ConditionAnswer, ConditionQuery, PictureAnswer
 from service.engine import Engine
 from service.jobs.items import every_item
 from service.messages import (
@@ -81,6 +82,10 @@ class LocalBackend:
     async def condition(self, query: ConditionQuery) -> ConditionAnswer:
         """Makes the tensors of a target's call."""
         return await self.engine.conditions.condition(query)
+
+    async def generate(self, query: ConditionQuery, how: PictureSampling) -> PictureAnswer:
+        """Makes small pictures."""
+        return await self.engine.pictures.generate(query, how)
 
     async def snapshot(self, collection: str, path: Path, moved: Progress) -> SnapshotInfo:
         """Writes one moment of a collection to a new file."""

@@ -1,5 +1,6 @@
 """Options that several commands share, or that would crowd the one they belong to, worded once."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -119,3 +120,11 @@ Array = Annotated[
     typer.Option("--output", "-o", metavar="FILE.npy", help="Write an (n, dim) float32 array."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a command works; see `service.cli.backend.Where`."""
+
+    data: Data = None
+    server: Server = None

@@ -19,6 +19,7 @@ from embedder.conditioning.installed import Adapters
 from embedder.conditioning.profile import Holds, Profile
 from embedder.conditioning.profiles import PROFILES, find_profile
 from service.cli import options
+from service.cli.groups import grouped
 from service.cli.show import answers, notes
 from service.settings import load_settings
 
@@ -82,25 +83,45 @@ def show(name: Id, data: options.Data = None, as_json: options.AsJson = False) -
     answers().print(call_of(profile, names, {}).snippet, markup=False, soft_wrap=True)
 
 
-@commands.command()
-def fit(  # noqa: PLR0913 - one parameter per option
-    source: Annotated[Path, _file("Vectors of the served space, (n, dim), of pictures.")],
+@dataclasses.dataclass(frozen=True)
+class Files:
+    """What an adapter is fitted to: arrays of the same pictures, in the same order."""
+
+    source: Annotated[Path, _file("Vectors of the served space, (n, dim), of pictures.")]
     target: Annotated[
         Path, _file("What the target's encoder makes of the same pictures, not normalised.")
-    ],
-    profile: Annotated[str, typer.Option(metavar="PROFILE", help="E.g. sd21-unclip-h.")],
-    pooled: Annotated[Path | None, _file("For sdxl-prompt: the pooled outputs as well.")] = None,
+    ]
+    pooled: Annotated[Path | None, _file("For sdxl-prompt: the pooled outputs as well.")] = None
     negative: Annotated[
         Path | None, _file("What guidance is measured against, in the shape of one target.")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Whose space the sources are of. Default: the first served.")
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write it here instead of where the server looks."),
-    ] = None,
-    data: options.Data = None,
+    ] = None
+
+    def pairs(self) -> Pairs:
+        """Reads them.
+
+        Raises:
+            typer.BadParameter: If one holds no numbers.
+        """
+        asked = {Holds.CONDITION: self.target, Holds.POOLED: self.pooled}
+        targets = {what: _read(path) for what, path in asked.items() if path is not None}
+        negatives = {} if self.negative is None else {Holds.CONDITION: _read(self.negative)}
+        return Pairs(_read(self.source), targets, negatives)
+
+
+Of = Annotated[str, typer.Option("--profile", metavar="PROFILE", help="E.g. sd21-unclip-h.")]
+Model = Annotated[
+    str | None, typer.Option(help="Whose space the sources are of. Default: the first served.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write it here instead of where the server looks."),
+]
+
+
+@commands.command()
+@grouped
+def fit(
+    files: Files, profile: Of, model: Model = None, out: Out = None, data: options.Data = None
 ) -> None:
     """Fits an adapter from the served space to a target's, by ridge regression in closed form.
 
@@ -115,10 +136,7 @@ def fit(  # noqa: PLR0913 - one parameter per option
 
     settings, found = load_settings(data=data), find_profile(profile)
     space = catalog.load(model or settings.models[0], settings.placement).space
-    asked = {Holds.CONDITION: target, Holds.POOLED: pooled}
-    targets = {what: _read(path) for what, path in asked.items() if path is not None}
-    negatives = {} if negative is None else {Holds.CONDITION: _read(negative)}
-    adapter = fit_adapter(found, space, Pairs(_read(source), targets, negatives))
+    adapter = fit_adapter(found, space, files.pairs())
     path = _written(adapter, out, Adapters(settings.adapter_folder))
     card = adapter.card
     answers().print(

@@ -11,12 +11,13 @@ import numpy as np
 
 import kindred
 from embedder.base import Treatment
+from embedder.conditioning.generator.sampler import PictureSampling
 from embedder.media import Modality
 from embedder.windows import Window, WindowVectors
 from indexes.progress import Progress
 from service.cli.backend import require_structure, together
-from service.cli.remote_conditioning import condition, conditioned
-from service.conditioning.messages import ConditionAnswer, ConditionQuery
+from service.cli.remote_conditioning import condition, conditioned, generate, generated
+from service.conditioning.messages import ConditionAnswer, ConditionQuery, PictureAnswer
 from service.errors import InvalidRequest
 from service.messages import (
     AliasInfo,
@@ -171,6 +172,10 @@ class RemoteBackend:
     async def condition(self, query: ConditionQuery) -> ConditionAnswer:
         """Makes the tensors of a target's call."""
         return conditioned(await self.client.condition(**condition(query, _content)), _hit)
+
+    async def generate(self, query: ConditionQuery, how: PictureSampling) -> PictureAnswer:
+        """Makes small pictures."""
+        return generated(await self.client.generate(**generate(query, how, _content)))
 
     async def snapshot(self, collection: str, path: Path, moved: Progress) -> SnapshotInfo:
         """Has the server copy one moment of a collection, fetches the copy, deletes it there."""

@@ -1,16 +1,18 @@
 """Conditioning on a server: the engine's question and answer, and those of the client."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
 import kindred
 from embedder.base import Treatment
+from embedder.conditioning.bridge import Choice
 from embedder.conditioning.call import Call
 from embedder.conditioning.condition import Diagnostics, InputReport
+from embedder.conditioning.generator.sampler import PictureSampling
 from embedder.conditioning.tensors import DType, Tensor
 from embedder.media import Modality
-from service.conditioning.messages import ConditionAnswer, ConditionQuery
+from service.conditioning.messages import ConditionAnswer, ConditionQuery, PictureAnswer
 from service.messages import Content, QueryPart, SearchHit, TimingMs
 
 
@@ -18,23 +20,10 @@ def condition(
     query: ConditionQuery, content: Callable[[Content], kindred.Content]
 ) -> dict[str, Any]:
     """Returns the arguments of `Client.condition`."""
-
-    def parts(given: list[QueryPart]) -> list[kindred.Part]:
-        return [kindred.Part(content(part.content), part.weight) for part in given]
-
-    choice = query.bridge
     return {
-        "inputs": parts(list(query.inputs)),
-        "negative_inputs": parts(list(query.negative_inputs)),
-        "bridge": str(choice.name),
-        "bridge_params": kindred.BridgeParams(
-            choice.strength,
-            choice.k,
-            choice.temperature,
-            choice.sampling.steps,
-            choice.sampling.guidance,
-            choice.sampling.candidates,
-        ),
+        "inputs": _parts(query.inputs, content),
+        "negative_inputs": _parts(query.negative_inputs, content),
+        **_bridge(query.bridge),
         "mix": str(query.mix),
         "dtype": str(query.dtype),
         **{
@@ -45,6 +34,43 @@ def condition(
             )
         },
     }
+
+
+def generate(
+    query: ConditionQuery, how: PictureSampling, content: Callable[[Content], kindred.Content]
+) -> dict[str, Any]:
+    """Returns the arguments of `Client.generate`."""
+    return {
+        "inputs": _parts(query.inputs, content),
+        **_bridge(query.bridge),
+        "count": query.num_vectors,
+        "seed": query.seed,
+        "collection": query.collection,
+        **{name: getattr(how, name) for name in ("steps", "guidance", "noise")},
+    }
+
+
+def generated(found: kindred.Pictures) -> PictureAnswer:
+    """Returns the answer as the engine gives it."""
+    return PictureAnswer(**vars(found) | {"timing_ms": TimingMs(**asdict(found.timing_ms))})
+
+
+def _parts(
+    given: Iterable[QueryPart], content: Callable[[Content], kindred.Content]
+) -> list[kindred.Part]:
+    return [kindred.Part(content(part.content), part.weight) for part in given]
+
+
+def _bridge(choice: Choice) -> dict[str, Any]:
+    params = kindred.BridgeParams(
+        choice.strength,
+        choice.k,
+        choice.temperature,
+        choice.sampling.steps,
+        choice.sampling.guidance,
+        choice.sampling.candidates,
+    )
+    return {"bridge": str(choice.name), "bridge_params": params}
 
 
 def conditioned(

@@ -7,32 +7,36 @@ import typer
 
 from service.cli.refusal import needs
 
+Data = Annotated[
+    Path, typer.Option(exists=True, file_okay=False, metavar="DIR", help="Folder of shards.")
+]
+Teachers = Annotated[
+    Path | None,
+    typer.Option(exists=True, file_okay=False, metavar="DIR", help="Folder of the teachers."),
+]
+Out = Annotated[
+    Path,
+    typer.Option(file_okay=False, metavar="DIR", help="Where targets, checkpoints and logs go."),
+]
+Generator = Annotated[
+    bool, typer.Option("--generator", help="Make the generator kindred-demo instead; no teachers.")
+]
+Bridges = Annotated[
+    bool,
+    typer.Option(
+        "--bridges", help="Fit the bridges to pictures alone, of finished weights; no teachers."
+    ),
+]
+Device = Annotated[str, typer.Option(help="Where the generator trains: cpu or cuda.")]
+
 
 def train(  # noqa: PLR0913 - one parameter per option
-    data: Annotated[
-        Path, typer.Option(exists=True, file_okay=False, metavar="DIR", help="Folder of shards.")
-    ],
-    teachers: Annotated[
-        Path | None,
-        typer.Option(exists=True, file_okay=False, metavar="DIR", help="Folder of the teachers."),
-    ] = None,
-    out: Annotated[
-        Path,
-        typer.Option(
-            file_okay=False, metavar="DIR", help="Where targets, checkpoints and logs go."
-        ),
-    ] = Path("runs/mini"),
-    generator: Annotated[
-        bool,
-        typer.Option("--generator", help="Make the generator kindred-demo instead; no teachers."),
-    ] = False,
-    bridges: Annotated[
-        bool,
-        typer.Option(
-            "--bridges", help="Fit the bridges to pictures alone, of finished weights; no teachers."
-        ),
-    ] = False,
-    device: Annotated[str, typer.Option(help="Where the generator trains: cpu or cuda.")] = "cpu",
+    data: Data,
+    teachers: Teachers = None,
+    out: Out = Path("runs/mini"),
+    generator: Generator = False,
+    bridges: Bridges = False,
+    device: Device = "cpu",
 ) -> None:
     """Trains kindred-mini by its recipe; run again, it goes on where it stopped.
 

@@ -16,8 +16,9 @@ from service.ingest.ingest import BATCH_FILES
 from service.serve import Addresses, listening
 from service.settings import Settings
 from tests.fakes import FakeEmbedder
+from tests.generator import saved_generator
 from tests.samples import image_bytes, picture
-from tests.service.test_cli import data, gallery, kindred
+from tests.service.test_cli import data, gallery, kindred, said
 
 __all__ = ["data", "gallery"]
 
@@ -31,6 +32,7 @@ def addresses(tmp_path: Path) -> Iterator[Addresses]:
         grpc_port=0,
         max_items=BATCH_FILES,
         queue_size=BATCH_FILES,
+        generator=saved_generator(tmp_path / "generator.safetensors", FakeEmbedder().space),
     )
     loop, listens = asyncio.new_event_loop(), threading.Event()
     found: list[Addresses] = []
@@ -134,3 +136,17 @@ def test_a_wrong_address_is_wrong_use() -> None:
     result = ask("ftp://somewhere", "models")
     assert result.exit_code == 2
     assert "ftp://somewhere" in result.stderr
+
+
+def test_pictures_are_made_as_they_are_here(server: str, tmp_path: Path) -> None:
+    asked = ("generate", "--text", "red", "--text", "b", "--seed", "3", "--steps", "2", "-o")
+    there, here = tmp_path / "there.png", tmp_path / "here.png"
+    made = ask(server, *asked, there, "--count", "2")
+    assert made.exit_code == 0, made.output
+    weights = ("--weights", tmp_path / "generator.safetensors")
+    assert kindred(*asked, here, "--count", "2", *weights).exit_code == 0
+    assert there.read_bytes() == here.read_bytes()
+    refused = ask(server, *asked, there, *weights)
+    assert refused.exit_code == 2
+    assert "--weights or --server, not both" in said(refused)
+    assert ask(server, *asked, there, "--count", "17").exit_code == 2  # of the server's own 16
