@@ -33,14 +33,19 @@ class Nothing(Embedder):
         return np.ones((len(arrays), self.space.dim), dtype=np.float32)
 
 
-def made(name: str, threads: int) -> Embedder:
+def made(name: str, threads: int, passes: int = 1) -> Embedder:
     """Returns a model; of ViT-B/32 the weights are random, since speed does not depend on them.
 
     They are the same ones every time, so that graphs are derived once.
+
+    Args:
+        name: One of `MODELS`.
+        threads: Of all forward passes together.
+        passes: How many forward passes share them.
     """
     if name == NOTHING:
         return Nothing()
-    how = Placement(threads=threads, cache=CACHE)
+    how = Placement(threads=max(1, threads // passes), passes=passes, cache=CACHE)
     if name != VIT:
         return load(name, how)
     import torch

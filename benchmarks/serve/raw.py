@@ -5,12 +5,13 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from benchmarks.serve.items import PHOTOS, photo_bytes, words
 from benchmarks.serve.models import MODELS, made
-from embedder.base import Embedder
+from embedder.base import Embedder, Prepared
 from embedder.decode import decode
 from embedder.media import Media, Text
 
@@ -32,15 +33,27 @@ def rate(work: Callable[[], int], seconds: float) -> float:
     return done / (time.perf_counter() - began)
 
 
-def rates(model: Embedder, kind: str, batch: int, seconds: float) -> tuple[float, float]:
+def forward_rate(model: Embedder, items: Sequence[Prepared], passes: int, seconds: float) -> float:
+    """Returns items a second of forward passes that share a batch out among them."""
+    parts = [part for i in range(passes) if (part := items[i::passes])]
+    with ThreadPoolExecutor(len(parts)) as threads:
+        return rate(lambda: sum(map(len, threads.map(model.encode, parts))), seconds)
+
+
+def rates(
+    ways: Mapping[int, Embedder], kind: str, batch: int, seconds: float
+) -> tuple[float, float]:
     """Returns items a second of forward passes, and the most that a server could reach.
+
+    The model may run one pass with all threads or several that share them: the faster way counts.
 
     That is decoding and preparing one after the other with the forward pass for a single client,
     and spread over all CPUs beside it for many.
     """
-    made = loads(kind, batch)
+    made, model = loads(kind, batch), ways[1]
     items = [model.prepare(load()) for load in made]
-    forward = rate(lambda: len(model.encode(items)), seconds / 2)
+    part = seconds / 2 / len(ways)
+    forward = max(forward_rate(way, items, passes, part) for passes, way in ways.items())
     decoding = rate(lambda: len([model.prepare(load()) for load in made]), seconds / 2)
     cpus = 1 if batch == 1 else len(os.sched_getaffinity(0))
     return forward, 1 / (1 / forward + 1 / (cpus * decoding))
@@ -50,12 +63,13 @@ def main() -> None:
     """Answers lines of standard input until it ends."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", choices=MODELS, required=True)
-    model = made(parser.parse_args().model, len(os.sched_getaffinity(0)))
-    sys.stdout.write(f"{model.runtime}\n")
+    name, threads = parser.parse_args().model, len(os.sched_getaffinity(0))
+    ways = {passes: made(name, threads, passes) for passes in (1, min(2, threads))}
+    sys.stdout.write(f"{ways[1].runtime}\n")
     sys.stdout.flush()
     for line in sys.stdin:
         kind, batch, seconds = line.split()
-        forward, most = rates(model, kind, int(batch), float(seconds))
+        forward, most = rates(ways, kind, int(batch), float(seconds))
         sys.stdout.write(f"{forward} {most}\n")
         sys.stdout.flush()
 

@@ -57,6 +57,7 @@ class Placement:
     Attributes:
         device: Where towers run, e.g. "cpu" or "cuda".
         threads: Threads of one forward pass on the CPU; None leaves the runtime's own choice.
+        passes: How many forward passes are to run at a time, each with so many threads.
         runtime: "torch", "openvino" or "onnx"; None picks what is fastest here.
         cache: Folder for what is derived from weights; None keeps nothing, and derives every time.
         precision: One of `PRECISIONS`. "auto" is fp32 for torch on a CPU, what the CPU has fast
@@ -68,6 +69,7 @@ class Placement:
 
     device: str = "cpu"
     threads: int | None = None
+    passes: int = 1
     runtime: str | None = None
     cache: Path | None = None
     precision: str = "auto"

@@ -90,7 +90,8 @@ def _openvino(tower: Tower, how: Placement) -> Runtime | None:
         # An asked precision is kept to: whether it is near enough is for `place` to say.
         precisions = (asked, "f32") if how.precision == "auto" else (asked,)
         graph = graph_of(tower, how.cache, *dict.fromkeys(precisions))
-        return _unless_unlike(OpenVinoRuntime(graph, threads=how.threads), tower, how)
+        runtime = OpenVinoRuntime(graph, threads=how.threads, passes=how.passes)
+        return _unless_unlike(runtime, tower, how)
     except (ImportError, RuntimeError) as exc:
         _give_way("openvino", tower, how, exc)
         return None

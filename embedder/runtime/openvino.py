@@ -38,23 +38,24 @@ class OpenVinoRuntime:
     Args:
         graph: What to run.
         threads: Threads of one forward pass; None leaves OpenVINO's own choice.
+        passes: How many may run at a time; others wait.
     """
 
     device = "cpu"
 
-    def __init__(self, graph: Graph, *, threads: int | None = None) -> None:
+    def __init__(self, graph: Graph, *, threads: int | None = None, passes: int = 1) -> None:
         self.name = f"openvino {graph.precision}"
         self.precision = "bf16" if graph.precision == "bf16" else "fp32"
         self.fidelity = graph.fidelity
         options = {
             "INFERENCE_PRECISION_HINT": graph.precision,
             "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": 1,
+            "NUM_STREAMS": passes,
             # Two pinned processes would share two cores while others idle.
             "ENABLE_CPU_PINNING": False,
         }
         if threads is not None:
-            options["INFERENCE_NUM_THREADS"] = threads
+            options["INFERENCE_NUM_THREADS"] = threads * passes
         self._compiled = core().compile_model(graph.model, "CPU", options)
         self._idle: deque[Any] = deque()
 

@@ -35,6 +35,10 @@ class FairQueue:
         """Returns how many jobs wait, the unwanted ones among them."""
         return sum(len(lane) for lane in self._lanes.values())
 
+    def cost(self, priority: Priority) -> float:
+        """Returns the cost of everything that waits in a lane."""
+        return self._lanes[priority].cost
+
     def __iter__(self) -> Iterator[Job]:
         """Yields every job that waits."""
         for lane in self._lanes.values():
@@ -106,6 +110,7 @@ class _Lane:
     def __init__(self) -> None:
         self._shares: dict[str, _Share] = {}
         self._clock = 0.0
+        self.cost = 0.0
 
     def __len__(self) -> int:
         return sum(len(jobs) for share in self._shares.values() for jobs in share.waiting.values())
@@ -122,6 +127,7 @@ class _Lane:
     def push(self, job: Job) -> None:
         share = self._shares.setdefault(job.caller, _Share(self._clock))
         share.push(job)
+        self.cost += job.cost
 
     def take(self, limit: float) -> list[Job]:
         kind, taken, room = self.next_kind, list[Job](), limit
@@ -133,8 +139,11 @@ class _Lane:
             taken.append(share.pop(kind))
             share.served += job.cost
             room -= job.cost
+            self.cost -= job.cost
             if not share.waiting:
                 del self._shares[job.caller]
+        if not self._shares:
+            self.cost = 0.0  # differences of sums leave crumbs
         return taken
 
     def discard(self) -> None:
@@ -142,6 +151,7 @@ class _Lane:
         kept = [job for job in self if job.is_wanted]
         served = {caller: share.served for caller, share in self._shares.items()}
         self._shares = {}
+        self.cost = sum(job.cost for job in kept)
         for job in kept:
             self._shares.setdefault(job.caller, _Share(served[job.caller])).push(job)
 

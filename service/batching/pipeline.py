@@ -1,16 +1,17 @@
 """The threads between a request and its vectors.
 
     push --> decode + prepare --> ready --> forward pass --> settle
-           a few threads a lane              one thread
+           a few threads a lane            one or two threads
 
-What is light is prepared by who pushes it: to wake a thread would take longer. While one forward
-pass runs, the next batch is decoded and gathers; a batch is never waited for when the model is
-idle. Threads take their work themselves: the event loop hears of whole batches only. A failure is a
-value here, never the end of a thread.
+What is light is prepared by who pushes it: to wake a thread would take longer. While a forward pass
+runs, the next batch is decoded and gathers; a batch is never waited for when the model is idle, and
+what waits is shared out among the passes that can begin. Threads take their work themselves: the
+event loop hears of whole batches only. A failure is a value here, never the end of a thread.
 """
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
@@ -63,13 +64,17 @@ class Pipeline:
         self._settle = settle
         self._raw, self._ready = FairQueue(), FairQueue()
         self._ready_bytes = 0
+        self._passes = Counter[Priority]()
         self._stopped = False
         lock = threading.Lock()
         self._encodable = threading.Condition(lock)
         self._decodable = {lane: threading.Condition(lock) for lane in Priority}
         self._pace = Pace()
-        decoders = {f"decode {lane}": partial(self._decode_next, lane) for lane in Priority}
-        steps = [*decoders.items()] * settings.decode_threads + [("encode", self._encode_next)]
+        steps: list[tuple[str, Callable[[], bool]]] = [
+            (f"decode {lane}", partial(self._decode_next, lane))
+            for lane in [*Priority] * settings.decode_threads
+        ]
+        steps += [("encode", self._encode_next)] * settings.forward_passes
         self._threads = [
             threading.Thread(target=_repeat, args=(step,), name=name, daemon=True)
             for name, step in steps
@@ -122,13 +127,12 @@ class Pipeline:
                 awake.notify_all()
 
     def _taken(self, awake: threading.Condition, queue: FairQueue, bound: Bound) -> list[Job]:
-        """Waits for jobs of a queue and takes them; none means that it is over."""
-        with awake:
-            while not self._stopped:
-                if jobs := queue.take(bound):
-                    self._count(-_bytes(jobs))
-                    return jobs
-                awake.wait()
+        """Waits, with the lock, for jobs of a queue and takes them; none means that it is over."""
+        while not self._stopped:
+            if jobs := queue.take(bound):
+                self._count(-_bytes(jobs))
+                return jobs
+            awake.wait()
         return []
 
     def _decode_next(self, lane: Priority) -> bool:
@@ -137,7 +141,8 @@ class Pipeline:
         def bound(of: Priority, _: Modality | None) -> float | None:
             return 0.0 if of is lane and self._ready_bytes < READY_BYTES[lane] else None
 
-        jobs = self._taken(self._decodable[lane], self._raw, bound)
+        with self._encodable:
+            jobs = self._taken(self._decodable[lane], self._raw, bound)
         prepared = [job for job in jobs if job.is_wanted and self._is_prepared(job)]
         with self._encodable:
             self._make_ready(prepared)
@@ -162,18 +167,29 @@ class Pipeline:
 
     def _encode_next(self) -> bool:
         """Runs one forward pass; returns whether to go on."""
-        jobs = self._taken(self._encodable, self._ready, self._encode_bound)
+        with self._encodable:
+            jobs = self._taken(self._encodable, self._ready, self._encode_bound)
+            lanes = Counter({job.priority for job in jobs})
+            self._passes.update(lanes)
         self._run([job for job in jobs if self._is_in_time(job)])
+        with self._encodable:
+            self._passes.subtract(lanes)
         return bool(jobs)
 
-    def _encode_bound(self, lane: Priority, kind: Modality | None) -> float:
+    def _encode_bound(self, lane: Priority, kind: Modality | None) -> float | None:
         """Returns what a forward pass may cost: no more than pays, and bulk is cut shorter."""
+        most = self._settings.forward_passes
         paying = self._pace.paying_cost(self._settings.pass_seconds, kind)
+        # Sums of costs are not exact: a hair more, lest the last item stay behind.
+        part = 1.001 * self._ready.cost(lane) / (most - self._passes.total())
+        share = min(paying, part)
         if lane is Priority.INTERACTIVE:
-            return paying
+            return share
         lately = time.monotonic() - self._ready.interactive_at < LATELY_SECONDS
+        if lately and 0 < most - 1 <= self._passes[Priority.BULK]:
+            return None  # one pass is kept free for who asks next
         seconds = self._settings.bulk_pass_seconds if lately else self._settings.pass_seconds
-        return min(paying, self._pace.cost_within(seconds, kind))
+        return min(share, self._pace.cost_within(seconds, kind))
 
     def _is_in_time(self, job: Job) -> bool:
         """Tells whether a job is wanted and can be; one that can't be is settled."""
@@ -212,7 +228,8 @@ class Pipeline:
 
     def _observe(self, jobs: Sequence[Job], began: float, seconds: float) -> None:
         kind, cost = jobs[0].kind, sum(job.cost for job in jobs)
-        self._pace.observe(kind, cost, len(jobs), seconds)
+        with self._encodable:
+            self._pace.observe(kind, cost, len(jobs), seconds)
         self._telemetry.batch_items.labels(self._embedder.name, kind).observe(len(jobs))
         stages = self._telemetry.stage_seconds
         # Requests of both transports share a forward pass: each has waited for all of it.

@@ -20,7 +20,14 @@ class ComputeSettings(BaseModel):
     threads: int = Field(
         default=0,
         ge=0,
-        description="Threads of a forward pass; 0 means one per CPU of this process.",
+        description="Threads of forward passes, of all together; 0 means one per CPU of this "
+        "process.",
+    )
+    passes: int = Field(
+        default=0,
+        ge=0,
+        description="Forward passes of a model at a time, which share the threads: two with half "
+        "of them each do more than one with all. 0 means two on a CPU, one elsewhere.",
     )
     runtime: str = Field(
         default="auto",
@@ -76,5 +83,10 @@ class ComputeSettings(BaseModel):
 
     @property
     def forward_threads(self) -> int:
-        """Threads of a forward pass, resolved for this machine."""
+        """Threads of all forward passes, resolved for this machine."""
         return self.threads or len(os.sched_getaffinity(0))
+
+    @property
+    def forward_passes(self) -> int:
+        """Forward passes of a model at a time, resolved for this machine."""
+        return self.passes or (min(2, self.forward_threads) if self.device == "cpu" else 1)

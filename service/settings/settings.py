@@ -61,7 +61,8 @@ class Settings(
         """Where and how forward passes run."""
         return Placement(
             device=self.device,
-            threads=self.forward_threads,
+            threads=max(1, self.forward_threads // self.forward_passes),
+            passes=self.forward_passes,
             runtime=None if self.runtime == "auto" else self.runtime,
             cache=self.cache,
             precision=self.precision,

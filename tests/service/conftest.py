@@ -21,7 +21,7 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 @pytest.fixture
 async def addresses(tmp_path: Path) -> AsyncIterator[Addresses]:
     settings = Settings.model_validate(
-        {"data": tmp_path, "port": 0, "grpc_port": 0, "decode_workers": 0}
+        {"data": tmp_path, "port": 0, "grpc_port": 0, "decode_workers": 0, "passes": 1}
     )
     async with Engine(settings, [FakeEmbedder()]) as engine, listening(engine) as found:
         yield found

@@ -26,7 +26,9 @@ def text(words: str) -> content_pb2.Content:
 
 def settings_in(folder: Path) -> Settings:
     """Returns settings that keep everything in a folder and pick free ports."""
-    return Settings.model_validate({"data": folder, "port": 0, "grpc_port": 0, "decode_workers": 0})
+    return Settings.model_validate(
+        {"data": folder, "port": 0, "grpc_port": 0, "decode_workers": 0, "passes": 1}
+    )
 
 
 def engine_in(folder: Path) -> Engine:

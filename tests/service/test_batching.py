@@ -34,11 +34,17 @@ class Watched(FakeEmbedder):
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Event()
+        self.running = 0
+        self._lock = threading.Lock()
         self._poison = self.prepare(Text(poison)).array if poison else None
 
     def encode(self, batch: Sequence[Prepared]) -> Vectors:
         self.entered.set()
+        with self._lock:
+            self.running += 1
         self.gate.wait()
+        with self._lock:
+            self.running -= 1
         self.batches.append(len(batch))
         if any(self._is_poison(item.array) for item in batch):
             raise RuntimeError("the forward pass broke down")
@@ -57,7 +63,8 @@ def words(*texts: str) -> list[Work]:
 
 
 def batcher(embedder: FakeEmbedder, **options: object) -> Batcher:
-    return Batcher(embedder, Settings.model_validate(options), Telemetry())
+    settings = Settings.model_validate({"passes": 1, **options})
+    return Batcher(embedder, settings, Telemetry())
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -280,7 +287,7 @@ async def test_what_is_asked_for_twice_at_once_is_embedded_once() -> None:
     model = Watched()
     model.gate.clear()
     telemetry = Telemetry()
-    async with Batcher(model, Settings(), telemetry) as batches:
+    async with Batcher(model, Settings(passes=1), telemetry) as batches:
         busy = asyncio.create_task(batches.embed(words("busy")))
         await until(model.entered.is_set)
         both = [asyncio.create_task(batches.embed([keyed("same")])) for _ in range(3)]
@@ -332,6 +339,47 @@ async def test_bulk_that_hangs_in_a_decoder_holds_up_nobody_who_asks() -> None:
         assert not bulk.done()
         hangs.set()
         assert isinstance((await bulk)[0], Encoded)
+
+
+async def test_what_waits_is_shared_out_among_the_passes_that_can_begin() -> None:
+    model = Watched()
+    model.gate.clear()
+    async with batcher(model, passes=2) as batches:
+        work = [Work(partial(Text, f"word{i}"), is_light=True) for i in range(9)]
+        asked = asyncio.create_task(batches.embed(work))
+        await until(lambda: model.running == 2)
+        assert batches.ready_items == 0
+        model.gate.set()
+        outcomes = await asked
+    assert sorted(model.batches) == [4, 5]
+    expected = FakeEmbedder().embed([Text(f"word{i}") for i in range(9)])
+    np.testing.assert_allclose([vector(o) for o in outcomes], expected, atol=1e-6)
+
+
+async def test_bulk_leaves_a_pass_to_who_asked_lately() -> None:
+    model = Watched()
+    bulk = Terms(priority=Priority.BULK)
+    async with batcher(model, passes=2) as batches:
+        await batches.embed(words("asked"))
+        model.gate.clear()
+        stored = asyncio.create_task(batches.embed(words("a", "b", "c"), bulk))
+        await until(lambda: batches.ready_items == 2)
+        assert model.running == 1
+        asked = asyncio.create_task(batches.embed(words("again")))
+        await until(lambda: model.running == 2)
+        model.gate.set()
+        await asyncio.gather(stored, asked)
+
+
+async def test_bulk_has_every_pass_while_nobody_asks() -> None:
+    model = Watched()
+    model.gate.clear()
+    async with batcher(model, passes=2) as batches:
+        bulk = Terms(priority=Priority.BULK)
+        stored = asyncio.create_task(batches.embed(words("a", "b", "c"), bulk))
+        await until(lambda: model.running == 2)
+        model.gate.set()
+        await stored
 
 
 async def test_what_is_light_is_prepared_by_who_asks() -> None:
