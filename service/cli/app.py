@@ -74,5 +74,9 @@ app.add_typer(job_commands, name="jobs")
 
 
 @app.callback()
-def _(api_key: options.ApiKey = None, ca: options.Authorities = None) -> None:
+def _(
+    api_key: options.ApiKey = None,
+    ca: options.Authorities = None,
+    priority: options.Urgency = None,
+) -> None:
     """Takes what every command that asks a server needs; `Where.of` reads it."""

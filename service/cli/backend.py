@@ -23,6 +23,7 @@ from service.messages import (
     SnapshotInfo,
 )
 from service.settings import Settings, load_settings
+from service.terms import Priority
 
 if TYPE_CHECKING:
     import kindred
@@ -82,17 +83,19 @@ class Server:
         address: As `kindred.Client` takes it.
         api_key: Shown to it; None where none must be.
         ca: Authorities that its certificate may be of; None means the system's.
+        priority: Of what it is to embed; None leaves that to it.
     """
 
     address: str
     api_key: str | None
     ca: Path | None
+    priority: Priority | None = None
 
     @classmethod
     def of(cls, ctx: typer.Context, address: str) -> "Server":
         """Returns the server of an address, with what was said before the command's name."""
         said = ctx.find_root().params
-        return cls(address, said.get("api_key"), said.get("ca"))
+        return cls(address, said.get("api_key"), said.get("ca"), said.get("priority"))
 
     @property
     def client(self) -> "kindred.Client":
@@ -175,7 +178,7 @@ class Where:
             from service.cli.remote import RemoteBackend
 
             async with self.server.async_client as client:
-                yield RemoteBackend(client)
+                yield RemoteBackend(client, self.server.priority)
         else:
             from service.cli.local import LocalBackend
 

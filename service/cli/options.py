@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from embedder.media import Modality
+from service.terms import Priority
 
 Data = Annotated[
     Path | None,
@@ -41,6 +42,14 @@ Authorities = Annotated[
         exists=True,
         dir_okay=False,
         help="Authorities (PEM) that the server's certificate may be of. Default: the system's.",
+    ),
+]
+Urgency = Annotated[
+    Priority | None,
+    typer.Option(
+        "--priority",
+        envvar="KINDRED_PRIORITY",
+        help="Who goes first at the server asked. Default: asking is interactive, storing bulk.",
     ),
 ]
 Collection = Annotated[

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,7 @@ from service.messages import (
     TimingMs,
     VectorContent,
 )
+from service.terms import Priority
 
 PIECE_BYTES = 256 * 1024
 """So much of a file is sent at a time."""
@@ -54,6 +56,7 @@ class RemoteBackend:
     """Asks a server; see `service.cli.backend.Backend`."""
 
     client: kindred.AsyncClient
+    priority: Priority | None = None
 
     async def models(self) -> Sequence[ModelInfo]:
         """Returns the models, the default one first."""
@@ -65,7 +68,9 @@ class RemoteBackend:
     async def embed(self, contents: Sequence[Content], *, windows: bool = False) -> EmbedAnswer:
         """Embeds each content; a bad one has an error in its place."""
         sent = [_content(content) for content in contents]
-        answer = await self.client.embed(sent, on_error="item", windows=windows)
+        answer = await self.client.embed(
+            sent, on_error="item", windows=windows, priority=self._priority
+        )
         results = tuple(
             Embedded(
                 index=found.index,
@@ -124,12 +129,19 @@ class RemoteBackend:
         self, collection: str, items: Sequence[kindred.ItemInput], windows: bool
     ) -> kindred.ItemResults:
         """Waits while others keep the server busy: indexing a folder has no deadline."""
+        upsert = partial(
+            self.client.upsert, collection, items, windows=windows, priority=self._priority
+        )
         for _ in range(PATIENT_TRIES):
             try:
-                return await self.client.upsert(collection, items, windows=windows)
+                return await upsert()
             except kindred.Overloaded as error:
                 await asyncio.sleep(error.retry_after or 1.0)
-        return await self.client.upsert(collection, items, windows=windows)
+        return await upsert()
+
+    @property
+    def _priority(self) -> kindred.Priority | None:
+        return self.priority.value if self.priority else None
 
     async def aliases(self) -> Sequence[AliasInfo]:
         """Returns the aliases, by name."""
@@ -157,6 +169,7 @@ class RemoteBackend:
             min_score=query.min_score,
             ranking=query.ranking,
             exact=query.exact,
+            priority=self._priority,
         )
         return SearchAnswer(
             collection=answer.collection or collection,
@@ -171,11 +184,14 @@ class RemoteBackend:
 
     async def condition(self, query: ConditionQuery) -> ConditionAnswer:
         """Makes the tensors of a target's call."""
-        return conditioned(await self.client.condition(**condition(query, _content)), _hit)
+        asked = condition(query, _content)
+        answer = await self.client.condition(**asked, priority=self._priority)
+        return conditioned(answer, _hit)
 
     async def generate(self, query: ConditionQuery, how: PictureSampling) -> PictureAnswer:
         """Makes small pictures."""
-        return generated(await self.client.generate(**generate(query, how, _content)))
+        asked = generate(query, how, _content)
+        return generated(await self.client.generate(**asked, priority=self._priority))
 
     async def snapshot(self, collection: str, path: Path, moved: Progress) -> SnapshotInfo:
         """Has the server copy one moment of a collection, fetches the copy, deletes it there."""

@@ -3,18 +3,21 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from service.batching.job import Job
+from service.batching.pipeline import Pipeline
 from service.cli import app
 from service.engine import Engine
 from service.ingest.ingest import BATCH_FILES
 from service.serve import Addresses, listening
 from service.settings import Settings
+from service.terms import Priority
 from tests.fakes import FakeEmbedder
 from tests.generator import saved_generator
 from tests.samples import image_bytes, picture
@@ -150,3 +153,29 @@ def test_pictures_are_made_as_they_are_here(server: str, tmp_path: Path) -> None
     assert refused.exit_code == 2
     assert "--weights or --server, not both" in said(refused)
     assert ask(server, *asked, there, "--count", "17").exit_code == 2  # of the server's own 16
+
+
+def test_a_command_says_how_urgent_it_is(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lanes, push = list[Priority](), Pipeline.push
+
+    def recorded(self: Pipeline, jobs: Sequence[Job]) -> None:
+        lanes.extend(job.priority for job in jobs)
+        push(self, jobs)
+
+    monkeypatch.setattr(Pipeline, "push", recorded)
+    asking, storing = Priority.INTERACTIVE, Priority.BULK
+    words = tmp_path / "words"
+    words.mkdir()
+    for urgency, expected in (
+        ([], [asking, storing]),
+        (["--priority", "bulk"], [storing, storing]),
+        (["--priority", "interactive"], [asking, asking]),
+    ):
+        lanes.clear()
+        (words / f"{len(urgency)}{urgency[1:]}.txt").write_text(f"words {urgency}")
+        for command in (["embed", f"{urgency}"], ["index", str(words)]):
+            told = CliRunner().invoke(app, [*urgency, *command, "--server", server])
+            assert told.exit_code == 0, told.output
+        assert lanes == expected
