@@ -41,6 +41,11 @@ class Blend:
     negatives: Apart | None
 
     @property
+    def rows(self) -> Vectors:
+        """The vectors one below the other, (B * N, dim)."""
+        return self.vectors.reshape(-1, self.vectors.shape[-1])
+
+    @property
     def bridges(self) -> tuple[str, ...]:
         """The bridges that were crossed."""
         every = (str(one.bridged.used) for one in (*self.crossed, *self.against))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from embedder.base import EmbeddingSpace, Vectors
-from embedder.conditioning.blending import blend
+from embedder.conditioning.blending import Blend, blend
 from embedder.conditioning.bridge import Bridges, Known
 from embedder.conditioning.call import Options, call_of
 from embedder.conditioning.condition import Conditioned, Diagnostics, Request
@@ -18,10 +18,10 @@ from embedder.conditioning.demands import check_request
 from embedder.conditioning.density import Density
 from embedder.conditioning.installed import Adapters
 from embedder.conditioning.leading import Way
-from embedder.conditioning.placing import Sides, place
+from embedder.conditioning.placing import place
 from embedder.conditioning.profile import Profile, Unconditional
 from embedder.conditioning.profiles import find_profile
-from embedder.conditioning.tensors import DType, Tensor
+from embedder.conditioning.tensors import Tensor
 from embedder.errors import AdapterNotFitted
 from embedder.media import Modality
 
@@ -90,31 +90,30 @@ class Conditioner:
             EncodingFailed: If a vector is zero or not finite.
             WeightsError: If an adapter's file is damaged.
         """
-        profile = find_profile(request.profile)
-        check_request(request, profile, self.served.space.dim, self.max_vectors)
-        way = self._way(profile)
+        way = self._way(request)
+        profile = way.profile
         seed = secrets.randbelow(SEEDS) if request.seed is None else request.seed
         mixed = blend(replace(request, seed=seed), profile, self.bridges, known)
-        sides = way.sides(mixed.vectors, mixed.negatives, guided=request.cfg)
-        tensors = _tensors(profile, sides, request.cfg, request.dtype)
-        vectors = mixed.vectors.reshape(-1, self.served.space.dim)
+        tensors = _tensors(way, mixed, request)
         said = (*_notes(request, profile), *way.warnings, *mixed.warnings)
         return Conditioned(
             tensors=tensors,
             call=call_of(profile, tuple(tensors), _options(request, profile), request.num_vectors),
             profile=profile,
             norm=way.norm,
-            adapter="" if way.adapter is None else way.adapter.card.id,
-            vectors=vectors,
+            adapter=way.adapter.card.id if way.adapter else "",
+            vectors=mixed.rows,
             per_input=mixed.reports(),
-            diagnostics=self._diagnosed(vectors, known or Known(), density),
+            diagnostics=self._diagnosed(mixed.rows, known or Known(), density),
             bridge_used=", ".join(mixed.bridges),
             seed=seed,
             warnings=tuple(dict.fromkeys(said)),
         )
 
-    def _way(self, profile: Profile) -> Way:
-        """Returns how the served space leads to a target."""
+    def _way(self, request: Request) -> Way:
+        """Returns how the served space leads to a target that takes what is asked."""
+        profile = find_profile(request.profile)
+        check_request(request, profile, self.served.space.dim, self.max_vectors)
         adapter = self.adapters.find(profile.id, self.served.space)
         if adapter is None and not profile.serves(self.served.encoder):
             raise AdapterNotFitted(
@@ -135,13 +134,14 @@ class Conditioner:
         )
 
 
-def _tensors(profile: Profile, sides: Sides, guided: bool, dtype: DType) -> dict[str, Tensor]:
+def _tensors(way: Way, mixed: Blend, request: Request) -> dict[str, Tensor]:
     """Returns the tensors of the call, held against the target's contract."""
-    placed = place(profile, sides)
-    for argument in profile.arguments:
+    sides = way.sides(mixed.vectors, mixed.negatives, guided=request.cfg)
+    placed = place(way.profile, sides)
+    for argument in way.profile.arguments:
         if argument.name in placed:
-            check_shape(argument, placed[argument.name].shape, guided)
-    return {name: Tensor.of(values, dtype) for name, values in placed.items()}
+            check_shape(argument, placed[argument.name].shape, request.cfg)
+    return {name: Tensor.of(values, request.dtype) for name, values in placed.items()}
 
 
 def _options(request: Request, profile: Profile) -> Options:

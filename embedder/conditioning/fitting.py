@@ -98,29 +98,44 @@ def fit_adapter(profile: Profile, space: EmbeddingSpace, pairs: Pairs, *, seed: 
     _check(profile, space, pairs)
     x = unit(pairs.sources).astype(np.float64)
     flat = {what: _flat(rows) for what, rows in pairs.targets.items()}
-    order = np.random.default_rng(seed).permutation(len(x))
-    judged, choosing, seen = np.split(order, _cuts(len(x)))
-    y = flat[Holds.CONDITION]
-    ridge = Ridge.of(x[seen], y[seen])
-    penalty = min(PENALTIES, key=lambda p: _error(ridge.solve(p), x[choosing], y[choosing]))
-    weights, offset = ridge.solve(penalty)
-    cosine, recall = _judged(x[judged] @ weights + offset, y[judged])
+    chosen = _chosen(x, flat[Holds.CONDITION], seed)
     heads = {
-        what: _head(Ridge.of(x, rows).solve(penalty), pairs, what) for what, rows in flat.items()
+        what: _head(Ridge.of(x, rows).solve(chosen.penalty), pairs, what)
+        for what, rows in flat.items()
     }
     card = Card(
         profile=profile.id,
         space=space.id,
         dim=space.dim,
         pairs=len(x),
-        held_out=len(judged),
-        penalty=penalty,
-        cosine=cosine,
-        recall_at_1=recall,
+        held_out=chosen.held_out,
+        penalty=chosen.penalty,
+        cosine=chosen.cosine,
+        recall_at_1=chosen.recall_at_1,
         norms={str(what): head.norm for what, head in heads.items()},
         made=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
     return Adapter(card, heads)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """A penalty, and the figures that it reaches on pairs that are held out."""
+
+    penalty: float
+    held_out: int
+    cosine: float
+    recall_at_1: float
+
+
+def _chosen(x: Array64, y: Array64, seed: int) -> _Chosen:
+    """Chooses the penalty on some pairs, and judges a fit to most on others."""
+    order = np.random.default_rng(seed).permutation(len(x))
+    judged, choosing, seen = np.split(order, _cuts(len(x)))
+    ridge = Ridge.of(x[seen], y[seen])
+    penalty = min(PENALTIES, key=lambda p: _error(ridge.solve(p), x[choosing], y[choosing]))
+    weights, offset = ridge.solve(penalty)
+    return _Chosen(penalty, len(judged), *_judged(x[judged] @ weights + offset, y[judged]))
 
 
 def _cuts(count: int) -> tuple[int, int]:

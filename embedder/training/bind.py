@@ -74,8 +74,7 @@ def bind_audio(
     """
     recipe = recipe or BindSenseRecipe()
     _require_words(base)
-    work = out.with_suffix(".work")
-    work.mkdir(parents=True, exist_ok=True)
+    work = _work_beside(out)
     every = [item for item in read_items(data) if item.modality == Modality.AUDIO and item.captions]
     taught = pairs_of([i for i in every if not is_held_out(i)], base, data, work / "train", recipe)
     judged = pairs_of([i for i in every if is_held_out(i)], base, data, work / "held_out", recipe)
@@ -89,6 +88,13 @@ def bind_audio(
     found = judge(bound.tower, judged)
     write(out, bound.tower, base, found)
     return found
+
+
+def _work_beside(out: Path) -> Path:
+    """Returns the folder of caches and checkpoints of a file that is being made."""
+    work = out.with_suffix(".work")
+    work.mkdir(parents=True, exist_ok=True)
+    return work
 
 
 def _require_words(base: Embedder) -> None:
