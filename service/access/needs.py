@@ -17,6 +17,9 @@ from service.errors import status_of
 audit = logging.getLogger("kindred.audit")
 audit.setLevel(logging.INFO)  # whatever `log_level` says: who changed what is always written down
 
+MOST_TOLD = 100
+"""Characters of a name; those that can exist are shorter."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -53,10 +56,7 @@ def needs(
         @functools.wraps(use_case)
         async def method(*args: P.args, **kwargs: P.kwargs) -> T:
             asked = signature.bind(*args, **kwargs)
-            name = asked.arguments.get(of or "")
-            facts = {"collection": getattr(name, "name", name)}
-            if "alias" in asked.arguments:
-                facts["alias"] = asked.arguments["alias"]
+            facts = _facts(asked, of)
             with _audited(scope, use_case.__qualname__, facts):
                 caller.get().require(scope)
                 if of and not literal:
@@ -76,6 +76,15 @@ def needs(
         return made
 
     return guarded
+
+
+def _facts(asked: BoundArguments, of: str | None) -> dict[str, Any]:
+    """Returns which collection and alias are asked for."""
+    name = asked.arguments.get(of or "")
+    facts = {"collection": getattr(name, "name", name)}
+    if "alias" in asked.arguments:
+        facts["alias"] = asked.arguments["alias"]
+    return facts
 
 
 async def _asked_of_meant(
@@ -113,8 +122,13 @@ def _audited(scope: Scope, method: str, facts: dict[str, Any]) -> Iterator[None]
             told = {
                 "caller": caller.get().id,
                 "method": method,
-                **facts,
+                **{name: _cut(fact) for name, fact in facts.items()},
                 "outcome": outcome,
                 "seconds": round(time.perf_counter() - began, 6),
             }
             audit.info("%s %s", method, outcome, extra={"facts": told})
+
+
+def _cut(fact: object) -> object:
+    """Returns what the log tells of a fact: a name that is none may be as long as a request."""
+    return fact[:MOST_TOLD] if isinstance(fact, str) else fact

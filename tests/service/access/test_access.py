@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 import kindred
-from kindred import AsyncClient, ItemInput, PermissionDenied, Tls, Unauthenticated
+from kindred import AsyncClient, InvalidArgument, ItemInput, PermissionDenied, Tls, Unauthenticated
 from service.access.caller import Scope
 from service.collections import Collections
 from service.engine import Engine
@@ -195,6 +195,8 @@ async def test_every_change_has_a_line_in_the_audit_log(
         await writer.upsert("photos", [ItemInput("a")])
         with pytest.raises(PermissionDenied):
             await writer.delete_collection("photos")
+        with pytest.raises(InvalidArgument):
+            await writer.create_collection("x" * 20_000)
     async with server.client("http", server.key(Scope.READ)) as reader:
         await reader.search("photos", "a")
     writer_id = server.engine.guard.file.list()[0].id
@@ -205,6 +207,7 @@ async def test_every_change_has_a_line_in_the_audit_log(
         (writer_id, "Collections.create", "photos", "OK"),
         (writer_id, "Collections.upsert", "photos", "OK"),
         (writer_id, "Collections.delete", "photos", "PERMISSION_DENIED"),
+        (writer_id, "Collections.create", "x" * 100, "INVALID_ARGUMENT"),
     ]
 
 
