@@ -231,7 +231,14 @@ def _restore(dice: Dice) -> Question:
 def _create_job(dice: Dice) -> Question:
     """Asks for work that is refused; how work gets on is `test_jobs`."""
     path = dice.choice(("/etc", "../..", "", "relative", "/no/such/folder", "a\x00b"))
-    tasks = (IngestFolder(path), IngestManifest(path), Reembed(dice.choice(("nobody", "a/b"))))
+    alias = dice.choice(("album", "", *WRONG_NAMES))
+    tasks = (
+        IngestFolder(path),
+        IngestManifest(path),
+        Reembed(dice.choice(("nobody", "a/b"))),
+        Reembed("album", alias=alias, allow_failed=True),
+        Reembed("album", drop_source=True),
+    )
     return "create_job", [dice.name(), dice.choice(tasks)], {}
 
 
