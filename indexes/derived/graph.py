@@ -20,8 +20,9 @@ from indexes.derived.effort import Effort, steps
 from indexes.derived.structure import Places, Structure
 from indexes.derived.threads import use_one_thread
 
-_LINKS = 32
-"""Of a row to others; twice as many on the lowest level, where all rows are."""
+_LINKS = 24
+"""Of a row to others; twice as many on the lowest level, where all rows are. Of 100,000 pictures,
+32 find 0.002 more in a tenth more time, and take 64 bytes more a row; 22 find 0.004 less."""
 
 _BUILD_BREADTH = 100
 """Rows in view while links are chosen; 400 find a little more and take four times as long."""
