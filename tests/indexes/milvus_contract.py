@@ -32,6 +32,7 @@ from indexes.milvus.collection import MilvusCollection
 from indexes.milvus.rows import encode
 from indexes.milvus.store import MilvusStore
 from indexes.store import Options
+from indexes.windows import Windows
 from tests.indexes.collection_contract import (
     DIM,
     PRIOR,
@@ -252,8 +253,10 @@ class MilvusContract(CollectionContract):
         self, collection: Collection, tmp_path: Path
     ) -> None:
         vector = unit_rows(1, DIM, 3)[0]
+        windows = Windows.of(np.array([[0.0, 5.0], [2.5, 7.0]]), unit_rows(2, DIM, 4))
+        content = Content("a/b", b"x")
         collection.upsert(
-            [*some_items(30), Item("c", "image", vector, content=Content("a/b", b"x"))]
+            [*some_items(30), Item("c", "image", vector, content=content, windows=windows)]
         )
         before = collection.items(page_size=100).items
         path = tmp_path / "things.kindred"
@@ -267,7 +270,8 @@ class MilvusContract(CollectionContract):
         assert [_told(item) for item in after] == [_told(item) for item in before]
         for old, new in zip(before, after, strict=True):
             np.testing.assert_array_equal(old.vector, new.vector)
-        assert copy.get_content("c") == Content("a/b", b"x")
+        assert copy.get_content("c") == content
+        assert [each.packed() for each in copy.windows(["a", "c"]).values()] == [windows.packed()]
         with pytest.raises(CollectionExists):
             self.store.restore(path, "copy")
         self.store.delete("copy")
