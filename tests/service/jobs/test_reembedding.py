@@ -12,7 +12,7 @@ from indexes.errors import AliasMoved, CollectionExists, CollectionNotFound, Inv
 from service.access.caller import Caller, Scope, caller
 from service.engine import Engine
 from service.errors import InvalidRequest, PermissionDenied
-from service.jobs.files import RECORD
+from service.jobs.files import RECORD, JobFiles
 from service.jobs.messages import AliasSwap, JobCounts, JobState, Reembed
 from service.messages import AliasInfo, ItemInput, NewCollection, TextContent
 from service.settings import Settings
@@ -240,10 +240,13 @@ async def test_what_cannot_be_swapped_is_refused_at_once(engine: Engine) -> None
     assert {each.name for each in await engine.collections.list()} == {"old", "third"}
 
 
+@pytest.mark.parametrize("page", [10, 1000])
 async def test_what_changed_while_nobody_worked_is_copied_again(
-    tmp_path: Path, held: CountingEmbedder
+    tmp_path: Path, held: CountingEmbedder, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
     """Of what was copied before, only what was stored again is embedded again."""
+    monkeypatch.setattr("service.jobs.items.PAGE_SIZE", page)
+    monkeypatch.setattr("service.jobs.running.SAVE_SECONDS", 0.0)
     async with running(tmp_path, CountingEmbedder(), held) as engine:
         await fill(engine, 50)
         job = await engine.jobs.create("new", SWAP)
@@ -255,6 +258,9 @@ async def test_what_changed_while_nobody_worked_is_copied_again(
     async with _without_jobs(tmp_path) as engine:
         assert (await engine.collections.get("now")).name == "old"
         copied = list(await stored(engine, "new"))
+        kept = JobFiles(engine.settings.jobs_path).read(job.id)
+        assert kept is not None
+        assert bool(kept[0].cursor) == (page == 10)  # else it is still in its first page
         await engine.collections.upsert("now", words(copied[0], say="changed"))
         await engine.collections.delete_items("now", [copied[1]])
         left = 50 - len(copied)
