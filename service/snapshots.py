@@ -153,13 +153,15 @@ class Snapshots:
         return replace(info, name=name)
 
     @needs(Scope.ADMIN, everywhere=True)
-    async def file(self, name: str) -> Path:
-        """Returns where the file of a snapshot is.
+    async def file(self, name: str) -> BinaryIO:
+        """Opens the file of a snapshot, which may be deleted while it is read.
 
         Raises:
-            SnapshotNotFound: If there is none of this name.
+            SnapshotNotFound: If there is no such snapshot.
         """
-        return self._path(name)
+        path = self._path(name)
+        with present(path):
+            return path.open("rb")
 
     def _path(self, name: str) -> Path:
         path = self._named(name)

@@ -1,12 +1,15 @@
 """Snapshots: files of the server, each with one moment of a collection."""
 
+import os
+from typing import BinaryIO
+
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 from starlette.responses import FileResponse
+from starlette.types import Receive, Scope, Send
 
 from service.rest.collections import Collection
 from service.rest.wire import Answer, JsonRoute, PathText, Question, TheEngine, reply
-from service.snapshots import present
 
 router = APIRouter(prefix="/v1", tags=["snapshots"], route_class=JsonRoute)
 
@@ -39,6 +42,19 @@ class Restore(Question):
     collection: str | None = Field(None, description="By default the one it was taken of.")
 
 
+class _OpenFile(FileResponse):
+    """A file that is open, so that it may be deleted before it is sent."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        path, found = f"/dev/fd/{file.fileno()}", os.fstat(file.fileno())
+        super().__init__(path, media_type=BYTES, filename=name, stat_result=found)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._file:
+            await super().__call__(scope, receive, send)
+
+
 @router.post("/collections/{collection}:snapshot", response_model=Snapshot, status_code=201)
 async def snapshot_collection(collection: PathText, engine: TheEngine) -> Response:
     """Copies one moment of a collection, which may be used meanwhile, to a new file."""
@@ -67,10 +83,7 @@ async def list_snapshots(engine: TheEngine) -> Response:
 )
 async def download_snapshot(name: PathText, engine: TheEngine) -> Response:
     """Gets the file of a snapshot."""
-    path = await engine.snapshots.file(name)
-    with present(path):
-        found = path.stat()
-    return FileResponse(path, media_type=BYTES, filename=name, stat_result=found)
+    return _OpenFile(await engine.snapshots.file(name), name)
 
 
 @router.put(

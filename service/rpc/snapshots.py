@@ -9,7 +9,6 @@ from service.engine import Engine
 from service.rpc import answered, asked
 from service.rpc.context import Context
 from service.rpc.pages import page_of
-from service.snapshots import present
 
 PIECE_BYTES = 256 * 1024
 """So much of a file is one message: far below gRPC's own limit of 4 MiB."""
@@ -58,10 +57,7 @@ class Snapshots(snapshots_grpc.SnapshotServiceServicer):
         self, request: snapshots_pb.DownloadSnapshotRequest, context: Context
     ) -> None:
         """Sends the file of a snapshot."""
-        path = await self._engine.snapshots.file(request.name)
-        with present(path):
-            file = path.open("rb")
-        with file:
+        with await self._engine.snapshots.file(request.name) as file:
             while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
                 await context.write(snapshots_pb.DownloadSnapshotResponse(data=piece))
 

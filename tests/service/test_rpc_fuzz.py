@@ -20,9 +20,11 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
 from kindred.v1 import (
+    alias_service_pb2,
     collection_service_pb2,
     conditioning_service_pb2,
     embedding_service_pb2,
+    job_service_pb2,
     model_service_pb2,
     snapshot_service_pb2,
 )
@@ -39,9 +41,11 @@ SECONDS = 30.0
 """Longer than any answer takes, even on a busy machine."""
 
 MODULES = (
+    alias_service_pb2,
     collection_service_pb2,
     conditioning_service_pb2,
     embedding_service_pb2,
+    job_service_pb2,
     model_service_pb2,
     snapshot_service_pb2,
 )

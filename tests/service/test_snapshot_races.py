@@ -3,7 +3,9 @@
 import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import BinaryIO
 
+import httpx
 import pytest
 
 import service.snapshots
@@ -15,6 +17,7 @@ from kindred.v1 import snapshot_service_pb2_grpc as snapshots_grpc
 from service.engine import Engine
 from service.errors import SnapshotNotFound
 from service.messages import NewCollection, SnapshotInfo
+from service.rest.app import create_app
 from tests.service.rpc_server import engine_in, serving
 from tests.service.test_rpc_fuzz import reason_of
 
@@ -84,6 +87,26 @@ async def test_a_download_of_what_is_deleted_meanwhile_is_refused(
         stub = snapshots_grpc.SnapshotServiceStub(channel)
         asked = snapshots_pb.DownloadSnapshotRequest(name="gone")
         assert await reason_of(stub.DownloadSnapshot(asked)) == "SNAPSHOT_NOT_FOUND"
+
+
+async def test_a_download_that_has_begun_goes_on_though_the_file_is_deleted(
+    engine: Engine,
+) -> None:
+    one = await engine.snapshots.take("album")
+    app = create_app(engine)
+    transport = httpx.ASGITransport(app)
+    opened = engine.snapshots.file
+
+    async def deleted_once_open(name: str) -> BinaryIO:
+        file = await opened(name)
+        await engine.snapshots.delete(name)
+        return file
+
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        engine.snapshots.file = deleted_once_open  # type: ignore[method-assign]
+        answer = await http.get(f"/v1/snapshots/{one.name}", headers={"range": "bytes=1-"})
+        assert (answer.status_code, len(answer.content)) == (206, one.bytes - 1)
+        assert (await http.get(f"/v1/snapshots/{one.name}")).status_code == 404
 
 
 async def test_other_failures_of_a_snapshot_stay_what_they_are(engine: Engine) -> None:
