@@ -210,6 +210,7 @@ async def test_reflection_shows_every_service(tmp_path: Path) -> None:
     assert names == {
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
+        "kindred.v1.AliasService",
         "kindred.v1.CollectionService",
         "kindred.v1.ConditioningService",
         "kindred.v1.EmbeddingService",
