@@ -169,6 +169,9 @@ _STORAGE = Status("STORAGE_FAILED", 500, "INTERNAL")
 _HIDDEN = {INTERNAL: "internal error", _STORAGE: "the store failed"}
 """Faults of ours, whose texts may name paths and worse: what is told instead."""
 
+MOST_MESSAGE_BYTES = 1_500
+"""Twice in trailers, once with three bytes for one: of these gRPC takes no more than 8 KiB."""
+
 _INVALID = Status("INVALID_ARGUMENT", 400, "INVALID_ARGUMENT")
 
 TABLE: Mapping[type[Exception], Status] = {
@@ -252,9 +255,17 @@ def problem(error: BaseException) -> Problem:
         log.error("request failed", exc_info=error)
         message = f"{_HIDDEN[status]}; the log has it under request id {request_id.get()}"
     else:
-        message = str(error)
+        message = _cut(str(error))
     details = getattr(error, "details", {})
     return Problem(status, message, details, getattr(error, "retry_after", None))
+
+
+def _cut(message: str) -> str:
+    """Returns a message that fits the trailers of gRPC, whatever it quotes of a request."""
+    data = message.encode(errors="replace")
+    if len(data) <= MOST_MESSAGE_BYTES:
+        return message
+    return data[:MOST_MESSAGE_BYTES].decode(errors="ignore") + " ..."
 
 
 def item_error(error: BaseException) -> ItemError:

@@ -10,7 +10,9 @@ import indexes.errors
 import service.errors
 from service.errors import (
     INTERNAL,
+    MOST_MESSAGE_BYTES,
     TABLE,
+    InvalidRequest,
     ItemFailed,
     Overloaded,
     ServiceError,
@@ -102,3 +104,12 @@ def test_overload_says_when_to_return() -> None:
 def test_an_items_error_uses_the_same_words() -> None:
     error = item_error(indexes.errors.ItemNotFound("no item 'x'"))
     assert (error.reason, error.message) == ("ITEM_NOT_FOUND", "no item 'x'")
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "🐕"])
+def test_a_message_that_quotes_a_long_request_is_cut(letter: str) -> None:
+    told = problem(InvalidRequest(f"a name is short, got {letter * 20_000}")).message
+    assert told.startswith(f"a name is short, got {letter}")
+    assert told.endswith(f"{letter} ...")
+    assert 1_400 < len(told.encode()) <= MOST_MESSAGE_BYTES + 4
+    assert problem(InvalidRequest("short \ud800")).message == "short \ud800"
