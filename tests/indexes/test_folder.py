@@ -106,7 +106,7 @@ def test_another_process_is_refused_and_let_in_afterwards(tmp_path: Path) -> Non
     with FolderStore(tmp_path):
         refused = attempt()
         assert refused.returncode == 1
-        assert f"StorageError: the folder {tmp_path} is in use" in refused.stderr
+        assert f"the folder {tmp_path} is in use" in refused.stderr
         assert f"process {os.getpid()}" in refused.stderr
     assert attempt().returncode == 0
 

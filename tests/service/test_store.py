@@ -42,5 +42,5 @@ async def test_every_store_serves(tmp_path: Path, store: str) -> None:
         assert (again.counts, again.indexed) == (info.counts, info.indexed)
         path = tmp_path / "album.parquet"
         assert await engine.tables.export("again", path) == 3
-        assert (await engine.tables.import_(path, "third")).stored == 3
+        assert (await engine.tables.import_(path, NewCollection("third"))).stored == 3
     assert (tmp_path / "data" / "album").exists() == (not store)
