@@ -56,6 +56,12 @@ class Victim:
         told += " ".join((task / "children").read_text() for task in others)
         return frozenset(int(child) for child in told.split())
 
+    def traceback(self) -> str:
+        """Returns the first traceback of its log, cut, or ""."""
+        lines = self.log.read_text().splitlines()
+        told = next((line for line in lines if '"exception"' in line or "Traceback" in line), "")
+        return f"{told[:200]} ... {told[-200:]}" if told else ""
+
     def illness(self) -> str:
         """Returns what is wrong with it, or "": ready, no traceback, and one album of two items."""
         with httpx.Client(base_url=self.http, timeout=60) as http:
@@ -63,9 +69,8 @@ class Victim:
             found = http.post("/v1/collections/album/items:search", json={"query": "red"})
         if not ready["ready"] or not found.is_success:
             return f"{ready} {found.text}"
-        if '"exception"' in (log := self.log.read_text()) or "Traceback" in log:
-            told = next(line for line in log.splitlines() if "exception" in line or "Trace" in line)
-            return f"{told[:200]} ... {told[-200:]}"
+        if told := self.traceback():
+            return told
         return "" if len(found.json()["hits"]) == 2 else f"the album was changed: {found.text}"
 
 
