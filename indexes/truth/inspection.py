@@ -31,6 +31,9 @@ class Damage:
 def inspect_beside(path: Path) -> Iterator[Damage]:
     """Does as `inspect` with a file that another process holds: reads its last state, no more.
 
+    Writers there go on, and only wait where their log has grown long: it is not written back before
+    this ends.
+
     Raises:
         StorageError: If it cannot be opened, or is of another version than the present.
     """
