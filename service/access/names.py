@@ -43,9 +43,12 @@ class Names:
         return meant
 
     async def still_means(self, collection: str) -> bool:
-        """Tells whether the name that was asked for stands for this collection to this day."""
+        """Tells whether the name that was asked for stands for this collection to this day.
+
+        That of a collection always does; an alias may have been pointed elsewhere.
+        """
         asked = _asked.get()
-        return asked is None or await self.meant(asked) == collection
+        return asked in (None, collection) or await self.meant(asked) == collection
 
 
 @contextmanager
