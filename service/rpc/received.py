@@ -8,7 +8,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from service.errors import InvalidRequest
+from service.errors import DeadlineExceeded, InvalidRequest
 
 LINGER_SECONDS = 5.0
 """As nginx's lingering_timeout has it, for the same reason."""
@@ -47,6 +47,24 @@ def checked(request: Any) -> Any:  # noqa: ANN401 - a message or an iterator of 
 async def _each_checked(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
     async for request in requests:
         yield checked(request)
+
+
+async def paced(requests: AsyncIterator[Any], seconds: float) -> AsyncIterator[Any]:
+    """Yields the pieces of a file, each of which is waited for so long, as REST does.
+
+    Raises:
+        DeadlineExceeded: If one does not come.
+    """
+    while True:
+        try:
+            async with asyncio.timeout(seconds):
+                request = await anext(requests)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            rule = f"each piece of a file must be sent within {seconds:g} s"
+            raise DeadlineExceeded(f"{rule}, and one was not") from None
+        yield request
 
 
 async def linger(requests: AsyncIterator[Any]) -> None:

@@ -9,6 +9,7 @@ from service.engine import Engine
 from service.rpc import answered, asked
 from service.rpc.context import Context
 from service.rpc.pages import page_of
+from service.rpc.received import paced
 
 PIECE_BYTES = 256 * 1024
 """So much of a file is one message: far below gRPC's own limit of 4 MiB."""
@@ -65,7 +66,7 @@ class Snapshots(snapshots_grpc.SnapshotServiceServicer):
         self, request_iterator: AsyncIterator[snapshots_pb.UploadSnapshotRequest], context: Context
     ) -> snapshots_pb.UploadSnapshotResponse:
         """Keeps a file as a snapshot."""
-        sent = aiter(request_iterator)
+        sent = paced(request_iterator, self._engine.settings.body_seconds)
         first = await anext(sent, snapshots_pb.UploadSnapshotRequest())
 
         async def pieces() -> AsyncIterator[bytes]:

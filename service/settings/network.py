@@ -52,7 +52,8 @@ class NetworkSettings(BaseModel):
     body_seconds: float = Field(
         default=60.0,
         gt=0,
-        description="Time to send a REST request's body; of a snapshot, each piece of it.",
+        description="Time to send a REST request's body; of a snapshot, each piece of it, "
+        "over gRPC too.",
     )
 
     @field_validator("cors_origins", mode="after")

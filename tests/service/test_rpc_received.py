@@ -11,6 +11,9 @@ import pytest
 from kindred.v1 import embedding_service_pb2 as embeddings_pb
 from kindred.v1 import snapshot_service_pb2 as snapshots_pb
 from kindred.v1 import snapshot_service_pb2_grpc as snapshots_grpc
+from service.engine import Engine
+from service.settings import Settings
+from tests.fakes import FakeEmbedder
 from tests.service.rpc_server import Channel, engine_in, serving, text
 from tests.service.test_rpc_fuzz import METHODS, called, reason_of
 
@@ -60,3 +63,18 @@ async def test_a_client_that_is_refused_while_it_sends_reads_why(channel: Channe
         return {await reason_of(stub.UploadSnapshot(pieces())) for _ in range(10)}
 
     assert set().union(*await asyncio.gather(*(some() for _ in range(16)))) == {"INVALID_ARGUMENT"}
+
+
+@pytest.mark.parametrize("pieces", [0, 1])
+async def test_an_upload_that_stands_still_is_ended_and_leaves_nothing(
+    tmp_path: Path, pieces: int
+) -> None:
+    options = {"data": tmp_path, "port": 0, "grpc_port": 0, "body_seconds": 0.2}
+    settings = Settings.model_validate(options)
+    async with serving(Engine(settings, [FakeEmbedder()])) as channel:
+        stub = snapshots_grpc.SnapshotServiceStub(channel)
+        call = stub.UploadSnapshot()
+        for _ in range(pieces):
+            await call.write(snapshots_pb.UploadSnapshotRequest(name="mine", data=b"piece"))
+        assert await reason_of(call) == "DEADLINE_EXCEEDED"
+        assert not [path for path in (tmp_path / ".snapshots").glob("*") if path.is_file()]
