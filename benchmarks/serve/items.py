@@ -22,8 +22,9 @@ _NOUNS = ("dog", "violin", "lighthouse", "train", "orchard", "harbour", "teapot"
 
 
 def words(number: int) -> str:
-    """Returns a caption, different for each number."""
-    return f"a photo of a {_NOUNS[number % 8]} beside a {_NOUNS[number // 8 % 8]}, number {number}"
+    """Returns a caption, different for each number, of one of six lengths."""
+    more = "".join(f" and a {noun}" for noun in _NOUNS[: number % 6])
+    return f"a photo of a {_NOUNS[number // 6 % 8]}{more}, number {number}"
 
 
 @functools.cache
