@@ -4,6 +4,7 @@ import importlib
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -166,6 +167,16 @@ def test_batches_may_have_any_size(tmp_path: Path) -> None:
     for size in (1, 2, 7, 1):
         batch = np.random.default_rng(size).random((size, 3), dtype=np.float32)
         np.testing.assert_allclose(runtime.run(batch), expected(batch), atol=0.02)
+
+
+def test_passes_beside_each_other_give_what_one_alone_gives(tmp_path: Path) -> None:
+    runtime = place(tower(), Placement(threads=1, passes=2, cache=tmp_path))
+    batches = [np.full((rows, 3), rows, dtype=np.float32) for rows in range(1, 9)]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(runtime.run, batches * 20))
+    for batch, vectors in zip(batches * 20, found, strict=True):
+        np.testing.assert_array_equal(vectors, runtime.run(batch))
+        np.testing.assert_allclose(vectors, expected(batch), atol=0.1)
 
 
 def test_a_damaged_graph_is_derived_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
