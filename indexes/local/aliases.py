@@ -73,7 +73,8 @@ class AliasFile:
             self._known = {name: meant for name, meant in self._known.items() if name != alias}
 
     def _read(self) -> Mapping[str, str]:
-        with failures(self._path), closing(connect(self._path, "ro")) as file:
+        # To write: what a kill broke off in the middle, SQLite undoes before it reads.
+        with failures(self._path), closing(connect(self._path, "rw")) as file:
             (application,) = file.execute("PRAGMA application_id").fetchone()
             (version,) = file.execute("PRAGMA user_version").fetchone()
             if application != _APPLICATION:

@@ -45,11 +45,14 @@ def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
     with FolderStore(tmp_path) as store:
         for name in NAMES:
             store.create(name, space_id="space", dim=DIM, model="model")
-    for swaps in (1, 3, 17):
+    journal = tmp_path / f"{FILE}-journal"
+    for swaps in (1, 2, 3, 5, 17):
         command = [sys.executable, "-c", SWAPPER, str(tmp_path), *NAMES]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             told = [process.stdout.readline().strip() for _ in range(swaps)]
+            while process.poll() is None and not journal.exists():
+                pass  # in the middle of a transaction, as far as that can be seen from outside
             process.kill()
             told += process.stdout.read().split()
         under_way = NAMES[len(told) % len(NAMES)]
