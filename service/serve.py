@@ -110,9 +110,7 @@ def _config(engine: Engine) -> uvicorn.Config:
         raise OSError(
             f"tls_certificate, tls_key and tls_client_ca must be PEM files that fit: {error}"
         ) from error
-    config.http_protocol_class = patient(
-        config.http_protocol_class, settings.header_seconds, settings.max_connections
-    )
+    config.http_protocol_class = patient(config.http_protocol_class, settings)
     return config
 
 

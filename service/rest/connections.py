@@ -1,29 +1,32 @@
-"""Connections that wait for a request: how long they may, and that they give way to others."""
+"""Connections that get nowhere: how long they may, and that they give way to others."""
 
 import asyncio
 from typing import Any, ClassVar
 
+from service.settings import Settings
+
 
 class _Waiting:
-    """Mixed into a connection of uvicorn's: it waits for `seconds`, and only while there is room.
+    """Mixed into a connection of uvicorn's: it waits for so long, and only while there is room.
 
     uvicorn ends a connection that is idle between requests, but would wait for ever for the rest of
     a request line or header once a byte of it has come; and beyond `most` connections it answers
     503, so that many who ask for nothing would lock out whoever does. The one that has waited
-    longest goes first: an honest client's is young, or needed no longer.
+    longest goes first: an honest client's is young, or needed no longer. Nor does uvicorn end one
+    whose client takes nothing of its answer.
     """
 
-    seconds: float
-    most: int
+    settings: Settings
     waiting: ClassVar[dict[Any, None]]
     """Those that wait, the longest first: of one server."""
 
     _due: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)  # type: ignore[misc]  # of what it is mixed with
         state: Any = self
-        if len(state.connections) >= self.most:
+        if len(state.connections) >= self.settings.max_connections:
             self._make_room()
         self.waiting[self] = None
         self._expect(transport)
@@ -43,9 +46,19 @@ class _Waiting:
         if state.cycle.response_complete:  # and so are those that were sent at once with it
             self.waiting[self] = None
 
+    def pause_writing(self) -> None:
+        super().pause_writing()  # type: ignore[misc]
+        state: Any = self
+        self._unread = state.loop.call_later(self.settings.body_seconds, state.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._read()
+        super().resume_writing()  # type: ignore[misc]
+
     def connection_lost(self, exc: Exception | None) -> None:
         self.waiting.pop(self, None)
         self._expect_no_more()
+        self._read()
         super().connection_lost(exc)  # type: ignore[misc]
 
     def _make_room(self) -> None:
@@ -57,21 +70,25 @@ class _Waiting:
 
     def _expect(self, transport: asyncio.Transport) -> None:
         loop = asyncio.get_running_loop()
-        self._due = loop.call_later(self.seconds, transport.abort)
+        self._due = loop.call_later(self.settings.header_seconds, transport.abort)
 
     def _expect_no_more(self) -> None:
         if self._due is not None:
             self._due.cancel()
             self._due = None
 
+    def _read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
-def patient(protocol: type[asyncio.Protocol], seconds: float, most: int) -> type[asyncio.Protocol]:
-    """Returns uvicorn's protocol of a connection, with an end to waiting for a request.
+
+def patient(protocol: type[asyncio.Protocol], settings: Settings) -> type[asyncio.Protocol]:
+    """Returns uvicorn's protocol of a connection, with an end to waiting.
 
     Args:
         protocol: The protocol, h11's or httptools'.
-        seconds: Time from the connection, or the first byte of a later request, to the end of the
-            request's headers.
-        most: Connections from which on those that wait give way to new ones.
+        settings: How long headers may take, from the connection or the first byte of a later
+            request; how long a client may take nothing of an answer; how many there may be.
     """
-    return type("Patient", (_Waiting, protocol), {"seconds": seconds, "most": most, "waiting": {}})
+    return type("Patient", (_Waiting, protocol), {"settings": settings, "waiting": {}})

@@ -53,7 +53,7 @@ class NetworkSettings(BaseModel):
         default=60.0,
         gt=0,
         description="Time to send a REST request's body; of a snapshot, each piece of it, "
-        "over gRPC too.",
+        "over gRPC too; and to take some of a REST answer.",
     )
 
     @field_validator("cors_origins", mode="after")

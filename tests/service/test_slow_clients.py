@@ -18,6 +18,8 @@ from tests.fakes import FakeEmbedder
 
 pytestmark = pytest.mark.anyio
 PATIENCE = 0.4
+LONG = 32 * 1024 * 1024
+"""Bytes."""
 
 
 @asynccontextmanager
@@ -93,6 +95,30 @@ async def test_a_body_that_comes_too_slowly_is_answered(tmp_path: Path) -> None:
         writer.close()
 
 
+async def test_who_takes_nothing_of_an_answer_is_cut(tmp_path: Path) -> None:
+    """What is longer than any buffer on the way; a client that takes it slowly gets all of it."""
+    (tmp_path / ".snapshots").mkdir()
+    (tmp_path / ".snapshots" / "long").write_bytes(bytes(LONG))
+    asked = b"GET /v1/snapshots/long HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    async with running(tmp_path) as addresses:
+        slow, slow_writer = await connected(addresses)
+        idle, idle_writer = await connected(addresses)
+        for writer in (slow_writer, idle_writer):
+            writer.write(asked)
+        taken = 0
+        while piece := await slow.read(LONG // 10):
+            taken += len(piece)
+            await asyncio.sleep(PATIENCE / 100)
+        assert taken > LONG
+        async with asyncio.timeout(30 * PATIENCE):
+            while not idle_writer.transport.is_closing():
+                idle_writer.write(b"x")  # tells whether anybody is there
+                await asyncio.sleep(PATIENCE / 10)
+        assert len(await last_words(idle)) < LONG
+        slow_writer.close()
+        idle_writer.close()
+
+
 async def test_an_answer_may_take_longer_than_a_body(tmp_path: Path) -> None:
     class Slow(FakeEmbedder):
         def encode(self, batch: Sequence[Prepared]) -> Vectors:
@@ -138,7 +164,9 @@ async def test_connections_beyond_the_limit_are_refused_while_all_are_busy(tmp_p
 )
 async def test_who_asks_for_nothing_gives_way_to_who_does(tmp_path: Path, asked: bytes) -> None:
     """Many who wait, or have been answered, lock nobody out; the oldest of them go first."""
-    async with running(tmp_path, max_connections=5, header_seconds=30) as addresses:
+    async with running(
+        tmp_path, max_connections=5, header_seconds=30, body_seconds=30
+    ) as addresses:
         held = [await connected(addresses) for _ in range(4)]
         for reader, writer in held:
             writer.write(asked)
