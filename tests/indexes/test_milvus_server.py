@@ -1,11 +1,13 @@
 """Collections on a genuine Milvus server: the contract, and what an outage means."""
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from indexes.collection import SearchRequest
-from indexes.errors import CollectionNotFound, StorageError
+from indexes.collection import Answer, SearchRequest
+from indexes.errors import CollectionNotFound, StorageError, StoreUnavailable
 from indexes.filters.language import parse_filter
 from indexes.item import Item
 from indexes.milvus.store import MilvusStore
@@ -93,6 +95,18 @@ def test_a_graph_finds_what_exact_search_does_and_exact_is_honoured(server: Milv
         store.delete("graph")
 
 
+def once_back(call: Callable[[], Answer]) -> Answer:
+    """Returns what a call does as soon as its connection is back, which is in seconds."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return call()
+        except StoreUnavailable:
+            if time.monotonic() > deadline:
+                raise
+            threading.Event().wait(0.1)
+
+
 def test_a_server_that_was_killed_loses_nothing_and_is_used_again(server: MilvusServer) -> None:
     items = some_items(30)
     with MilvusStore(server.address + "?timeout=60") as store:
@@ -108,7 +122,7 @@ def test_a_server_that_was_killed_loses_nothing_and_is_used_again(server: Milvus
         ):
             pass
         server.start()
-        assert ids(collection.search(request)) == before
+        assert ids(once_back(lambda: collection.search(request))) == before
         assert collection.count() == {"audio": 9, "image": 10, "text": 10}
         collection.upsert(some_items(3, prefix="new"))
         assert sum(collection.count().values()) == 32
