@@ -20,7 +20,7 @@ from benchmarks.search.figures import Point, Result, good_effort
 from benchmarks.search.truth import Nearest, recall
 from benchmarks.search.workload import FILTERED, MIXED, PLAIN, Question, Workload
 
-_STORED, _ASKED, _ASKED_MORE = 0.6, 0.6, 0.85
+_STORED, _ASKED, _ASKED_MORE = 0.65, 0.6, 0.85
 """Shares of the time: by when images are stored, and after which no further round is begun."""
 
 _CONSOLE = Console(stderr=True)
@@ -172,8 +172,7 @@ class _Turns:
             what: They do, in words.
             turn: Is taken.
             filtering: Whether it is a turn for engines that filter alone.
-            share: Of the time that must not be over after it; nobody may use more than half of
-                what is left of it.
+            share: Of the time that must not be over after it.
         """
         for player in self._players:
             if player.result.failed or (filtering and not player.trait.filters):
@@ -223,7 +222,7 @@ class _Turns:
         left = self._clock.left(share)
         if left <= 0:
             raise Failed(f"the time was over before {player.result.engine} {what}")
-        player.remote.patience = left / 2 if share < 1 else left
+        player.remote.patience = left
 
 
 def _point(question: str, effort: int, rounds: Sequence[Asked], true: Nearest) -> Point:
