@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import binascii
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -112,7 +111,7 @@ def decoded(data: str) -> bytes:
             raise UndecodableMedia(f"a data: address must be in base64, got {kind[:80]!r}")
     try:
         return pybase64.b64decode(data, validate=True)
-    except binascii.Error:
+    except ValueError:  # of what is not ASCII, too
         return _slowly_decoded(data)
 
 
