@@ -171,7 +171,7 @@ async def test_the_first_bad_content_fails_the_request_by_default(http: httpx.As
         ("HTTPS://example.com/a.jpg", "INVALID_ARGUMENT", "never fetches a URL"),
         ("file:///etc/passwd", "INVALID_ARGUMENT", "never fetches a URL"),
         ("data:image/png,abc", "UNDECODABLE_MEDIA", "must be in base64"),
-        ("ÿ===", "UNDECODABLE_MEDIA", "base64"),
+        ("☃", "UNDECODABLE_MEDIA", "must be base64"),
         ("not base64!", "UNDECODABLE_MEDIA", "must be base64"),
         ("é", "UNDECODABLE_MEDIA", "must be base64"),
         ("", "UNDECODABLE_MEDIA", "image must be one of"),
