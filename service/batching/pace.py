@@ -8,6 +8,14 @@ WASTE = 0.1
 """Part that a pass may take longer for its cost than the best size does: a larger one would save
 less than that, and whoever comes meanwhile waits for all of it."""
 
+SHORT_SECONDS = 0.02
+"""What nobody minds waiting for: a batch that takes no longer needs not pay. How a small model's
+passes compare can't be told while others want the processor."""
+
+TRY_EVERY = 16
+"""Passes, of which one is as large as the time allows: what larger ones took under load may be long
+out of date."""
+
 _STEP = 0.05
 _QUANTILE = 0.3
 """Of passes of one size, which share is to be faster than what is typical of them. Less than half:
@@ -40,7 +48,9 @@ class Pace:
         sizes = self._sizes.get(kind)
         if sizes is None or sizes.is_one:
             return 1.0
-        return min(sizes.paying, sizes.within(seconds))
+        if sizes.is_time_to_try:
+            return sizes.within(seconds)
+        return min(max(sizes.paying, sizes.within(SHORT_SECONDS)), sizes.within(seconds))
 
     def least_seconds(self, kind: Modality | None) -> float:
         """Returns what the shortest pass so far took: an average would let no hurried one by."""
@@ -52,8 +62,10 @@ class _Sizes:
 
     def __init__(self) -> None:
         self._rates: dict[float, float] = {}
+        self._passes = 0
 
     def add(self, cost: float, seconds: float) -> None:
+        self._passes += 1
         cost = max(cost, 1e-9)
         size = 2.0 ** math.ceil(math.log2(cost))
         rate = self._rates.setdefault(size, seconds / cost)
@@ -65,6 +77,11 @@ class _Sizes:
     def is_one(self) -> bool:
         """Whether all passes had the same size."""
         return len(self._rates) == 1
+
+    @property
+    def is_time_to_try(self) -> bool:
+        """Whether the next pass is to try what a large one takes by now."""
+        return self._passes % TRY_EVERY == 0
 
     @property
     def paying(self) -> float:

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from embedder.media import Modality
-from service.batching.pace import WASTE, Pace
+from service.batching.pace import SHORT_SECONDS, TRY_EVERY, WASTE, Pace
 
 FIXED, BY_COST = 0.004, 0.4
 SIZES = [1 / 2**power for power in range(8)]
@@ -31,7 +31,22 @@ def best(costs: list[float]) -> float:
 
 def test_a_batch_is_no_larger_than_pays() -> None:
     assert best(SIZES) == 0.125
-    assert paced(*SIZES * 100).paying_cost(1.0, IMAGE) == 0.125
+    assert paced(*SIZES * 100, 1.0).paying_cost(1.0, IMAGE) == 0.125
+
+
+def test_what_takes_a_moment_need_not_pay() -> None:
+    pace, best_alone = Pace(), 0.001
+    for cost in [*[best_alone, 0.002, 0.004, 0.008, 0.016] * 100, best_alone]:
+        pace.observe(IMAGE, cost, 1, cost if cost == best_alone else 2 * cost)
+    assert 2 * pace.paying_cost(1.0, IMAGE) == pytest.approx(SHORT_SECONDS, rel=0.1)
+
+
+def test_large_passes_are_tried_again_after_some_time() -> None:
+    pace, large = paced(*SIZES * 100, 1.0), 0
+    for _ in range(2 * TRY_EVERY):
+        large += pace.paying_cost(1.0, IMAGE) == 1.0
+        paced(0.125, pace=pace)
+    assert large == 2
 
 
 def test_a_batch_takes_no_longer_than_it_may() -> None:
@@ -66,7 +81,7 @@ def test_a_machine_that_has_become_slower_is_found_out() -> None:
 
 def test_passes_that_were_interrupted_change_little() -> None:
     rng, pace = random.Random(0), Pace()
-    for _ in range(2000):
+    for _ in range(2001):
         cost = rng.choice(SIZES)
         pace.observe(IMAGE, cost, 1, seconds(cost) + rng.choice((0.0, 0.0, 0.2)))
     assert best(SIZES) / 2 <= pace.paying_cost(1.0, IMAGE) <= 2 * best(SIZES)
