@@ -8,13 +8,12 @@ WASTE = 0.1
 """Part that a pass may take longer for its cost than the best size does: a larger one would save
 less than that, and whoever comes meanwhile waits for all of it."""
 
-SHORT_SECONDS = 0.02
+SHORT_SECONDS = 0.01
 """What nobody minds waiting for: a batch that takes no longer needs not pay. How a small model's
 passes compare can't be told while others want the processor."""
 
 TRY_EVERY = 16
-"""Passes, of which one is as large as the time allows: what larger ones took under load may be long
-out of date."""
+"""Passes, of which one is twice as large: what larger ones took under load may be out of date."""
 
 _STEP = 0.05
 _QUANTILE = 0.3
@@ -48,9 +47,8 @@ class Pace:
         sizes = self._sizes.get(kind)
         if sizes is None or sizes.is_one:
             return 1.0
-        if sizes.is_time_to_try:
-            return sizes.within(seconds)
-        return min(max(sizes.paying, sizes.within(SHORT_SECONDS)), sizes.within(seconds))
+        paying = max(sizes.paying, sizes.within(SHORT_SECONDS))
+        return min(2 * paying if sizes.is_time_to_try else paying, sizes.within(seconds))
 
     def least_seconds(self, kind: Modality | None) -> float:
         """Returns what the shortest pass so far took: an average would let no hurried one by."""
@@ -80,7 +78,7 @@ class _Sizes:
 
     @property
     def is_time_to_try(self) -> bool:
-        """Whether the next pass is to try what a large one takes by now."""
+        """Whether the next pass is to try what a larger one takes by now."""
         return self._passes % TRY_EVERY == 0
 
     @property
