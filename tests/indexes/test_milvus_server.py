@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from indexes.collection import Answer, SearchRequest
+from indexes.collection import SearchRequest
 from indexes.errors import CollectionNotFound, StorageError, StoreUnavailable
 from indexes.filters.language import parse_filter
 from indexes.item import Item
@@ -95,16 +95,18 @@ def test_a_graph_finds_what_exact_search_does_and_exact_is_honoured(server: Milv
         store.delete("graph")
 
 
-def once_back(call: Callable[[], Answer]) -> Answer:
-    """Returns what a call does as soon as its connection is back, which is in seconds."""
-    deadline = time.monotonic() + 30
+def within_a_minute(reached: Callable[[], bool]) -> bool:
+    """Tells whether something comes true, of a server whose connection may not be back yet."""
+    deadline = time.monotonic() + 60
     while True:
         try:
-            return call()
+            if reached():
+                return True
         except StoreUnavailable:
-            if time.monotonic() > deadline:
-                raise
-            threading.Event().wait(0.1)
+            pass
+        if time.monotonic() > deadline:
+            return False
+        threading.Event().wait(0.1)
 
 
 def test_a_server_that_was_killed_loses_nothing_and_is_used_again(server: MilvusServer) -> None:
@@ -122,7 +124,8 @@ def test_a_server_that_was_killed_loses_nothing_and_is_used_again(server: Milvus
         ):
             pass
         server.start()
-        assert ids(once_back(lambda: collection.search(request))) == before
+        # 2.3.5 may answer one search with nothing, half a second before it has its rows again.
+        assert within_a_minute(lambda: ids(collection.search(request)) == before)
         assert collection.count() == {"audio": 9, "image": 10, "text": 10}
         collection.upsert(some_items(3, prefix="new"))
         assert sum(collection.count().values()) == 32
