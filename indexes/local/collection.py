@@ -213,7 +213,7 @@ class LocalCollection(Collection):
         self._queries = RecentQueries(kept, tuning.kept_queries, tuning.live_queries)
         self._watch = RecallWatch(self.recall_target, tuning.judged_queries)
         self._revisions = Revisions(self._ledger, first, loader.empty, tuning.group_rows)
-        self._looked_at = first
+        self._looked_at = first.sequence  # the number alone: a revision holds its vectors
         self._losses = Losses(self._ledger, self._revisions, damaged)
         self._declaring = Declaring(self._ledger, self._revisions, self._closing)
         self.indexed = self._declaring.ready()
@@ -232,8 +232,8 @@ class LocalCollection(Collection):
 
     def _change(self, change: Change) -> Deleted:
         deleted = self._revisions.change(change)
-        now = self._revisions.now
-        if now is not self._looked_at:  # of those who were committed together, one looks
+        now = self._revisions.now.sequence
+        if now != self._looked_at:  # of those who were committed together, one looks
             self._looked_at = now
             if self._upkeep.due():
                 self._shared.nudge()
