@@ -1,5 +1,6 @@
 """Segments of a collection: built beside serving, loaded, checked, calibrated, dropped."""
 
+import gc
 import logging
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from indexes.derived.segment import Segment
 from indexes.errors import StorageError
 from indexes.item import Item
 from indexes.local import upkeep
+from indexes.local.changes import Revision
 from indexes.local.collection import LocalCollection
 from indexes.local.folder import FolderStore
 from indexes.local.tuning import Tuning
@@ -106,6 +108,21 @@ def test_large_partitions_become_segments_and_say_so(
     assert collection.size_bytes() > sum(
         file.stat().st_size for file in folders(store)[0].iterdir()
     )
+
+
+def revisions() -> list[Revision]:
+    return [each for each in gc.get_objects() if isinstance(each, Revision)]
+
+
+def test_vectors_that_are_in_a_segment_leave_memory(collection: LocalCollection) -> None:
+    before = revisions()  # of this collection without items, and of whatever else is open
+    collection.upsert(some(0, 300))
+    collection.maintain()
+    assert kinds(collection) == ["ivf"]
+    gc.collect()
+    since = [each for each in revisions() if not any(each is other for other in before)]
+    assert since
+    assert not any(each.is_exact() for each in since)
 
 
 def test_a_restart_loads_segments_and_reads_what_they_lack(
