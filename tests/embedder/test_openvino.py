@@ -171,6 +171,9 @@ def test_batches_may_have_any_size(tmp_path: Path) -> None:
 
 def test_passes_beside_each_other_give_what_one_alone_gives(tmp_path: Path) -> None:
     runtime = place(tower(), Placement(threads=1, passes=2, cache=tmp_path))
+    assert isinstance(runtime, OpenVinoRuntime)
+    assert runtime._beside
+    runtime._beside.result()  # until it is made, passes wait for the one alone
     batches = [np.full((rows, 3), rows, dtype=np.float32) for rows in range(1, 9)]
     with ThreadPoolExecutor(4) as threads:
         found = list(threads.map(runtime.run, batches * 20))
