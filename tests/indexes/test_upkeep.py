@@ -111,7 +111,7 @@ def test_large_partitions_become_segments_and_say_so(
 
 
 def revisions() -> list[Revision]:
-    return [each for each in gc.get_objects() if isinstance(each, Revision)]
+    return [each for each in gc.get_objects() if type(each) is Revision]
 
 
 def test_vectors_that_are_in_a_segment_leave_memory(collection: LocalCollection) -> None:
