@@ -14,9 +14,16 @@ _PLAIN = (bool, int, float, str, type(None))
 
 
 def meaning_digest(network: Any, transform: Any, tokenize: Any) -> str:  # noqa: ANN401 - open_clip has no types
-    """Returns a digest of everything that vectors depend on: weights, pixels' way, tokens' way."""
+    """Returns a digest of what vectors depend on: weights, pixels' way, tokens' way, quick GELUs.
+
+    These are told because open_clip has twins that share all weights but differ in them. Not so all
+    else that `graph_digest` tells: a space must outlive versions of the libraries.
+    """
     digest = hashlib.sha256(repr(transform).encode())
     digest.update(tokenize(["the quick brown fox, 1234"])[0].numpy().tobytes())
+    for name, module in network.named_modules():
+        if type(module).__name__.startswith("QuickGELU"):
+            digest.update(f"{name} QuickGELU".encode())
     for name, tensor in sorted(network.state_dict().items()):
         _add(digest, name, tensor)
     return digest.hexdigest()

@@ -1,6 +1,7 @@
 """open_clip's models against open_clip itself."""
 
 import logging
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +110,21 @@ def test_the_space_is_that_of_weights_and_preprocessing(folders: Path, tmp_path:
         config.read_text().replace('"preprocess_cfg": {}', '"preprocess_cfg": {"mean": [0, 0, 0]}')
     )
     assert ClipModel.load(f"open_clip:local-dir:{other.parent}", EXACT).space.id != first
+
+
+def test_twins_that_differ_in_their_activation_alone_have_spaces_of_their_own(
+    folders: Path, tmp_path: Path
+) -> None:
+    quick = shutil.copytree(folders / "vit", tmp_path / "quick")
+    config = quick / "open_clip_config.json"
+    config.write_text(config.read_text().replace('"embed_dim"', '"quick_gelu": true, "embed_dim"'))
+    plain, twin = (
+        ClipModel.load(f"open_clip:local-dir:{folder}", EXACT)
+        for folder in (folders / "vit", quick)
+    )
+    for item in (Text(TEXTS[0]), PICTURES[0]):
+        assert (plain.embed([item]) @ twin.embed([item]).T).item() < 1 - 1e-6
+    assert plain.space.id != twin.space.id
 
 
 def test_what_was_cut_is_told(folders: Path) -> None:
