@@ -11,7 +11,6 @@ ServiceError
 ├── PermissionDenied           the key may not do this, or a page of another origin may not call
 ├── KeysError                  the file of keys can't be read or written
 ├── NotSwapped                 items failed, so that the alias was left as it is
-├── JobElsewhere               another server that shares the data works on the job
 ├── GeneratorMissing           the weights of the generator of pictures are not here
 ├── JobNotFound                no job has this id that the caller may see
 ├── SnapshotNotFound           no snapshot has this name
@@ -83,10 +82,6 @@ class KeysError(ServiceError):
 
 class NotSwapped(ServiceError):
     """Items could not be embedded again, so that the alias was left as it is."""
-
-
-class JobElsewhere(ServiceError):
-    """Another server that shares the data folder works on the job."""
 
 
 class GeneratorMissing(ServiceError):
@@ -226,7 +221,6 @@ TABLE: Mapping[type[Exception], Status] = {
     KeysError: INTERNAL,
     GeneratorMissing: Status("GENERATOR_MISSING", 409, "FAILED_PRECONDITION"),
     NotSwapped: Status("ALIAS_NOT_SWAPPED", 409, "FAILED_PRECONDITION"),
-    JobElsewhere: Status("JOB_ELSEWHERE", 409, "FAILED_PRECONDITION"),
     JobNotFound: Status("JOB_NOT_FOUND", 404, "NOT_FOUND"),
     SnapshotNotFound: Status("SNAPSHOT_NOT_FOUND", 404, "NOT_FOUND"),
     SnapshotExists: Status("SNAPSHOT_EXISTS", 409, "ALREADY_EXISTS"),

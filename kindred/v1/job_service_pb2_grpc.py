@@ -98,6 +98,8 @@ class JobServiceServicer:
 
     def CancelJob(self, request, context):
         """Ends a job. What it stored stays. A job that is over stays as it is.
+        If another server that shares the data works on it, that one is waited for, up to ten seconds; if it takes longer,
+        the job is answered as it is, and ended later.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

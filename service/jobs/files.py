@@ -1,7 +1,7 @@
 """What is kept of jobs: for each a folder with what it is, and with what went wrong.
 
-`job.json` is written whole and moved into place. `errors.jsonl` grows line by line; a last line
-that a crash cut short is passed by.
+`job.json` is written whole and moved into place, by the server that works on the job and no other.
+`errors.jsonl` grows line by line; a last line that a crash cut short is passed by.
 """
 
 import json
@@ -33,6 +33,9 @@ from service.messages import ItemError
 log = logging.getLogger(__name__)
 
 RECORD, ERRORS = "job.json", "errors.jsonl"
+
+TO_CANCEL = "to-cancel"
+"""Beside them where a server was asked to end a job that another one works on."""
 
 
 class JobFiles:
@@ -72,6 +75,15 @@ class JobFiles:
         except (ValueError, KeyError, TypeError, OSError) as error:
             log.error("job %s cannot be read", job, exc_info=error)
             return None
+
+    def ask_to_cancel(self, job: str) -> None:
+        """Leaves word for the server that works on a job to end it; for one that is gone, none."""
+        with suppress(FileNotFoundError):
+            (self._folder / job / TO_CANCEL).touch()
+
+    def is_to_cancel(self, job: str) -> bool:
+        """Tells whether such word was left."""
+        return (self._folder / job / TO_CANCEL).exists()
 
     def is_left(self, job: str, seconds: float) -> bool:
         """Tells whether a crash left nothing of a job but its folder, so long ago at least."""

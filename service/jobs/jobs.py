@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator, Container, Iterator
+from collections.abc import AsyncIterator, Container, Iterator, Sequence
+from contextlib import suppress
 from contextvars import Context
 from datetime import UTC, datetime
 
@@ -11,7 +12,7 @@ from service.access.caller import Caller, Scope, caller
 from service.access.needs import needs
 from service.aliases import Aliases
 from service.collections import Collections
-from service.errors import JobElsewhere, JobNotFound, Overloaded
+from service.errors import JobNotFound, Overloaded
 from service.jobs.claims import Claims
 from service.jobs.files import JobFiles
 from service.jobs.messages import JobErrorPage, JobInfo, Task
@@ -29,6 +30,9 @@ LEFT_SECONDS = 60.0
 
 LOOK_SECONDS = 2.0
 """How often servers that share their data look at what the others do."""
+
+CANCEL_SECONDS = 10.0
+"""How long another server is waited for that is to end a job: it looks, and then this one does."""
 
 RETRY_SECONDS = 60.0
 """After so long another job may be over."""
@@ -56,6 +60,7 @@ class Jobs:
         self._jobs: dict[str, RunningJob] = {}
         self._room = asyncio.Semaphore(settings.job_workers)
         self._shares = collections.names.shared
+        self._look_lock = asyncio.Lock()
         self._looking: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Jobs":
@@ -83,16 +88,38 @@ class Jobs:
                 log.error("the jobs cannot be looked at", exc_info=error)
 
     async def _look(self) -> None:
-        known = {name for name, job in self._jobs.items() if job.info.is_over}
-        found = await asyncio.to_thread(lambda: list(self._found(known)))
-        for info, creator, is_ours in sorted(found, key=lambda each: each[0].created):
-            job = self._jobs.get(info.id)
-            if job is None:
-                job = RunningJob(info, creator, self._files, self._settings.job_errors)
-                self._jobs[info.id] = job
-            job.learn(info, is_ours=is_ours)
-            if is_ours and not info.is_over:
-                self._start(job)
+        async with self._look_lock:  # a job that is found twice would be taken for another's
+            known = {name for name, job in self._jobs.items() if job.info.is_over}
+            found = await asyncio.to_thread(lambda: list(self._found(known)))
+            for info, creator, is_ours in sorted(found, key=lambda each: each[0].created):
+                job = self._jobs.get(info.id)
+                if job is None:
+                    job = RunningJob(info, creator, self._files, self._settings.job_errors)
+                    self._jobs[info.id] = job
+                job.learn(info, is_ours=is_ours)
+                if is_ours and not info.is_over:
+                    self._start(job)
+            for name in await asyncio.to_thread(self._forgotten, list(self._jobs)):
+                if job := self._jobs.pop(name, None):
+                    await job.leave()
+        await self._cancel_those_asked_elsewhere()
+
+    def _forgotten(self, known: Sequence[str]) -> Sequence[str]:
+        """Returns the jobs that another server has made room of."""
+        names = set(self._files.names())
+        return [name for name in known if name not in names and not self._claims.has(name)]
+
+    async def _cancel_those_asked_elsewhere(self) -> None:
+        """Ends this process's jobs that another server was asked to end."""
+        ours = [job for job in self._jobs.values() if job.is_ours and not job.info.is_over]
+        asked = await asyncio.to_thread(
+            lambda: [job for job in ours if self._files.is_to_cancel(job.info.id)]
+        )
+        await asyncio.gather(*map(self._cancel, asked))
+
+    async def _cancel(self, job: RunningJob) -> None:
+        await job.cancel()
+        self._claims.release(job.info.id)
 
     def _found(self, known: Container[str]) -> Iterator[tuple[JobInfo, Caller, bool]]:
         """Yields jobs that others work on, or did; what a crash left of a creation is removed."""
@@ -141,7 +168,7 @@ class Jobs:
     @needs(Scope.READ)
     async def get(self, job: str) -> JobInfo:
         """Returns one job; unknown ones are JobNotFound, as in every method that names one."""
-        return self._named(job).info
+        return (await self._named(job)).info
 
     @needs(Scope.READ)
     async def list(self) -> tuple[JobInfo, ...]:
@@ -153,20 +180,22 @@ class Jobs:
     async def cancel(self, job: str) -> JobInfo:
         """Ends a job; what it stored stays, and one that is over stays as it is.
 
-        Raises:
-            JobElsewhere: If another server works on it.
+        One that another server works on is ended as soon as that looks, or whoever takes it over.
+        If that takes long, the job is answered as it is, and ended later.
         """
-        found = self._named(job)
-        if not (found.is_ours or found.info.is_over):
-            raise JobElsewhere(f"another server that shares the data works on job {job}: ask it")
-        await found.cancel()
-        self._claims.release(job)
+        found = await self._named(job)
+        if found.is_ours or found.info.is_over:
+            await self._cancel(found)
+        else:
+            await asyncio.to_thread(self._files.ask_to_cancel, job)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(found.ended(), CANCEL_SECONDS)
         return found.info
 
     @needs(Scope.READ)
     async def watch(self, job: str) -> AsyncIterator[JobInfo]:
         """Returns what tells of a job, as it is and as it gets on, until it is over."""
-        return self._named(job).watch()
+        return (await self._named(job)).watch()
 
     @needs(Scope.READ)
     async def errors(self, job: str, *, page_size: int = 100, page_token: str = "") -> JobErrorPage:
@@ -175,7 +204,7 @@ class Jobs:
         Raises:
             InvalidRequest: If the size is not positive, or the token was not handed out.
         """
-        found, size = self._named(job), min(page_size, self._settings.max_k)
+        found, size = await self._named(job), min(page_size, self._settings.max_k)
         if found.is_ours and not found.info.is_over:
             await found.save()
         return await asyncio.to_thread(self._files.errors, job, size, page_token)
@@ -208,7 +237,9 @@ class Jobs:
             self._claims.release(oldest)
             await asyncio.to_thread(self._files.remove, oldest)
 
-    def _named(self, name: str) -> RunningJob:
+    async def _named(self, name: str) -> RunningJob:
+        if self._shares and name not in self._jobs:
+            await self._look()  # another server may have created it this moment
         job = self._jobs.get(name)
         if job is None or not _sees(job.info):
             raise JobNotFound(f"there is no job {name[:80]!r}")

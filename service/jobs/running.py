@@ -134,6 +134,11 @@ class RunningJob:
             if not self.info.is_over:
                 await asyncio.sleep(TELL_SECONDS)
 
+    async def ended(self) -> None:
+        """Waits until it is over or left."""
+        async for _ in self.watch():
+            pass
+
     async def save(self) -> None:
         """Writes down what it is by now."""
         unsaved, self._unsaved = self._unsaved, []

@@ -7,7 +7,7 @@ import pytest
 
 from indexes.local.folder import FolderStore
 from service.engine import Engine
-from service.errors import JobElsewhere
+from service.errors import JobNotFound
 from service.jobs.claims import Claims
 from service.jobs.jobs import Jobs
 from service.jobs.messages import IngestFolder, JobCounts, JobState
@@ -40,8 +40,6 @@ async def test_a_job_is_worked_on_by_one_and_told_of_by_all(tmp_path: Path) -> N
         await asyncio.to_thread(model.is_held.wait)
         async with beside(engine) as third:  # which starts while the job is under way
             assert [each.id for each in await third.list()] == [job.id]
-            with pytest.raises(JobElsewhere, match=job.id):
-                await third.cancel(job.id)
         while job.id not in {each.id for each in await other.list()}:
             await asyncio.sleep(0.01)
         ending = asyncio.create_task(over(other, job))
@@ -69,6 +67,66 @@ async def test_who_is_left_takes_over(tmp_path: Path) -> None:
         assert ended.counts.added + ended.counts.unchanged == FILES
         assert (await engine.collections.get("album")).counts == {"text": FILES}
         assert await over(other, job) == ended
+
+
+async def test_any_of_them_ends_a_job(tmp_path: Path) -> None:
+    folder, model = write_words(tmp_path / "files" / "words", FILES), CountingEmbedder(free=32)
+    async with running(tmp_path, model) as engine, beside(engine) as other:
+        await engine.collections.create(NewCollection("album"))
+        job = await engine.jobs.create("album", IngestFolder(str(folder)))
+        await asyncio.to_thread(model.is_held.wait)
+        cancelled = await other.cancel(job.id)
+        assert cancelled.state is JobState.CANCELLED
+        assert await engine.jobs.get(job.id) == cancelled == await over(engine.jobs, job)
+        model.gate.set()
+        kept = (await engine.collections.get("album")).counts["text"]
+        assert 0 < cancelled.counts.added <= kept <= 32 < FILES
+    async with running(tmp_path, model) as engine:  # and it stays ended
+        assert await engine.jobs.get(job.id) == cancelled
+
+
+async def test_a_job_is_known_to_all_from_its_creation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_words(tmp_path / "files" / "words", 1)
+    monkeypatch.setattr("service.jobs.jobs.LOOK_SECONDS", 3600.0)
+    async with running(tmp_path) as engine, beside(engine) as other:
+        await engine.collections.create(NewCollection("album"))
+        job = await engine.jobs.create("album", IngestFolder(str(folder)))
+        assert (await other.get(job.id)).task == job.task
+        with pytest.raises(JobNotFound, match="no job 'none'"):
+            await other.get("none")
+
+
+async def test_what_one_makes_room_of_all_forget(tmp_path: Path) -> None:
+    folder = write_words(tmp_path / "files" / "words", 1)
+    async with running(tmp_path, max_jobs=1) as engine, beside(engine) as other:
+        await engine.collections.create(NewCollection("album"))
+        first = await over(
+            engine.jobs, await engine.jobs.create("album", IngestFolder(str(folder)))
+        )
+        while await other.list() != (first,):
+            await asyncio.sleep(0.01)
+        second = await engine.jobs.create("album", IngestFolder(str(folder)))
+        while {each.id for each in await other.list()} != {second.id}:
+            await asyncio.sleep(0.01)
+
+
+async def test_whoever_takes_over_a_job_that_is_to_end_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.jobs.jobs.LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr("service.jobs.jobs.CANCEL_SECONDS", 0.05)
+    folder, model = write_words(tmp_path / "files" / "words", FILES), CountingEmbedder(free=0)
+    async with running(tmp_path, model) as engine:
+        await engine.collections.create(NewCollection("album"))
+        async with beside(engine) as first, beside(engine) as other:
+            job = await first.create("album", IngestFolder(str(folder)))
+            await asyncio.to_thread(model.is_held.wait)
+            assert (await other.cancel(job.id)).state is JobState.RUNNING  # as the first is deaf
+        async with beside(engine) as heir:
+            assert (await heir.get(job.id)).state is JobState.CANCELLED
+        model.gate.set()
 
 
 def test_a_claim_is_one_processs_until_it_is_released(tmp_path: Path) -> None:
