@@ -5,20 +5,26 @@ import functools
 import io
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import orjson
 import PIL.Image
+import soundfile
 
-from kindred.v1.content_pb2 import Content
-from kindred.v1.embedding_service_pb2 import EmbedRequest
+from kindred.v1.content_pb2 import MODALITY_TEXT, Content, Vector
+from kindred.v1.embedding_service_pb2 import ON_ERROR_ITEM, ON_ERROR_REQUEST, EmbedRequest
 
 PHOTOS = 64
 """How many different pictures there are; as files, they are all different."""
 
 _SIZE = (480, 360)
 _NOUNS = ("dog", "violin", "lighthouse", "train", "orchard", "harbour", "teapot", "glacier")
+
+_NOTHING = Vector(values=[0.0] * 384, modality=MODALITY_TEXT)
+_HUGE = (b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0))
+_SMALL = (b"IHDR", struct.pack(">IIBBBBB", 32, 32, 8, 2, 0, 0, 0))
+_HUGE_COMMENT = (b"zTXt", b"comment\x00\x00" + zlib.compress(bytes(64 * 1024 * 1024), 9))
 
 
 def words(number: int) -> str:
@@ -64,11 +70,7 @@ def embedding(kind: str, number: int, batch: int) -> bytes:
 
 def embed_request(kind: str, number: int, batch: int) -> bytes:
     """Returns the message of the same request as `embedding`, as gRPC takes it."""
-    numbers = range(number * batch, (number + 1) * batch)
-    if kind == "text":
-        contents = [Content(text=words(each)) for each in numbers]
-    else:
-        contents = [Content(image=_file(each)) for each in numbers]
+    contents = [good(kind, each) for each in range(number * batch, (number + 1) * batch)]
     return bytes(EmbedRequest(contents=contents).SerializeToString())
 
 
@@ -89,29 +91,59 @@ def upsert(kind: str, number: int, batch: int) -> bytes:
     return orjson.dumps({"items": items})
 
 
-def huge_png() -> bytes:
-    """Returns a small file that claims to be a picture of 900 million pixels."""
-    parts = ((b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)), (b"IEND", b""))
-    chunks = (
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in parts
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+def good(kind: str, number: int) -> Content:
+    """Returns one content as gRPC takes it."""
+    return Content(text=words(number)) if kind == "text" else Content(image=_file(number))
 
 
-def bad() -> Mapping[str, bytes]:
-    """Returns ten bodies, each of which must be answered with its own error, by name."""
-    photo = photo_bytes(0)
-    contents: dict[str, object] = {
-        "truncated JPEG": _media("image", photo[: len(photo) // 2]),
-        "900 million pixels": _media("image", huge_png()),
-        "empty file": _media("image", b""),
-        "text as image": _media("image", b"this is only a text"),
-        "image as sound": _media("audio", photo),
-        "damaged sound": _media("audio", b"fLaC" + bytes(range(256))),
-        "no base64": {"type": "image", "data": "!!!"},
-        "an address": {"type": "image", "data": "http://localhost/cat.jpg"},
-        "white space": "   ",
+def body_of(contents: Sequence[Content]) -> bytes:
+    """Returns the body of a request for embeddings; of several, a bad one costs itself alone."""
+    found = [_as_json(each) for each in contents]
+    on_error = "request" if len(contents) == 1 else "item"
+    return orjson.dumps({"input": found, "encoding_format": "base64", "on_error": on_error})
+
+
+def message_of(contents: Sequence[Content]) -> bytes:
+    """Returns the message of the same request as `body_of`, as gRPC takes it."""
+    on_error = ON_ERROR_REQUEST if len(contents) == 1 else ON_ERROR_ITEM
+    return bytes(EmbedRequest(contents=contents, on_error=on_error).SerializeToString())
+
+
+def _as_json(content: Content) -> object:
+    match content.WhichOneof("content"):
+        case "text":
+            return content.text
+        case "vector":
+            return {"type": "vector", "vector": [*content.vector.values], "modality": "text"}
+        case kind:
+            return _media(kind, getattr(content, kind))
+
+
+def bad() -> Mapping[str, tuple[Content, str]]:
+    """Returns ten contents by name, and the reason of the error that each must be answered with."""
+    photo, undecodable = photo_bytes(0), "UNDECODABLE_MEDIA"
+    return {
+        "truncated JPEG": (Content(image=photo[: len(photo) // 2]), undecodable),
+        "900 million pixels": (Content(image=_png(_HUGE)), "TOO_MANY_PIXELS"),
+        "bomb in a PNG": (Content(image=_png(_SMALL, _HUGE_COMMENT)), undecodable),
+        "empty file": (Content(image=b""), undecodable),
+        "text as image": (Content(image=b"this is only a text"), undecodable),
+        "image as sound": (Content(audio=photo), undecodable),
+        "damaged sound": (Content(audio=b"fLaC" + bytes(range(256))), undecodable),
+        "hour of silence": (Content(audio=_silence(seconds=3600)), "AUDIO_TOO_LONG"),
+        "white space": (Content(text="   "), "INVALID_MEDIA"),
+        "vector of nothing": (Content(vector=_NOTHING), "INVALID_VECTOR"),
     }
-    bodies = {name: orjson.dumps({"input": each}) for name, each in contents.items()}
-    return {**bodies, "half of JSON": b'{"input": ["a'}
+
+
+def _png(*chunks: tuple[bytes, bytes]) -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in (*chunks, (b"IEND", b""))
+    )
+
+
+def _silence(seconds: int) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.zeros(seconds * 8000, dtype=np.int16), 8000, format="FLAC")
+    return buffer.getvalue()

@@ -32,6 +32,10 @@ def ended(process: "subprocess.Popen[str]") -> Iterator["subprocess.Popen[str]"]
         process.wait(30)
 
 
+ANSWER_SECONDS = 30.0
+"""Longer than readiness may take on a busy machine, and no answer afterwards is none."""
+
+
 class Server:
     """A server that listens.
 
@@ -65,7 +69,7 @@ class Server:
 
     def _status(self, request: urllib.request.Request) -> int:
         request.add_header("content-type", "application/json")
-        with urllib.request.urlopen(request) as answer:
+        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
             return int(answer.status)
 
 

@@ -1,6 +1,7 @@
 """What is measured; each scene returns rows, and every ratio is of figures taken in turns."""
 
 import statistics
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ import numpy as np
 from benchmarks.serve.arrivals import arrivals, waits
 from benchmarks.serve.load import Load
 from benchmarks.serve.processes import Raw, Server, sent
+from benchmarks.serve.watch import Watch
 
 Row = dict[str, Any]
 
@@ -20,6 +22,8 @@ TARGETS = {1: 0.80, 8: 0.85, 32: 0.90}
 OPEN_SHARE = 0.8
 BULK_BATCH = 64
 OVERHEAD_MS = 0.5
+BAD = 0.01
+SOAK_SHARES = {"text": 0.95, "image": 0.05}
 
 
 def closed(server: Server, raw: Raw, kind: str, seconds: float, rounds: int) -> Iterator[Row]:
@@ -149,38 +153,70 @@ def _bulk_round(server: Server, kind: str, seconds: float, bulk: Load) -> Row:
 
 
 def poisoned(server: Server, kind: str, seconds: float, rounds: int) -> Iterator[Row]:
-    """Yields throughput with one bad request in a hundred, beside that without."""
-    ratios, found = [], dict[str, Any]()
-    for _ in range(rounds):
-        (clean,) = sent(Load(url=server.url, kind=kind, clients=16, seconds=seconds))
-        (found,) = sent(Load(url=server.url, kind=kind, clients=16, seconds=seconds, bad=0.01))
-        ratios.append(found["items_per_second"] / clean["items_per_second"])
-    yield {
-        "scene": f"{kind}, 16 at a time, 1 % bad",
-        **found,
-        "by_clean": statistics.median(ratios),
-        "ready": server.is_ready(),
-        "target": 0.9,
-    }
+    """Yields throughput with one bad item in a hundred, beside that without, by turns.
+
+    Each bad item has its own error, and every vector is that of its item alone: see `poison`.
+    """
+    for (wire, url), batch in product({"REST": server.url, "gRPC": server.rpc}.items(), (1, 8)):
+        load = Load(
+            url=url, kind=kind, clients=16 // batch, batch=batch, seconds=seconds, is_checked=True
+        )
+        with Watch(server) as watch:
+            pairs = [_with_and_without(load, number % 2 == 0) for number in range(rounds)]
+        rates = ([each["items_per_second"] for each in found] for found in zip(*pairs, strict=True))
+        yield {
+            "scene": f"{kind} over {wire}, {batch} in a request, 1 % bad",
+            **_medians([bad for bad, _ in pairs]),
+            **watch.health(),
+            "by_clean": _median_ratio(*rates),
+            "target": 0.9,
+        }
+
+
+def _with_and_without(clean: Load, is_clean_first: bool) -> tuple[Row, Row]:
+    loads = (replace(clean, bad=BAD), clean)
+    found = [sent(load)[0] for load in (reversed(loads) if is_clean_first else loads)]
+    bad, good = reversed(found) if is_clean_first else found
+    return bad, good
 
 
 def soak(server: Server, requests: int, seconds: float) -> Iterator[Row]:
-    """Yields how memory grows over many requests, one in a hundred bad, after a tenth of them."""
-    texts = Load(url=server.url, clients=12, requests=requests, seconds=seconds, bad=0.01)
-    first = Load(url=server.url, clients=12, requests=max(1, requests // 10), seconds=seconds)
-    pictures = Load(url=server.url, kind="image", clients=2, requests=400, seconds=seconds)
-    sent(first, pictures)
-    begun = server.rss_mib
-    (found,) = sent(texts)
-    sent(pictures)
+    """Yields how memory grows over many requests, over both transports, one in a hundred bad.
+
+    They come after a tenth as many of the same, which is when a server has taken what it needs.
+    """
+    _soaked(server, requests // 10, seconds)
+    begun = time.monotonic()
+    with Watch(server) as watch:
+        found = _soaked(server, requests, seconds)
+    took = time.monotonic() - begun
+    count = sum(each["sent"] for each in found)
     yield {
-        "scene": f"soak, {requests} requests",
-        **found,
-        "rss_mib": server.rss_mib,
-        "rss_growth": server.rss_mib / begun - 1,
-        "ready": server.is_ready(),
+        "scene": f"soak, {count} requests",
+        **_medians(found),
+        "items_per_second": count / took,
+        "sent": count,
+        **watch.memory(),
+        **watch.health(),
         "target": 0.05,
     }
+
+
+def _soaked(server: Server, requests: int, seconds: float) -> Sequence[Row]:
+    """Sends so many requests by kind and transport, all at the same time."""
+    shares = product((server.url, server.rpc), SOAK_SHARES.items())
+    loads = (
+        Load(
+            url=url,
+            kind=kind,
+            clients=4,
+            requests=max(1, round(requests * share / 2)),
+            seconds=seconds,
+            bad=BAD,
+        )
+        for url, (kind, share) in shares
+    )
+    return sent(*loads)
 
 
 def _median_ratio(served: Sequence[float], alone: Sequence[float]) -> float:

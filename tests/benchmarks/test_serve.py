@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import contextlib
+import threading
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,23 +15,28 @@ import pytest
 from benchmarks.serve import items
 from benchmarks.serve.arrivals import arrivals, waits
 from benchmarks.serve.load import Clients, Load, summary
-from embedder.base import Prepared
+from benchmarks.serve.poison import TOLERANCE, Mix, Sent
+from benchmarks.serve.watch import Watch
+from benchmarks.serve.wires import Answer, Connection
+from embedder.base import Embedder, Prepared
 from embedder.decode import decode
 from embedder.media import Image, Media, Text
+from kindred.v1.content_pb2 import Content
 from kindred.v1.embedding_service_pb2 import EmbedRequest
 from service.engine import Engine
-from service.serve import listening
+from service.serve import Addresses, listening
 from service.settings import Settings
 from tests.fakes import FakeEmbedder
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Refuses what the benchmark calls bad."""
-    bad = set(items.bad().values())
+    """Refuses every fourth request."""
+    count = 0
     with contextlib.suppress(asyncio.IncompleteReadError):
         while head := await reader.readuntil(b"\r\n\r\n"):
-            body = await reader.readexactly(int(head.rsplit(b": ", 1)[1]))
-            status = b"400 Bad" if body in bad else b"200 OK"
+            await reader.readexactly(int(head.rsplit(b": ", 1)[1]))
+            count += 1
+            status = b"200 OK" if count % 4 else b"503 Busy"
             writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\n{}")
     writer.close()
     await writer.wait_closed()
@@ -50,10 +57,10 @@ async def sent(load: Load) -> Clients:
 
 @pytest.mark.parametrize("clients", [0, 3])
 def test_every_request_is_counted_as_what_it_was(clients: int) -> None:
-    load = Load(url="", clients=clients, rate=200.0, seconds=0.3, bad=0.5)
+    load = Load(url="", clients=clients, rate=200.0, seconds=0.3)
     sender = asyncio.run(sent(load))
     found = summary(load, sender.answers)
-    assert set(found["answers"]) <= {"good", *items.bad()}
+    assert set(found["answers"]) == {"good", "good answered 503"}
     assert sum(found["answers"].values()) == found["requests"] > 10
     assert found["p50_ms"] <= found["p95_ms"] <= found["p99_ms"]
 
@@ -61,6 +68,13 @@ def test_every_request_is_counted_as_what_it_was(clients: int) -> None:
 def test_a_load_ends_after_so_many_requests() -> None:
     sender = asyncio.run(sent(Load(url="", clients=2, seconds=60, requests=20)))
     assert len(sender.answers) == 20
+
+
+@contextlib.asynccontextmanager
+async def serving(folder: Path, model: Embedder) -> AsyncIterator[Addresses]:
+    settings = Settings.model_validate({"data": folder, "port": 0, "grpc_port": 0})
+    async with Engine(settings, [model]) as engine, listening(engine) as addresses:
+        yield addresses
 
 
 def test_grpc_is_sent_the_same_as_rest(tmp_path: Path) -> None:
@@ -73,8 +87,7 @@ def test_grpc_is_sent_the_same_as_rest(tmp_path: Path) -> None:
             return super().prepare(item)
 
     async def send() -> Clients:
-        settings = Settings.model_validate({"data": tmp_path, "port": 0, "grpc_port": 0})
-        async with Engine(settings, [Noting()]) as engine, listening(engine) as addresses:
+        async with serving(tmp_path, Noting()) as addresses:
             url = f"grpc://{addresses.grpc}"
             texts = Clients(Load(url=url, clients=2, seconds=60, requests=6, batch=2))
             pictures = Clients(Load(url=url, kind="image", clients=1, seconds=60, requests=1))
@@ -83,7 +96,7 @@ def test_grpc_is_sent_the_same_as_rest(tmp_path: Path) -> None:
         return texts
 
     texts = asyncio.run(send())
-    assert [said for _, _, said in texts.answers] == ["good"] * 6
+    assert [said for _, _, said in texts.answers] == [["good"] * 2] * 6
     assert [type(each) for each in sent] == [Text] * 12 + [Image]
     found = EmbedRequest.FromString(items.embed_request("text", 5, 2))
     assert [each.text for each in found.contents] == asked
@@ -126,5 +139,72 @@ def test_latency_counts_from_when_a_request_was_due() -> None:
     assert late[0] >= 0
 
 
-def test_there_are_ten_kinds_of_bad_requests() -> None:
-    assert len(items.bad()) == 10
+@pytest.mark.parametrize("batch", [1, 5])
+@pytest.mark.parametrize("is_rpc", [False, True], ids=["rest", "rpc"])
+def test_ten_kinds_of_bad_items_cost_themselves_alone(
+    tmp_path: Path, batch: int, is_rpc: bool
+) -> None:
+    async def send() -> Clients:
+        async with serving(tmp_path, FakeEmbedder()) as addresses:
+            url = f"grpc://{addresses.grpc}" if is_rpc else addresses.http
+            load = Load(url=url, clients=3, seconds=60, requests=80 // batch, batch=batch, bad=0.5)
+            sender = Clients(load)
+            await sender.run()
+        return sender
+
+    sender = asyncio.run(send())
+    said = {name for _, _, names in sender.answers for name in names}
+    assert said == {"good", *items.bad()}
+    assert len(said) == 1 + 10
+    assert 0 <= sender.asking.checked()["most_off"] <= TOLERANCE
+
+
+def test_a_wrong_answer_is_told_from_a_right_one(tmp_path: Path) -> None:
+    async def asked() -> tuple[Mix, Answer]:
+        async with serving(tmp_path, FakeEmbedder()) as addresses:
+            mix = Mix("text", 2, 0.0, is_rpc=False)
+            connection = Connection(addresses.http, "/v1/embeddings", {})
+            await mix.learn(connection)
+            answer = await connection.ask(next(mix.requests())[1])
+            await connection.close()
+        return mix, answer
+
+    mix, answer = asyncio.run(asked())
+    (one, other), _ = next(mix.requests())
+    bad = Sent("bad", Content(), reason="ANY")
+    assert mix.said([one, other], answer) == ["good", "good"]
+    assert mix.said([other, one], answer) == ["good off", "good off"]
+    assert mix.said([bad, other], answer) == ["bad embedded", "good"]
+    assert mix.said([bad, one], Answer(b"", "ANY")) == ["bad", "good answered ANY"]
+    assert mix.said([bad], Answer(b"", "OTHER")) == ["bad answered OTHER"]
+
+
+def test_a_watch_tells_what_became_of_a_server() -> None:
+    class Failing:
+        """Grows by a tenth, and is ill and then silent at its third and fourth look."""
+
+        looks = 0
+        over = threading.Event()
+
+        @property
+        def rss_mib(self) -> float:
+            self.over.set() if self.looks == 20 else None
+            return 100.0 + 10 * (self.looks > 10)
+
+        def is_ready(self) -> bool:
+            self.looks += 1
+            if self.looks == 4:
+                raise TimeoutError
+            return self.looks != 3
+
+    server = Failing()
+    with Watch(server, every=0.001) as watch:
+        assert server.over.wait(30)
+    assert watch.health() == {"asked": server.looks, "unready": 2}
+    assert watch.memory() == {
+        "rss_begin_mib": 100.0,
+        "rss_mib": 110.0,
+        "rss_most_mib": 110.0,
+        "rss_growth": pytest.approx(0.1),
+        "rss_most_growth": pytest.approx(0.1),
+    }
