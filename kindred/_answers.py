@@ -216,9 +216,14 @@ class ItemResult:
 
 @dataclass(frozen=True, slots=True)
 class ItemResults:
-    """The answer to an upsert, upload or delete: one result for each item, in order."""
+    """The answer to an upsert, upload or delete: one result for each item, in order.
+
+    Attributes:
+        collection: The one that was changed, by its own name.
+    """
 
     results: tuple[ItemResult, ...]
+    collection: str = ""
 
     @property
     def failed(self) -> tuple[ItemResult, ...]:

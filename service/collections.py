@@ -22,7 +22,7 @@ from service.messages import (
     CollectionInfo,
     ItemInput,
     ItemPage,
-    ItemResult,
+    ItemResults,
     NewCollection,
     SearchAnswer,
     SearchQuery,
@@ -126,7 +126,7 @@ class Collections:
     @needs(Scope.WRITE, of="collection")
     async def upsert(
         self, collection: str, items: Sequence[ItemInput], *, windows: bool = False
-    ) -> tuple[ItemResult, ...]:
+    ) -> ItemResults:
         """Stores items, each on its own: a bad one costs itself alone.
 
         What is answered as stored is on disk and found by the next search.
@@ -148,13 +148,14 @@ class Collections:
         with self._telemetry.stage("store", terms.get().transport):
             ids = {it.id for it in stored}
             await self.writes.write(collection, ids, lambda: opened.upsert(stored))
-        return tuple(
+        results = (
             answers.upserted(index, *parts)
             for index, parts in enumerate(zip(items, outcomes, made, strict=True))
         )
+        return ItemResults(collection, tuple(results))
 
     @needs(Scope.WRITE, of="collection")
-    async def delete_items(self, collection: str, ids: Sequence[str]) -> tuple[ItemResult, ...]:
+    async def delete_items(self, collection: str, ids: Sequence[str]) -> ItemResults:
         """Deletes items by id; an unknown id has ITEM_NOT_FOUND in its result."""
         check_count(len(ids), self._settings.max_items)
 
@@ -162,9 +163,10 @@ class Collections:
             return self._store.open(collection).delete(ids)
 
         known = frozenset(await self.writes.write(collection, ids, deleted))
-        return tuple(
+        results = (
             answers.deleted(index, item_id, collection, known) for index, item_id in enumerate(ids)
         )
+        return ItemResults(collection, tuple(results))
 
     @needs(Scope.READ, of="collection")
     async def items(
@@ -184,7 +186,7 @@ class Collections:
             lambda opened: opened.items(page_size=size, page_token=page_token, filter=condition),
         )
         items = tuple(stored_item(item, with_vector=with_vectors) for item in page.items)
-        return ItemPage(items, page.next_page_token)
+        return ItemPage(collection, items, page.next_page_token)
 
     @needs(Scope.READ, of="collection")
     async def item(self, collection: str, item_id: str, *, with_vector: bool = False) -> StoredItem:

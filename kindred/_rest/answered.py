@@ -108,7 +108,8 @@ def _recall(found: JsonObject) -> stats.RecallStats:
 
 def item_results(found: JsonObject) -> answers.ItemResults:
     """Returns what became of items."""
-    return answers.ItemResults(tuple(_item_result(each) for each in found["results"]))
+    results = tuple(_item_result(each) for each in found["results"])
+    return answers.ItemResults(results, _collection_of(found))
 
 
 def _item_result(found: JsonObject) -> answers.ItemResult:
@@ -127,6 +128,11 @@ def item_page(found: JsonObject) -> answers.ItemPage:
     return answers.ItemPage(tuple(item(each) for each in found["items"]), found["next_page_token"])
 
 
+def _collection_of(found: JsonObject) -> str:
+    """Returns the collection that answered; an older server does not tell."""
+    return str(found.get("collection", ""))
+
+
 def item(found: JsonObject) -> answers.StoredItem:
     """Returns a stored item."""
     return answers.StoredItem(
@@ -142,7 +148,7 @@ def item(found: JsonObject) -> answers.StoredItem:
 def search_answer(found: JsonObject) -> answers.SearchAnswer:
     """Returns hits."""
     return answers.SearchAnswer(
-        collection=found.get("collection", ""),  # of an older server none
+        collection=_collection_of(found),
         hits=tuple(hit(each) for each in found["hits"]),
         space=found["space"],
         index=found["index"],

@@ -183,7 +183,8 @@ def _recall(message: stats_pb.RecallStats) -> stats.RecallStats:
 def item_results(
     message: collections_pb.UpsertItemsResponse | collections_pb.DeleteItemsResponse,
 ) -> answers.ItemResults:
-    return answers.ItemResults(tuple(_item_result(each) for each in message.results))
+    results = tuple(_item_result(each) for each in message.results)
+    return answers.ItemResults(results, message.collection)
 
 
 def _item_result(message: collections_pb.ItemResult) -> answers.ItemResult:

@@ -61,7 +61,8 @@ class LocalBackend:
         self, collection: str, items: Sequence[ItemInput], *, windows: bool = False
     ) -> Sequence[ItemResult]:
         """Stores items, each on its own, with windows if hits are to tell where they match."""
-        return await self.engine.collections.upsert(collection, items, windows=windows)
+        answer = await self.engine.collections.upsert(collection, items, windows=windows)
+        return answer.results
 
     async def aliases(self) -> Sequence[AliasInfo]:
         """Returns the aliases, by name."""

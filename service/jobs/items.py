@@ -62,6 +62,7 @@ class PatientItems:
         """Waits for as long as the queue has no room."""
         while True:
             try:
-                return await self.collections.upsert(collection, items, windows=windows)
+                answer = await self.collections.upsert(collection, items, windows=windows)
+                return answer.results
             except Overloaded as error:
                 await asyncio.sleep(error.retry_after)

@@ -15,7 +15,14 @@ from service.messages.content import (
     VectorContent,
 )
 from service.messages.embeddings import EmbedAnswer, Embedded, RankAnswer, RankedCandidate
-from service.messages.items import ItemInput, ItemPage, ItemResult, Metadata, StoredItem
+from service.messages.items import (
+    ItemInput,
+    ItemPage,
+    ItemResult,
+    ItemResults,
+    Metadata,
+    StoredItem,
+)
 from service.messages.models import ModelInfo, Readiness
 from service.messages.search import QueryPart, Ranking, SearchAnswer, SearchHit, SearchQuery
 from service.messages.timing import TimingMs
@@ -32,6 +39,7 @@ __all__ = [
     "ItemInput",
     "ItemPage",
     "ItemResult",
+    "ItemResults",
     "MediaContent",
     "Metadata",
     "ModelInfo",

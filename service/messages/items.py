@@ -41,6 +41,28 @@ class ItemResult:
     error: ItemError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ItemResults:
+    """The answer to an upsert or delete: one result for each item, in order.
+
+    Attributes:
+        collection: The one that was changed, by its own name.
+    """
+
+    collection: str
+    results: tuple[ItemResult, ...]
+
+    @property
+    def failed(self) -> int:
+        """How many have an error."""
+        return sum(result.error is not None for result in self.results)
+
+    @property
+    def ok(self) -> int:
+        """How many have none."""
+        return len(self.results) - self.failed
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredItem:
     """An item as it is kept."""
@@ -55,7 +77,12 @@ class StoredItem:
 
 @dataclass(frozen=True, slots=True)
 class ItemPage:
-    """One page of a listing; an empty token means that it is the last."""
+    """One page of a listing; an empty token means that it is the last.
 
+    Attributes:
+        collection: The one that is listed, by its own name.
+    """
+
+    collection: str
     items: tuple[StoredItem, ...]
     next_page_token: str

@@ -81,6 +81,7 @@ class ItemResult(Answer):
 class Results(Answer):
     """One result for each item, in order, and how many went well."""
 
+    collection: str = Field(description="The one that was changed, by its own name.")
     results: list[ItemResult]
     ok: int
     failed: int
@@ -100,6 +101,7 @@ class Item(Answer):
 class Items(Answer):
     """One page; an empty token means that it is the last."""
 
+    collection: str = Field(description="The one that is listed, by its own name.")
     items: list[Item]
     next_page_token: str
 
@@ -112,8 +114,8 @@ async def upsert_items(collection: PathText, question: Upsert, engine: TheEngine
         messages.ItemInput(content, item.id, item.metadata)
         for content, item in zip(contents, question.items, strict=True)
     ]
-    results = await engine.collections.upsert(collection, items, windows=question.windows)
-    return reply(_results(results))
+    answer = await engine.collections.upsert(collection, items, windows=question.windows)
+    return reply(_results(answer))
 
 
 @router.post(":upload", response_model=Results)
@@ -204,10 +206,13 @@ def _json_object(text: str) -> dict[str, Any]:
     return value
 
 
-def _results(results: Sequence[messages.ItemResult]) -> Results:
-    failed = sum(result.error is not None for result in results)
-    wire = [_result(result) for result in results]
-    return Results(results=wire, ok=len(wire) - failed, failed=failed)
+def _results(answer: messages.ItemResults) -> Results:
+    return Results(
+        collection=answer.collection,
+        results=[_result(result) for result in answer.results],
+        ok=answer.ok,
+        failed=answer.failed,
+    )
 
 
 def _result(result: messages.ItemResult) -> ItemResult:

@@ -1,6 +1,6 @@
 """What a client is answered: `service.messages` to `kindred.v1`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -155,11 +155,14 @@ def snapshot(info: messages.SnapshotInfo) -> snapshots_pb.Snapshot:
     )
 
 
-def item_results(results: Sequence[messages.ItemResult]) -> dict[str, Any]:
+def item_results(answer: messages.ItemResults) -> dict[str, Any]:
     """Returns the fields that the answers to upsert and delete share."""
-    failed = sum(result.error is not None for result in results)
-    wire = [_item_result(result) for result in results]
-    return {"results": wire, "ok": len(wire) - failed, "failed": failed}
+    return {
+        "collection": answer.collection,
+        "results": [_item_result(result) for result in answer.results],
+        "ok": answer.ok,
+        "failed": answer.failed,
+    }
 
 
 def _item_result(result: messages.ItemResult) -> collections_pb.ItemResult:

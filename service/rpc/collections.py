@@ -61,17 +61,17 @@ class Collections(collections_grpc.CollectionServiceServicer):
     ) -> collections_pb.UpsertItemsResponse:
         """Stores items."""
         items = [asked.item_input(each) for each in request.items]
-        results = await self._engine.collections.upsert(
+        answer = await self._engine.collections.upsert(
             request.collection, items, windows=request.windows
         )
-        return collections_pb.UpsertItemsResponse(**answered.item_results(results))
+        return collections_pb.UpsertItemsResponse(**answered.item_results(answer))
 
     async def DeleteItems(
         self, request: collections_pb.DeleteItemsRequest, context: Context
     ) -> collections_pb.DeleteItemsResponse:
         """Deletes items."""
-        results = await self._engine.collections.delete_items(request.collection, list(request.ids))
-        return collections_pb.DeleteItemsResponse(**answered.item_results(results))
+        answer = await self._engine.collections.delete_items(request.collection, list(request.ids))
+        return collections_pb.DeleteItemsResponse(**answered.item_results(answer))
 
     async def ListItems(
         self, request: collections_pb.ListItemsRequest, context: Context
@@ -85,6 +85,7 @@ class Collections(collections_grpc.CollectionServiceServicer):
             with_vectors=request.with_vectors,
         )
         return collections_pb.ListItemsResponse(
+            collection=page.collection,
             items=[answered.item(each) for each in page.items],
             next_page_token=page.next_page_token,
         )

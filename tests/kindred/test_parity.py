@@ -368,6 +368,22 @@ def test_a_bad_question_has_one_error(
     assert error.reason == reason
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        ask_for("upsert", "shelf", ITEMS[1:3]),
+        ask_for("delete_items", "shelf", ["nobody"]),
+        ask_for("search", "shelf", "red"),
+        ask_for("score_items", "shelf", ["red"]),
+    ],
+    ids=label,
+)
+def test_what_is_asked_of_an_alias_names_its_collection(
+    clients: dict[str, Ask], question: Question
+) -> None:
+    assert the_one_answer(clients, question).collection == "album"
+
+
 def test_all_that_is_known_of_indexes_is_told(
     clients: dict[str, Ask], monkeypatch: pytest.MonkeyPatch
 ) -> None:

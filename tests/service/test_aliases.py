@@ -66,8 +66,10 @@ async def test_an_alias_is_asked_as_its_collection_is(engine: Engine, tmp_path: 
     for name in ("one", "two"):
         await engine.aliases.point("now", name)
         assert (await ask.get("now")) == (await ask.get(name))
-        there = [item.id for item in (await ask.items(name)).items]
-        assert [item.id for item in (await ask.items("now")).items] == there
+        page = await ask.items("now")
+        there = [item.id for item in page.items]
+        assert there == [item.id for item in (await ask.items(name)).items]
+        assert page.collection == name
         answer = await ask.search("now", QUERY)
         assert answer.collection == name
         assert {hit.id for hit in answer.hits} == set(there)
@@ -75,10 +77,10 @@ async def test_an_alias_is_asked_as_its_collection_is(engine: Engine, tmp_path: 
         assert (await ask.search("now", by_item)).hits[0].id == f"{name}-red"
         assert (await ask.item("now", there[0])).id == there[0]
         assert (await ask.content("now", there[0]))[0].decode() == f"red {name}"
-        await ask.upsert("now", [ItemInput(TextContent("new"), "new")])
+        added = await ask.upsert("now", [ItemInput(TextContent("new"), "new")])
         assert (await ask.item(name, "new")).id == "new"
-        (deleted,) = await ask.delete_items("now", ["new"])
-        assert deleted.error is None
+        deleted = await ask.delete_items("now", ["new"])
+        assert [(it.collection, it.ok, it.failed) for it in (added, deleted)] == [(name, 1, 0)] * 2
         assert (await ask.update("now", indexed=["year"])).name == name
         scored = await engine.densities.score("now", [TextContent("red")])
         assert (scored.collection, scored.scores[0].error is not None) == (name, True)
@@ -187,8 +189,8 @@ async def test_a_swap_under_load_loses_no_question_and_no_write(engine: Engine) 
         while swapping:
             number += 1
             name = f"{who}-{number}"
-            (result,) = await engine.collections.upsert("now", [ItemInput(TextContent(name), name)])
-            assert result.error is None
+            item = ItemInput(TextContent(name), name)
+            assert (await engine.collections.upsert("now", [item])).ok == 1
             stored.append(name)
 
     await engine.collections.create(NewCollection("gen0"))

@@ -72,8 +72,8 @@ async def gallery(engine: Engine) -> None:
     await engine.collections.create(NewCollection("gallery"))
     items = [ItemInput(image(c), c, {"year": 2000 + i}) for i, c in enumerate(("red", "green"))]
     items += [ItemInput(sound(0.9), "loud"), ItemInput(TextContent("red green"), "words")]
-    results = await engine.collections.upsert("gallery", items)
-    assert [result.error for result in results] == [None] * 4
+    answer = await engine.collections.upsert("gallery", items)
+    assert [result.error for result in answer.results] == [None] * 4
 
 
 async def found(engine: Engine, query: SearchQuery) -> list[str]:
@@ -248,7 +248,7 @@ async def test_filters_and_bounds_reach_the_collection(engine: Engine) -> None:
 
 async def test_one_bad_item_of_an_upsert_costs_itself_alone(engine: Engine) -> None:
     await engine.collections.create(NewCollection("gallery"))
-    results = await engine.collections.upsert(
+    answer = await engine.collections.upsert(
         "gallery",
         [
             ItemInput(image("red"), "good"),
@@ -258,9 +258,10 @@ async def test_one_bad_item_of_an_upsert_costs_itself_alone(engine: Engine) -> N
             ItemInput(image("blue"), "also good"),
         ],
     )
-    reasons = [result.error.reason if result.error else "ok" for result in results]
+    reasons = [result.error.reason if result.error else "ok" for result in answer.results]
     assert reasons == ["ok", "UNDECODABLE_MEDIA", "INVALID_ARGUMENT", "INVALID_ARGUMENT", "ok"]
-    assert [result.id for result in results][1] == "undecodable"
+    assert answer.results[1].id == "undecodable"
+    assert (answer.collection, answer.ok, answer.failed) == ("gallery", 2, 3)
     page = await engine.collections.items("gallery")
     assert [item.id for item in page.items] == ["good", "also good"]
 
@@ -271,7 +272,7 @@ async def test_an_item_without_an_id_is_named_by_its_content(engine: Engine) -> 
         "gallery", [ItemInput(image("red")), ItemInput(TextContent("sea"))]
     )
     again = await engine.collections.upsert("gallery", [ItemInput(image("red"))])
-    assert once[0].id == again[0].id != once[1].id
+    assert once.results[0].id == again.results[0].id != once.results[1].id
     info = await engine.collections.get("gallery")
     assert dict(info.counts) == {"image": 1, "text": 1}
     assert (info.model, info.space, info.dim) == ("fake", "fake-gap-0", DIM)
@@ -296,8 +297,8 @@ async def test_content_is_not_kept_when_told_so(tmp_path: Path) -> None:
 
 async def test_deleting_tells_what_there_was(engine: Engine) -> None:
     await gallery(engine)
-    results = await engine.collections.delete_items("gallery", ["red", "nobody"])
-    assert [result.error.reason if result.error else "ok" for result in results] == [
+    answer = await engine.collections.delete_items("gallery", ["red", "nobody"])
+    assert [result.error.reason if result.error else "ok" for result in answer.results] == [
         "ok",
         "ITEM_NOT_FOUND",
     ]

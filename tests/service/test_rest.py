@@ -78,7 +78,8 @@ async def gallery(client: httpx.AsyncClient) -> None:
         {"id": "loud", "content": sound(0.9)},
         {"id": "words", "content": "red green"},
     ]
-    assert (await ask(client, "/v1/collections/gallery/items:upsert", {"items": items}))["ok"] == 4
+    stored = await ask(client, "/v1/collections/gallery/items:upsert", {"items": items})
+    assert (stored["collection"], stored["ok"], stored["failed"]) == ("gallery", 4, 0)
 
 
 async def search(client: httpx.AsyncClient, **question: object) -> Json:

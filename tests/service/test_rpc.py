@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -93,42 +94,53 @@ async def test_rank_puts_the_nearest_candidate_first(channel: Channel) -> None:
     assert sum(each.probability for each in answer.candidates) == pytest.approx(1.0)
 
 
-async def test_items_are_stored_found_listed_and_deleted(channel: Channel) -> None:
-    stub = collections_grpc.CollectionServiceStub(channel)
+def struct(**fields: Any) -> Struct:  # noqa: ANN401 - any JSON
+    made = Struct()
+    made.update(fields)
+    return made
+
+
+METADATA = struct(year=2020, share=0.5, tags=["a", None, True])
+
+
+async def stored_album(stub: Any) -> collections_pb.UpsertItemsResponse:  # noqa: ANN401 - generated
+    """Creates an album of a word, something broken and a picture."""
     await stub.CreateCollection(collections_pb.CreateCollectionRequest(name="album"))
-    metadata = Struct()
-    metadata.update({"year": 2020, "share": 0.5, "tags": ["a", None, True]})
+    green = content_pb2.Content(image=image_bytes(picture("green")))
     items = [
-        collections_pb.ItemInput(id="red", content=text("red"), metadata=metadata),
+        collections_pb.ItemInput(id="red", content=text("red"), metadata=METADATA),
         collections_pb.ItemInput(id="broken", content=BROKEN),
-        collections_pb.ItemInput(
-            id="green", content=content_pb2.Content(image=image_bytes(picture("green")))
-        ),
+        collections_pb.ItemInput(id="green", content=green),
     ]
-    stored = await stub.UpsertItems(
+    answer: collections_pb.UpsertItemsResponse = await stub.UpsertItems(
         collections_pb.UpsertItemsRequest(collection="album", items=items)
     )
-    assert (stored.ok, stored.failed) == (2, 1)
-    assert stored.results[1].error.reason == "UNDECODABLE_MEDIA"
+    return answer
 
-    by_year = Struct()
-    by_year.update({"year": {"$gte": 2020}})
+
+async def test_items_are_stored_and_found(channel: Channel) -> None:
+    stub = collections_grpc.CollectionServiceStub(channel)
+    stored = await stored_album(stub)
+    assert (stored.collection, stored.ok, stored.failed) == ("album", 2, 1)
+    assert stored.results[1].error.reason == "UNDECODABLE_MEDIA"
+    query = [collections_pb.QueryPart(content=text("red"))]
+    by_year = struct(year={"$gte": 2020})
     for filtered, expected in ((None, ["red", "green"]), (by_year, ["red"])):
         found = await stub.SearchItems(
-            collections_pb.SearchItemsRequest(
-                collection="album",
-                query=[collections_pb.QueryPart(content=text("red"))],
-                filter=filtered,
-            )
+            collections_pb.SearchItemsRequest(collection="album", query=query, filter=filtered)
         )
         assert [hit.id for hit in found.hits] == expected
-    assert found.hits[0].metadata == metadata
+    assert found.hits[0].metadata == METADATA
     assert not found.hits[0].HasField("vector")
 
+
+async def test_items_are_listed_fetched_and_deleted(channel: Channel) -> None:
+    stub = collections_grpc.CollectionServiceStub(channel)
+    await stored_album(stub)
     listed = await stub.ListItems(
         collections_pb.ListItemsRequest(collection="album", page_size=1, with_vectors=True)
     )
-    assert [item.id for item in listed.items] == ["red"]
+    assert (listed.collection, [item.id for item in listed.items]) == ("album", ["red"])
     assert listed.next_page_token
     kept = await stub.GetItemContent(
         collections_pb.GetItemContentRequest(collection="album", id="green")
@@ -139,9 +151,9 @@ async def test_items_are_stored_found_listed_and_deleted(channel: Channel) -> No
         collections_pb.DeleteItemsRequest(collection="album", ids=["red", "nobody"])
     )
     assert [each.error.reason for each in gone.results] == ["", "ITEM_NOT_FOUND"]
+    assert gone.collection == "album"
     await stub.DeleteCollection(collections_pb.DeleteCollectionRequest(name="album"))
-    left = await stub.ListCollections(collections_pb.ListCollectionsRequest())
-    assert not left.collections
+    assert not (await stub.ListCollections(collections_pb.ListCollectionsRequest())).collections
 
 
 async def test_only_the_indexed_fields_can_be_changed(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ async def test_every_store_serves(tmp_path: Path, store: str) -> None:
     )
     async with Engine(settings, [FakeEmbedder()]) as engine:
         await engine.collections.create(NewCollection("album", indexed=("letters",)))
-        assert not any(each.error for each in await engine.collections.upsert("album", items))
+        assert (await engine.collections.upsert("album", items)).ok == len(items)
         found = await engine.collections.search("album", query)
         assert {hit.id for hit in found.hits} == {"green", "blue"}
         assert found.exact

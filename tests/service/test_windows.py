@@ -127,8 +127,8 @@ async def stored(engine: Engine, *, windows: bool) -> None:
         ItemInput(seen(image_bytes(picture("red"))), "still"),
         ItemInput(TextContent("red and loud"), "words"),
     ]
-    results = await engine.collections.upsert("library", items, windows=windows)
-    assert not [result for result in results if result.error]
+    answer = await engine.collections.upsert("library", items, windows=windows)
+    assert answer.failed == 0
 
 
 async def moments(engine: Engine, words: str) -> dict[str, Window | None]:

@@ -97,53 +97,63 @@ async def test_a_job_stores_exactly_what_the_command_stores(tmp_path: Path) -> N
     assert len(by_job) == 4
 
 
+def write_manifest(folder: Path, lines: list[Any], *more: str) -> IngestManifest:
+    """Writes a list of files, with blank lines between, and what else is to be in it."""
+    manifest = folder / "list.jsonl"
+    manifest.write_text("\n\n".join([*(json.dumps(line) for line in lines), *more]))
+    return IngestManifest(str(manifest))
+
+
 async def test_a_manifest_names_files_ids_and_metadata(tmp_path: Path) -> None:
     folder = write_gallery(tmp_path / "files" / "gallery")
-    (tmp_path / "secret.txt").write_text("secret")
-    (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
+    picture = str(folder / "deep" / "red.png")
     lines: list[dict[str, Any]] = [
         {"path": "words.txt", "id": "apple", "metadata": {"year": 2020}},
-        {"path": str(folder / "deep" / "red.png")},
-        {"path": "words.txt", "id": "apple"},
-        {"path": "gone.png"},
-        {"path": "../../secret.txt"},
-        {"path": "link.txt"},
-        {"path": str(tmp_path / "secret.txt")},
-        {"path": "deep"},
-        {"path": "photo.png", "metadata": {"sha256": "mine"}},
-        {"path": "photo.png", "metdata": {}},
-        {"file": "photo.png"},
-        {"path": "nul\0", "id": "nul"},
-        {"path": "\ud800.png"},
+        {"path": picture},
     ]
-    text = "\n\n".join([json.dumps(line) for line in lines] + ["no JSON", "x" * 3_000_000])
-    manifest = folder / "list.jsonl"
-    manifest.write_text(text)
     async with running(tmp_path) as engine:
         await engine.collections.create(NewCollection("album"))
-        task = IngestManifest(str(manifest))
-        info = await over(engine.jobs, await engine.jobs.create("album", task))
-        assert info.counts == JobCounts(len(lines) + 2, added=2, failed=len(lines))
-        errors = (await engine.jobs.errors(info.id)).errors
-        reasons = {each.id: each.error.message for each in errors}
-        assert reasons["line 5"] == "an id must be there once, 'apple' is there again"
-        assert reasons["gone.png"] == "No such file or directory"
-        for name in ("../../secret.txt", "link.txt", str(tmp_path / "secret.txt")):
-            assert "must lead to where jobs may read" in reasons[name]
-        assert reasons["deep"] == "a path must lead to a file, got deep"
-        assert "metadata ['sha256'] are kept" in reasons["line 17"]
-        assert "got ['metdata']" in reasons["line 19"]
-        assert "must be valid Unicode" in reasons["line 25"]
-        assert {"line 21", "nul", "line 27", "line 29"} < reasons.keys()
-        items = await stored(engine, "album")
-        assert set(items) == {"apple", str(folder / "deep" / "red.png")}
-        assert items["apple"].metadata["year"] == 2020
+        for year, counts in (
+            (2020, JobCounts(2, added=2)),
+            (2021, JobCounts(2, changed=1, unchanged=1)),
+        ):
+            lines[0]["metadata"]["year"] = year
+            job = await engine.jobs.create("album", write_manifest(folder, lines))
+            assert (await over(engine.jobs, job)).counts == counts
+            items = await stored(engine, "album")
+            assert set(items) == {"apple", picture}
+            assert items["apple"].metadata["year"] == year
 
-        lines[0]["metadata"] = {"year": 2021}
-        manifest.write_text("\n".join(json.dumps(line) for line in lines[:2]))
-        again = await over(engine.jobs, await engine.jobs.create("album", task))
-        assert again.counts == JobCounts(2, changed=1, unchanged=1)
-        assert (await stored(engine, "album"))["apple"].metadata["year"] == 2021
+
+async def test_a_bad_line_of_a_manifest_costs_itself(tmp_path: Path) -> None:
+    folder = write_gallery(tmp_path / "files" / "gallery")
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    (folder / "link.txt").symlink_to(secret)
+    bad: dict[str, tuple[Any, str]] = {
+        "line 3": ({"path": "words.txt"}, "an id must be there once, 'words.txt' is there again"),
+        "gone.png": ({"path": "gone.png"}, "No such file or directory"),
+        "../../secret.txt": ({"path": "../../secret.txt"}, "must lead to where jobs may read"),
+        "link.txt": ({"path": "link.txt"}, "must lead to where jobs may read"),
+        str(secret): ({"path": str(secret)}, "must lead to where jobs may read"),
+        "deep": ({"path": "deep"}, "a path must lead to a file, got deep"),
+        "line 15": ({"path": "a", "metadata": {"sha256": "mine"}}, "metadata ['sha256'] are kept"),
+        "line 17": ({"path": "photo.png", "metdata": {}}, "got ['metdata']"),
+        "line 19": ({"file": "photo.png"}, "with a text 'path'"),
+        "nul": ({"path": "nul\0", "id": "nul"}, "no NUL character"),
+        "line 23": ({"path": "\ud800.png"}, "must be valid Unicode"),
+    }
+    lines = [{"path": "words.txt"}, *(line for line, _ in bad.values())]
+    task = write_manifest(folder, lines, "no JSON", "x" * 3_000_000)
+    async with running(tmp_path) as engine:
+        await engine.collections.create(NewCollection("album"))
+        info = await over(engine.jobs, await engine.jobs.create("album", task))
+        assert info.counts == JobCounts(len(lines) + 2, added=1, failed=len(bad) + 2)
+        errors = (await engine.jobs.errors(info.id)).errors
+    told = {each.id: each.error.message for each in errors}
+    assert told.keys() == {*bad, "line 25", "line 27"}
+    for name, (_, reason) in bad.items():
+        assert reason in told[name]
 
 
 async def test_a_collection_is_embedded_again_in_another_space(tmp_path: Path) -> None:
