@@ -19,6 +19,7 @@ async function answered(request) {
     throw new Failure("The server does not answer. Is it still running?");
   }
   if (response.ok) return response;
+  if (response.status === 401) throw new Failure("The server asks for a key. Load this page again to show one.");
   const body = await response.json().catch(() => ({}));
   const { message = response.statusText, details } = body.error ?? {};
   throw new Failure(message, details?.index);
@@ -29,10 +30,10 @@ const path = (collection) => `/v1/collections/${encodeURIComponent(collection)}`
 
 export const listCollections = async () => (await json(call("/v1/collections"))).collections;
 
-export async function listItems(collection, size, modalities, signal) {
-  const query = new URLSearchParams({ page_size: size });
+export async function listItems(collection, size, modalities, after, signal) {
+  const query = new URLSearchParams({ page_size: size, page_token: after ?? "" });
   if (modalities.length) query.set("filter", JSON.stringify({ modality: { $in: modalities } }));
-  return (await json(call(`${path(collection)}/items?${query}`, { signal }))).items;
+  return json(call(`${path(collection)}/items?${query}`, { signal }));
 }
 
 export const search = (collection, question, signal) =>

@@ -6,8 +6,8 @@ const BARS = 56;
 const SVG = "http://www.w3.org/2000/svg";
 const template = document.getElementById("card");
 
-/** Makes the card of an item or a hit; `more` is called when its kin are asked for. */
-export function makeCard(collection, item, more) {
+/** Makes the card of an item or a hit: `more` is called for its kin, `look` with it for a closer look. */
+export function makeCard(collection, item, { more, look }) {
   const card = template.content.firstElementChild.cloneNode(true);
   card.dataset.id = item.id;
   card.querySelector(".media").append(mediaOf(collection, item));
@@ -21,6 +21,7 @@ export function makeCard(collection, item, more) {
   const button = card.querySelector(".more");
   button.setAttribute("aria-label", `More like ${nameOf(item)}`);
   button.addEventListener("click", more);
+  card.querySelector(".see")?.addEventListener("click", () => look(card));
   return card;
 }
 
@@ -42,7 +43,7 @@ function showMatch(card, { score, calibrated, probability }) {
   match.querySelector("meter").value = probability;
   const sigma = `${calibrated < 0 ? "−" : "+"}${Math.abs(calibrated).toFixed(1)} σ`;
   match.querySelector(".numbers").textContent =
-    `${score.toFixed(3)}  ·  ${sigma}  ·  ${Math.round(100 * probability)} %`;
+    `${Math.round(100 * probability)} %  ·  ${score.toFixed(3)}  ·  ${sigma}`;
 }
 
 /** Says where in a sound or a film the match is, and plays it from there when asked. */
@@ -65,9 +66,17 @@ function mediaOf(collection, item) {
     const picture = made("img", { alt: nameOf(item), loading: "lazy", decoding: "async" });
     picture.addEventListener("error", () => showFilm(picture, collection, item), { once: true });
     mediaUrl(collection, item.id).then((url) => { picture.src = url; }, () => {});
-    return picture;
+    return seen(picture, `Look at ${nameOf(item)}`);
   }
   return item.modality === "audio" ? soundOf(collection, item) : wordsOf(collection, item);
+}
+
+/** Makes something that can be looked at more closely. */
+function seen(media, label) {
+  const button = made("button", { type: "button", className: "see" });
+  button.setAttribute("aria-label", label);
+  button.append(media);
+  return button;
 }
 
 /** Puts a film in the place of a picture that is none. */
@@ -75,7 +84,7 @@ async function showFilm(picture, collection, item) {
   const player = made("video", { controls: true, preload: "metadata", muted: true });
   player.setAttribute("aria-label", nameOf(item));
   player.addEventListener("play", () => pauseOthers(player));
-  picture.replaceWith(player);
+  picture.parentElement.replaceWith(player);
   const blob = await (await content(collection, item.id)).blob();
   player.src = URL.createObjectURL(blob);
 }
@@ -86,7 +95,7 @@ function wordsOf(collection, item) {
   quote.append(words);
   content(collection, item.id).then((response) => response.text())
     .then((text) => { words.textContent = text; }, () => { words.textContent = "…"; });
-  return quote;
+  return seen(quote, `Read ${nameOf(item)}`);
 }
 
 function soundOf(collection, item) {
@@ -147,17 +156,17 @@ function pauseOthers(player) {
   }
 }
 
-const seen = new IntersectionObserver((entries) => {
+const watch = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {
     if (!isIntersecting) continue;
-    seen.unobserve(target);
+    watch.unobserve(target);
     target.dispatchEvent(new Event("seen"));
   }
 }, { rootMargin: "200px" });
 
 function whenSeen(element, work) {
   element.addEventListener("seen", work, { once: true });
-  seen.observe(element);
+  watch.observe(element);
 }
 
 /** Makes an element with these properties. */

@@ -12,14 +12,14 @@ export async function call(url, options = {}) {
   const headers = shown ? { ...options.headers, authorization: `Bearer ${shown}` } : options.headers;
   const response = await fetch(url, { ...options, headers });
   if (response.status !== 401) return response;
-  if (shown === sessionStorage.getItem(STORE) && !(await asked())) return response;
+  if (shown === sessionStorage.getItem(STORE) && !(await asked(shown))) return response;
   return call(url, options);
 }
 
 let asking = null;
 
-/** Asks once, however many requests wait; tells whether there is a key now. */
-function asked() {
+/** Asks once, however many requests wait; tells whether there is a key now. `wrong` was no good. */
+function asked(wrong) {
   asking ??= new Promise((resolve) => {
     dialog.addEventListener("close", () => {
       asking = null;
@@ -29,6 +29,7 @@ function asked() {
     }, { once: true });
     dialog.returnValue = "";
     dialog.querySelector("input").value = "";
+    dialog.querySelector(".wrong").textContent = wrong ? "The server knows no such key, or it was revoked." : "";
     dialog.showModal();
   });
   return asking;

@@ -3,64 +3,80 @@
 
 import { listCollections, listItems, mediaUrl, search } from "./api.js";
 import { discard, made, makeCard, nameOf } from "./cards.js";
+import { look } from "./viewer.js";
 
-const HITS = 24;
+const HITS = 24; // on a page: fills rows of two, three and four
+const MOST = 960; // hits that are shown at all; a server takes 1,000 unless it is told otherwise
+const PATIENCE = 400; // ms of silence before the page says that it is waiting
 const $ = (id) => document.getElementById(id);
-const [form, words, chooser, list, toggles] = ["form", "words", "collection", "hits", "modalities"].map($);
+const [form, words, chooser, list, toggles, next] = ["form", "words", "collection", "hits", "modalities", "next"].map($);
 
 /** Pictures, sounds and items in the query: {part, label, picture, weight}. */
 let parts = [];
 let running = new AbortController();
 
+/** Answers so far, and the token of the next page where there is one: of a search, how many hits it may have. */
+let [shown, token] = [[], null];
+
 // --- Asking -------------------------------------------------------------------------------------
 
-async function ask({ remember = true } = {}) {
+async function ask({ remember = true, after = null } = {}) {
   running.abort();
   running = new AbortController();
+  const { signal } = running;
   if (remember) writeAddress();
+  document.title = [asked(), "Kindred"].filter(Boolean).join(" · ");
   if (!chooser.value) return;
   list.setAttribute("aria-busy", "true");
+  const waiting = setTimeout(() => say("Looking…"), PATIENCE);
   try {
-    const show = words.value.trim() || parts.length ? found : browsed;
-    await show(chooser.value, running.signal);
+    await (asked() ? found : browsed)(chooser.value, after, signal);
     complain(null);
   } catch (error) {
-    if (error.name === "AbortError") return;
+    if (signal.aborted) return;
     complain(error);
-    fill([]);
+    fill([], null);
     say("");
+  } finally {
+    clearTimeout(waiting);
   }
   list.removeAttribute("aria-busy");
 }
 
-async function found(collection, signal) {
-  const answer = await search(collection, question(), signal);
-  fill(answer.hits);
+/** What is asked for, in words; nothing where the collection is only looked through. */
+const asked = () => [words.value.trim(), ...parts.map(({ label }) => label)].filter(Boolean).join(" + ");
+
+async function found(collection, after, signal) {
+  const wanted = after ?? HITS;
+  const answer = await search(collection, question(wanted), signal);
   const count = answer.hits.length;
+  const known = new Set(after ? shown.map(({ id }) => id) : []);
+  const fresh = answer.hits.filter(({ id }) => !known.has(id));
+  fill(fresh, count === wanted && wanted < MOST ? wanted + HITS : null, after !== null);
   const what = count ? `${count} ${count === 1 ? "hit" : "hits"}` : "Nothing found";
   say(`${what} in ${Math.max(1, Math.round(answer.timing_ms.total))} ms, ranked by ${answer.ranking} score`);
 }
 
-async function browsed(collection, signal) {
+async function browsed(collection, after, signal) {
   const wanted = pressed();
-  const items = await listItems(collection, HITS, wanted, signal);
-  fill(items);
+  const page = await listItems(collection, HITS, wanted, after, signal);
+  fill(page.items, page.next_page_token || null, after !== null);
   const counts = Object.entries(JSON.parse(chooser.selectedOptions[0].dataset.counts));
   const total = counts
     .filter(([modality]) => !wanted.length || wanted.includes(modality))
     .reduce((sum, [, count]) => sum + count, 0);
-  const first = total > items.length ? `The first ${items.length} of ` : "";
+  const first = total > shown.length ? `The first ${shown.length} of ` : "";
   say(total ? `${first}${total} ${total === 1 ? "item" : "items"} in ${collection}` : `Nothing to show in ${collection}`);
 }
 
-function question() {
+function question(k) {
   const text = words.value.trim();
   const query = parts.map(({ part, weight }) => ({ ...part, weight }));
   if (text) query.unshift({ type: "text", text });
   const known = parts.filter(({ part }) => part.type === "item").map(({ part }) => part.id);
   return {
     query,
-    k: HITS,
+    k,
     modalities: pressed(),
     ...(known.length && { filter: { id: { $nin: known } } }), // an item is its own nearest kin
   };
@@ -68,10 +84,25 @@ function question() {
 
 // --- Answering ----------------------------------------------------------------------------------
 
-function fill(items) {
+/** Shows these answers, behind those that are shown if they `grow`; `more` asks for the next. */
+function fill(items, more, grow = false) {
+  if (!grow) [...list.children].forEach(discard);
+  if (!grow) list.replaceChildren();
+  shown = grow ? [...shown, ...items] : items;
+  token = more;
+  next.hidden = !more;
   const collection = chooser.value;
-  [...list.children].forEach(discard);
-  list.replaceChildren(...items.map((item) => makeCard(collection, item, () => moreLike(item))));
+  list.append(...items.map((item) => makeCard(collection, item, { more: () => moreLike(item), look })));
+  drawTheLine();
+}
+
+/** Sets apart the hits that are likelier chance than not: they are found whatever is asked. */
+function drawTheLine() {
+  list.querySelector(".rest")?.remove();
+  const likely = shown.findLastIndex(({ probability = 1 }) => probability >= 0.5) + 1;
+  if (likely === shown.length) return;
+  const text = likely ? "From here on, likelier chance than kin" : "Nothing fits well; the nearest there is";
+  list.insertBefore(made("li", { className: "rest", textContent: text }), list.children[likely]);
 }
 
 async function moreLike(item) {
@@ -105,7 +136,7 @@ function culprit({ index }) {
 // --- Parts of the query -------------------------------------------------------------------------
 
 async function addFiles(files) {
-  for (const file of files) {
+  for (const file of [...files]) { // a chooser's list is emptied meanwhile
     const kind = file.type.split("/")[0];
     const modality = kind === "video" ? "image" : kind; // what is seen of a film
     if (modality !== "image" && modality !== "audio") {
@@ -137,8 +168,10 @@ function showParts() {
 function chip(part) {
   const { label, modality, picture, weight } = part;
   const item = made("li", { className: weight < 0 ? "part less" : "part" });
-  const tile = picture ? made("img", { src: picture, alt: "" }) : made("span", { className: "tile" });
-  if (!picture) tile.append(made("i", { className: `dot ${modality}` }));
+  const dot = made("span", { className: "tile" });
+  dot.append(made("i", { className: `dot ${modality}` }));
+  const tile = picture ? made("img", { src: picture, alt: "" }) : dot;
+  tile.addEventListener("error", () => tile.replaceWith(dot), { once: true }); // of no picture at all
   const sign = made("button", { type: "button", textContent: weight < 0 ? "−" : "+", title: "More or less of this" });
   sign.setAttribute("aria-label", weight < 0 ? `Less like ${label}; switch to more` : `More like ${label}; switch to less`);
   sign.addEventListener("click", () => change(() => { part.weight = -weight; }));
@@ -192,7 +225,8 @@ async function start() {
       return option;
     }));
     chooser.disabled = !collections.length;
-    if (!collections.length) say("There is no collection yet. Make one with: kindred index FOLDER");
+    $("here").textContent = location.origin;
+    $("empty").hidden = collections.length > 0;
   } catch (error) {
     complain(error);
     return;
@@ -208,6 +242,11 @@ toggles.addEventListener("click", ({ target }) => {
   if (!button) return;
   button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
   ask();
+});
+next.addEventListener("click", async () => {
+  const before = shown.length;
+  await ask({ remember: false, after: token });
+  list.querySelectorAll(".card")[before]?.querySelector(".more").focus({ preventScroll: true });
 });
 $("attach").addEventListener("click", () => $("file").click());
 $("file").addEventListener("change", ({ target }) => { addFiles(target.files); target.value = ""; });

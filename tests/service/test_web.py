@@ -199,6 +199,14 @@ async def test_a_chosen_sound_is_mixed_with_words(page: Page) -> None:
     assert set((await names(page))[:3]) >= {"loud.wav", "red.png"}
 
 
+async def test_of_files_chosen_together_each_is_asked_about(page: Page) -> None:
+    files = {f"{name}.png": image_bytes(picture(name)) for name in ("red", "green", "blue")}
+    chosen = [FilePayload(name=n, mimeType="image/png", buffer=data) for n, data in files.items()]
+    await page.set_input_files("#file", files=chosen)
+    await expect(page.locator(".part .label")).to_have_text([*files])
+    await expect(page).to_have_title("red.png + green.png + blue.png · Kindred")
+
+
 async def test_an_error_is_told_in_words(page: Page) -> None:
     await drop(page, "broken.png", "image/png", b"not a picture")
     alert = page.get_by_role("alert")
@@ -212,7 +220,7 @@ async def test_an_error_is_told_in_words(page: Page) -> None:
 async def test_names_are_shown_and_never_run(page: Page) -> None:
     await ask(page, "blue")
     assert (await names(page))[0] == NASTY
-    assert await page.title() == "Kindred"
+    assert await page.title() == "blue · Kindred"
 
 
 async def test_the_keyboard_is_enough(page: Page) -> None:
@@ -249,6 +257,55 @@ async def test_a_search_can_be_bookmarked(page: Page, base: str) -> None:
     await expect(page.locator("#status")).to_contain_text("4 hits")
 
 
+async def test_more_can_be_shown_of_items_and_of_hits(page: Page, base: str) -> None:
+    async with httpx.AsyncClient(base_url=base) as client:
+        items = [
+            {"id": f"{place:02}", "content": {"type": "text", "text": f"blue {place} words"}}
+            for place in range(30)
+        ]
+        answer = await client.post("/v1/collections/empty/items:upsert", json={"items": items})
+        assert answer.json()["ok"] == 30, answer.text
+    await page.goto(f"{base}/?c=empty")
+    more = page.get_by_role("button", name="Show more")
+    for _ in range(2):
+        await expect(cards(page)).to_have_count(24)
+        await more.click()
+        await expect(cards(page)).to_have_count(30)
+        assert len(set(await names(page))) == 30
+        await expect(page.get_by_role("button", name="More like").nth(24)).to_be_focused()
+        await expect(more).to_be_hidden()
+        await ask(page, "blue")
+
+
+async def test_pictures_and_texts_can_be_looked_at_closely(page: Page) -> None:
+    await ask(page, "red")
+    look = page.get_by_role("button", name="Look at red.png")
+    await look.focus()
+    await page.keyboard.press("Enter")
+    viewer = page.locator("#viewer")
+    await expect(viewer.locator("img")).to_have_js_property("naturalWidth", 32)
+    await expect(viewer.locator(".caption")).to_contain_text("red.png")
+    for _ in range(5):  # to the last one, and no further
+        await page.keyboard.press("ArrowRight")
+        if await viewer.locator("blockquote").count():
+            break
+    await expect(viewer.locator("blockquote")).to_have_text("red red bright words")
+    await page.keyboard.press("Escape")
+    await expect(viewer).to_be_hidden()
+    await expect(page.get_by_role("button", name="Read note.txt")).to_be_focused()
+
+
+async def test_a_line_parts_kin_from_chance(page: Page) -> None:
+    await ask(page, "red")
+    likely = [
+        float(each)
+        for each in await page.locator("meter").evaluate_all("all => all.map(m => m.value)")
+    ]
+    above = await page.locator(".card:not(.rest ~ .card)").count()
+    assert likely[above - 1] >= 0.5
+    assert all(each < 0.5 for each in likely[above:])
+
+
 async def test_collections_are_chosen(page: Page) -> None:
     await page.select_option("#collection", "empty")
     await expect(page.locator("#status")).to_have_text("Nothing to show in empty")
@@ -280,7 +337,7 @@ async def test_a_server_that_asks_for_a_key_is_opened_with_one(
     await page.goto(base)
     await page.fill("#door input", key[:-1])
     await page.press("#door input", "Enter")
-    await expect(page.locator("#door")).to_be_visible()  # no key of this server: asked again
+    await expect(page.locator("#door")).to_contain_text("The server knows no such key")
     await page.fill("#door input", key)
     await page.press("#door input", "Enter")
     await expect(cards(page)).to_have_count(5)
