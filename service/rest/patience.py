@@ -37,6 +37,8 @@ async def answer_in_time(
     watch = _Watch(receive, patience)
 
     async def send_begun(message: Message) -> None:
+        if patience.expired():  # what streams has tasks of its own, which are told a moment later
+            await asyncio.Future()
         watch.give_time()
         await send(message)
 
@@ -78,7 +80,7 @@ class _Watch:
 
     def give_time(self) -> None:
         """Lets an answer that has begun take its time."""
-        if not self._is_over and not self._patience.expired():
+        if not self._is_over:
             self._patience.reschedule(None)
         self.end()
 

@@ -168,6 +168,21 @@ async def busy(server: Server, client: httpx.AsyncClient) -> "asyncio.Task[Any]"
     return held
 
 
+async def test_a_deadline_that_passes_amid_the_begin_of_a_file_is_answered_once(
+    server: Server,
+) -> None:
+    async with httpx.AsyncClient(base_url=server.addresses.http) as client:
+        await client.post("/v1/collections", json={"name": "c"})
+        taken = (await client.post("/v1/collections/c:snapshot")).json()
+        for seconds in ("5e-324", "1e-4", "3e-4", "1e-3", "2e-3") * 8:
+            asked = headers(request_timeout=seconds)
+            answer = await client.get(f"/v1/snapshots/{taken['name']}", headers=asked)
+            if answer.status_code == 504:
+                assert answer.json()["error"]["reason"] == "DEADLINE_EXCEEDED"
+            else:
+                assert len(answer.content) == taken["bytes"]
+
+
 async def test_a_deadline_of_rest_ends_the_wait_and_saves_the_forward_pass(server: Server) -> None:
     async with httpx.AsyncClient(base_url=server.addresses.http) as client:
         held = await busy(server, client)
