@@ -119,8 +119,10 @@ class Engine:
             self._running = starting.pop_all()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        """Drains and closes."""
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Drains and closes; whoever is stopped while they ask waits for no decoder."""
+        if kind is not None:
+            self._models.abandon()
         await self._running.aclose()
 
     def _load(self) -> list[Embedder]:

@@ -7,6 +7,7 @@ from embedder.decode import Limits, recognise, sense
 from embedder.errors import UndecodableMedia
 from embedder.media import Media, Modality, Text
 from service.batching import Load
+from service.decoding.pool import Bounds
 from service.errors import InvalidRequest, TooManyItems
 from service.messages import (
     BrokenContent,
@@ -48,6 +49,11 @@ def limits_of(settings: Settings) -> Limits:
         max_video_frames=settings.max_video_frames,
         max_video_pixels=settings.max_video_pixels,
     )
+
+
+def bounds_of(settings: Settings) -> Bounds:
+    """Returns what decoding one item may cost its process."""
+    return Bounds(limits_of(settings), settings.decode_bytes, settings.decode_seconds)
 
 
 def check_count(count: int, limit: int) -> None:

@@ -9,8 +9,8 @@ from embedder.base import Embedder
 from embedder.errors import ModelNotFound
 from indexes.collection import Collection
 from indexes.errors import SpaceMismatch
-from service.decoding.pool import Bounds, DecodePool
-from service.intake import limits_of
+from service.decoding.pool import DecodePool
+from service.intake import bounds_of
 from service.served import ServedModel
 from service.settings import Settings
 from service.telemetry import Telemetry
@@ -46,6 +46,11 @@ class Models:
     async def __aexit__(self, *_: object) -> None:
         """Waits for their work, then stops their workers."""
         await self._running.aclose()
+
+    def abandon(self) -> None:
+        """Ends what is being decoded at once: nobody waits for it any more."""
+        for decoders in self._decoders.values():
+            decoders.abandon()
 
     def named(self, name: str | None) -> ServedModel:
         """Returns a model by its name; None means the default one.
@@ -112,7 +117,7 @@ def _decoders(settings: Settings) -> Mapping[Priority, DecodePool]:
     """
     if not settings.decode_workers:
         return {}
-    bounds = Bounds(limits_of(settings), settings.decode_bytes, settings.decode_seconds)
+    bounds = bounds_of(settings)
     nice = replace(bounds, niceness=settings.bulk_niceness)
     return {
         Priority.INTERACTIVE: DecodePool(settings.decode_workers, bounds),

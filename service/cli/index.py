@@ -92,10 +92,13 @@ def index(
 
 
 async def _index(where: Where, into: Into, listing: Listing, telling: "Telling") -> None:
-    async with where.open() as backend:
+    from service.ingest.tracks import track_copier  # loads every codec
+
+    limit = where.settings.max_item_bytes
+    async with where.open() as backend, track_copier(where.settings) as track_of:
         await backend.ensure_collection(into.new)
-        limit = where.settings.max_item_bytes
-        await telling.run(Ingest(backend, into.collection, limit, into.windows), listing)
+        ingest = Ingest(backend, into.collection, limit, into.windows, track_of)
+        await telling.run(ingest, listing)
 
 
 @dataclass

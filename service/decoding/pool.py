@@ -70,6 +70,7 @@ class DecodePool:
     def __init__(self, workers: int, bounds: Bounds, decoder: str = DECODER) -> None:
         self._start: Callable[[], _Worker] = lambda: _Worker(bounds, decoder)
         self._count = workers
+        self._busy: set[_Worker] = set()
         # The last to come back is the first to go: as few are started as are needed.
         self._idle = queue.LifoQueue[_Worker | None]()
         for _ in range(workers):
@@ -90,6 +91,11 @@ class DecodePool:
         for _slot in range(self._count):
             if worker := self._idle.get():
                 worker.end()
+
+    def abandon(self) -> None:
+        """Ends at once what is being decoded; who waits for it all the same gets an error."""
+        for worker in list(self._busy):
+            worker.kill()
 
     def decode(
         self, modality: Modality, data: bytes, pick: Pick = evenly, reducer: str = ""
@@ -114,8 +120,11 @@ class DecodePool:
         worker = self._idle.get()
         try:
             worker = worker or self._start()
+            self._busy.add(worker)
             return worker.decode(modality, data, pick, reducer)
         finally:
+            if worker:
+                self._busy.discard(worker)
             self._idle.put(worker if worker and worker.is_alive else None)
 
 
@@ -133,6 +142,7 @@ class _Worker:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                process_group=0,  # a Ctrl-C is meant for the service, which may be draining then
                 # Nothing of ours: keys and passwords are no business of a decoder.
                 env={"PYTHONPATH": ":".join(filter(None, sys.path)), **_ENVIRONMENT},
             )
@@ -166,6 +176,10 @@ class _Worker:
         self._process.kill()
         status = self._process.wait()
         return signal.Signals(-status).name if status < 0 else f"status {status}"
+
+    def kill(self) -> None:
+        """Ends the process, from any thread: whoever waits for it learns that it has ended."""
+        self._process.kill()
 
     def _await_ready(self) -> None:
         if self._is_ready:

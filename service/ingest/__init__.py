@@ -2,5 +2,6 @@
 
 folder    the files below a folder, and what a stored item knows of its file
 manifest  the files that a list names
+tracks    where the sound tracks of films are copied
 ingest    stores them, and tells every file's outcome at once
 """

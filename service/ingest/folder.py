@@ -152,7 +152,7 @@ def file_of(
 
 
 def sound_track_here(film: bytes) -> bytes | None:
-    """Copies a sound track in this process: for files of whoever runs it."""
+    """Copies a sound track in this process, which a film that a stranger made may take down."""
     from embedder.decode import Limits, sound_track  # loads every codec
 
     return sound_track(film, Limits(max_bytes=len(film)))

@@ -79,7 +79,7 @@ class Ingest:
         collection: Its name; it exists.
         max_item_bytes: Larger files are refused before they are read.
         windows: Whether hits are to tell where in a long sound or film they match.
-        track_of: Copies the sound track out of a film; where files are strangers', elsewhere.
+        track_of: Copies the sound track out of a film; see `service.ingest.tracks`.
     """
 
     backend: Items
@@ -132,7 +132,8 @@ class Ingest:
             await _cancel(in_flight)
 
     async def _store(self, batch: Sequence[File], known: Mapping[str, Stamp]) -> list[Outcome]:
-        read = await asyncio.to_thread(self._read, batch, known)
+        # One by one: whoever is stopped waits for no other file.
+        read = [await asyncio.to_thread(self._read, it, known.get(it.id)) for it in batch]
         items = [item for some in read if isinstance(some, list) for item in some]
         outcomes = [outcome for outcome in read if isinstance(outcome, Outcome)]
         if not items:
@@ -149,12 +150,7 @@ class Ingest:
                 outcomes.append(Outcome(name, Fate.CHANGED if name in known else Fate.ADDED))
         return outcomes
 
-    def _read(
-        self, batch: Sequence[File], known: Mapping[str, Stamp]
-    ) -> list[list[ItemInput] | Outcome]:
-        return [self._read_one(file, known.get(file.id)) for file in batch]
-
-    def _read_one(self, file: File, known: Stamp | None) -> list[ItemInput] | Outcome:
+    def _read(self, file: File, known: Stamp | None) -> list[ItemInput] | Outcome:
         try:
             items = items_of(file, known, self.max_item_bytes, self.track_of)
         except MediaError as error:

@@ -7,13 +7,11 @@ from pathlib import Path
 
 from service.aliases import Aliases
 from service.collections import Collections
-from service.decoding.pool import Bounds
-from service.decoding.tracks import SoundTracks
 from service.errors import InvalidRequest, TooManyItems
-from service.ingest.folder import Listing, list_files, sound_track_here
+from service.ingest.folder import Listing, list_files
 from service.ingest.ingest import Ingest
 from service.ingest.manifest import read_manifest
-from service.intake import limits_of
+from service.ingest.tracks import track_copier
 from service.jobs.items import PatientItems
 from service.jobs.messages import IngestFolder, IngestManifest, JobInfo, Reembed, Step, Task
 from service.jobs.places import Places
@@ -99,16 +97,11 @@ class Tasks:
         self, listing: Listing, collection: str, *, windows: bool
     ) -> AsyncGenerator[Step, None]:
         """Brings files in; their makers may be strangers, so that none is looked into here."""
-        settings, limits = self._settings, limits_of(self._settings)
-        niceness, memory = settings.bulk_niceness, settings.decode_bytes
-        tracks = SoundTracks(Bounds(limits, memory, settings.decode_seconds, niceness))
-        track_of = tracks.of if settings.decode_workers else sound_track_here
-        ingest = Ingest(self._items, collection, settings.max_item_bytes, windows, track_of)
-        try:
+        limit = self._settings.max_item_bytes
+        async with track_copier(self._settings) as track_of:
+            ingest = Ingest(self._items, collection, limit, windows, track_of)
             async for step in ingest.run(listing):
                 yield step
-        finally:
-            await asyncio.to_thread(tracks.end)
 
     def _listing(self, task: IngestFolder | IngestManifest) -> Listing:
         path = self._places.resolved(task.path)

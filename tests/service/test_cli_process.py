@@ -12,8 +12,13 @@ from pathlib import Path
 import pytest
 
 from kindred import Client
+from service.ingest.ingest import BATCH_FILES
+from tests.samples import colours, film_bytes, image_bytes, picture, tone
 
 FILES = 200
+
+HEEDING = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+"""A shell's background jobs ignore Ctrl-C, and so would what a test among them starts."""
 
 
 def run(*args: str | Path) -> "subprocess.CompletedProcess[str]":
@@ -28,10 +33,8 @@ def test_ctrl_c_keeps_what_was_reported(tmp_path: Path) -> None:
         (folder / f"{number:03}.txt").write_text(f"text {number}", encoding="utf-8")
     program = [sys.executable, "-m", "tests.service.gated_cli", str(gate)]
     command = [*program, "index", str(folder), "--data", str(tmp_path / "data"), "--verbose"]
-    # A shell's background jobs ignore Ctrl-C, and so would what a test among them starts.
-    heeding = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, preexec_fn=heeding
+        command, stderr=subprocess.PIPE, text=True, preexec_fn=HEEDING
     ) as process:
         assert process.stderr is not None
         first = process.stderr.readline()
@@ -49,6 +52,39 @@ def test_ctrl_c_keeps_what_was_reported(tmp_path: Path) -> None:
     added = set(re.findall(r"^\+ (\S+)", again.stderr, re.MULTILINE))
     assert reported <= kept
     assert len(kept) + len(added) == FILES
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("z.png", image_bytes(picture("red"))),
+        ("z.mp4", film_bytes(colours("red"), sound=tone(440, seconds=1, sample_rate=48_000))),
+    ],
+)
+def test_ctrl_c_waits_for_no_decoder(tmp_path: Path, name: str, data: bytes) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for number in range(BATCH_FILES):
+        (folder / f"{number:03}.txt").write_text(f"text {number}", encoding="utf-8")
+    (folder / name).write_bytes(data)
+    program = [sys.executable, "-m", "tests.service.hanging_cli"]
+    command = [*program, "index", str(folder), "--data", str(tmp_path / "data"), "--verbose"]
+    environment = {**os.environ, "KINDRED_DECODE_SECONDS": "3600"}
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+        preexec_fn=HEEDING,
+    ) as process:
+        assert process.stderr is not None
+        said = "".join(process.stderr.readline() for _ in range(BATCH_FILES))
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        said += process.stderr.read()
+    assert process.returncode == 130
+    assert f"Stopped: {BATCH_FILES} added. Run it again" in said
+    assert "Traceback" not in said
 
 
 def fake_serve(folder: Path, *options: str) -> list[str]:

@@ -94,6 +94,16 @@ def test_a_pool_may_have_a_lower_priority_than_the_service() -> None:
     assert (told.pixels == min(19, os.nice(0) + 3)).all()
 
 
+def test_what_nobody_waits_for_any_more_is_ended_at_once(bad: DecodePool) -> None:
+    def pick(rate: float, count: int) -> Sequence[int]:
+        bad.abandon()
+        return [0]
+
+    with pytest.raises(UndecodableMedia, match="it ended by SIGKILL"):
+        bad.decode(Modality.IMAGE, b"film", pick)
+    assert works(bad)
+
+
 def test_frames_are_picked_by_who_asked(bad: DecodePool) -> None:
     def pick(rate: float, count: int) -> Sequence[int]:
         return [round(rate), count - 1]
