@@ -5,7 +5,8 @@ The rooms below keep their own trees (`embedder.errors`, `indexes.errors`). The 
 ServiceError
 ├── InvalidRequest             the request breaks a rule
 │   ├── TooManyItems           more items, or a larger k, than the limit
-│   └── PayloadTooLarge        a request body of more bytes than the limit
+│   ├── PayloadTooLarge        a request body of more bytes than the limit
+│   └── RangeNotSatisfiable    none of a file's bytes lies in the range that is asked
 ├── ItemFailed                 one item, and with it a request that asked for all or nothing
 ├── Unauthenticated            no key was shown, or one that is not good
 ├── PermissionDenied           the key may not do this, or a page of another origin may not call
@@ -52,6 +53,10 @@ class TooManyItems(InvalidRequest):
 
 class PayloadTooLarge(InvalidRequest):
     """The request body has more bytes than the limit."""
+
+
+class RangeNotSatisfiable(InvalidRequest):
+    """The range of bytes that is asked has none of the file's."""
 
 
 class ItemFailed(ServiceError):
@@ -215,6 +220,7 @@ TABLE: Mapping[type[Exception], Status] = {
     InvalidRequest: _INVALID,
     TooManyItems: Status("TOO_MANY_ITEMS", 413, "INVALID_ARGUMENT"),
     PayloadTooLarge: Status("PAYLOAD_TOO_LARGE", 413, "INVALID_ARGUMENT"),
+    RangeNotSatisfiable: Status("RANGE_NOT_SATISFIABLE", 416, "OUT_OF_RANGE"),
     ItemFailed: INTERNAL,
     Unauthenticated: Status("UNAUTHENTICATED", 401, "UNAUTHENTICATED"),
     PermissionDenied: Status("PERMISSION_DENIED", 403, "PERMISSION_DENIED"),

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from fastapi import APIRouter, Request
-from starlette.responses import FileResponse
+
+from service.rest.files import File
 
 router = APIRouter(include_in_schema=False)
 
@@ -24,9 +25,9 @@ _ONLY_OURS = {
 """Whatever a stored text or name may hold, the browser runs nothing but our own files."""
 
 
-async def _file(request: Request) -> FileResponse:
-    return FileResponse(_FILES[request.scope["path"]], headers=_ONLY_OURS)
+async def _file(request: Request) -> File:
+    return File(_FILES[request.scope["path"]], headers=_ONLY_OURS)
 
 
 for _path in _FILES:
-    router.add_api_route(_path, _file, response_class=FileResponse)
+    router.add_api_route(_path, _file, response_class=File)

@@ -5,10 +5,10 @@ from typing import BinaryIO
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
-from starlette.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
 from service.rest.collections import Collection
+from service.rest.files import File
 from service.rest.wire import Answer, JsonRoute, PathText, Question, TheEngine, reply
 
 router = APIRouter(prefix="/v1", tags=["snapshots"], route_class=JsonRoute)
@@ -42,7 +42,7 @@ class Restore(Question):
     collection: str | None = Field(None, description="By default the one it was taken of.")
 
 
-class _OpenFile(FileResponse):
+class _OpenFile(File):
     """A file that is open, so that it may be deleted before it is sent."""
 
     def __init__(self, file: BinaryIO, name: str) -> None:
@@ -78,7 +78,7 @@ async def list_snapshots(engine: TheEngine) -> Response:
 
 @router.get(
     "/snapshots/{name}",
-    response_class=FileResponse,
+    response_class=File,
     responses={200: {"content": {BYTES: _ANY_BYTES}}},
 )
 async def download_snapshot(name: PathText, engine: TheEngine) -> Response:

@@ -161,6 +161,34 @@ async def test_a_download_tells_its_length_and_goes_on_where_it_broke_off(
     assert (rest.status_code, rest.content) == (206, whole.content[100:])
 
 
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ("bytes=0-0", 206),
+        ("bytes=-5", 206),
+        ("bytes=0-999999999999999999", 206),
+        *((each, 416) for each in ("bytes=999999999-", "bytes=-0", "bytes=999999999999999999-")),
+        *((each, 200) for each in ("", "bytes=", "bytes=5-2", "bytes=0-1,3-4", "lines=1-2")),
+        *((each, 200) for each in ("bytes=-", "\xb2", "bytes=" + "9" * 5000 + "-")),
+    ],
+)
+async def test_a_range_is_answered_refused_or_passed_by(
+    http: httpx.AsyncClient, asked: str, status: int
+) -> None:
+    await http.post("/v1/collections", json={"name": "album"})
+    name = (await http.post("/v1/collections/album:snapshot")).json()["name"]
+    whole = await http.get(f"/v1/snapshots/{name}")
+    for path in (f"/v1/snapshots/{name}", "/docs"):
+        answer = await http.get(path, headers={"range": asked.encode("latin-1")})
+        assert answer.status_code == (status if path != "/docs" else 200)
+        if answer.status_code == 416:
+            assert answer.json()["error"]["reason"] == "RANGE_NOT_SATISFIABLE"
+        elif answer.status_code == 206:
+            assert answer.content in whole.content
+        elif path != "/docs":
+            assert answer.content == whole.content
+
+
 async def test_what_a_killed_process_left_is_swept_up(tmp_path: Path) -> None:
     folder = tmp_path / ".snapshots"
     folder.mkdir()
