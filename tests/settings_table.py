@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from service.settings import MIB, Settings
+from service.settings import Settings
+from service.settings.units import MANY_DIGITS, in_words
 
 FILE = Path(__file__).parent.parent / "SETTINGS.md"
 
@@ -67,20 +68,16 @@ def _is_list(field: FieldInfo) -> bool:
 
 
 def _default(field: FieldInfo) -> str:
-    value = ", ".join(map(str, field.default)) if _is_list(field) else field.default
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, int) and value >= MIB and value % MIB == 0:
-        return f"{value // MIB:,} MiB"
-    if isinstance(value, int | float):
-        return f"{value:,}" if value >= 100_000 else f"{value:g}"
-    return f"`{value}`" if value not in (None, "") else "none"
+    value = in_words(", ".join(map(str, field.default)) if _is_list(field) else field.default)
+    if isinstance(field.default, int | float):
+        return value
+    return f"`{value}`" if value else "none"
 
 
 def _told(kind: str, value: Any) -> str:  # noqa: ANN401 - a number or a pattern
     if kind == "pattern":
         return f"matches `{value}`"
-    return BOUNDS[kind].format(f"{value:,}" if value >= 100_000 else f"{value:g}")
+    return BOUNDS[kind].format(f"{value:,}" if value >= MANY_DIGITS else f"{value:g}")
 
 
 if __name__ == "__main__":

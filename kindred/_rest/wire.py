@@ -162,7 +162,8 @@ def _named_errors() -> Iterator[None]:
     except httpx.TimeoutException as error:
         raise DeadlineExceeded(f"no answer in time: {type(error).__name__}") from error
     except httpx.TransportError as error:
-        raise Unavailable(str(error)) from error
+        asked = error.request.url
+        raise Unavailable(f"no answer from {asked.copy_with(raw_path=b'/')}: {error}") from error
 
 
 def _answer(route: Route, response: httpx.Response) -> object:

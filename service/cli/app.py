@@ -5,6 +5,7 @@ import typer
 from service.cli import options
 from service.cli.aliases import commands as alias_commands
 from service.cli.bind import bind
+from service.cli.collections import commands as collection_commands
 from service.cli.condition import condition
 from service.cli.demo import demo
 from service.cli.doctor import doctor
@@ -66,6 +67,7 @@ COMMANDS = (
 )
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_"))(command)  # `import` is a word of Python's own
+app.add_typer(collection_commands, name="collections")
 app.add_typer(alias_commands, name="aliases")
 app.add_typer(model_commands, name="models")
 app.add_typer(profile_commands, name="profile")

@@ -50,6 +50,12 @@ class Backend(Items, Protocol):
     async def ensure_collection(self, new: NewCollection) -> None:
         """Creates the collection unless it exists; then the fields are indexed there, too."""
 
+    async def collections(self) -> Sequence[CollectionInfo]:
+        """Returns the collections, by name."""
+
+    async def delete_collection(self, collection: str) -> None:
+        """Deletes a collection and everything in it."""
+
     async def aliases(self) -> Sequence[AliasInfo]:
         """Returns the aliases, by name."""
 

@@ -33,7 +33,13 @@ For example:
 )
 
 TheServer = Annotated[
-    str, typer.Option("--server", metavar="ADDRESS", help="As of `kindred index`; jobs are its.")
+    str,
+    typer.Option(
+        "--server",
+        metavar="URL",
+        envvar="KINDRED_SERVER",
+        help="As of `kindred index`; jobs are its.",
+    ),
 ]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="As `kindred jobs list` shows it.")]
 Wait = Annotated[bool, typer.Option(help="Watch it until it is over.")]

@@ -64,6 +64,14 @@ class LocalBackend:
         answer = await self.engine.collections.upsert(collection, items, windows=windows)
         return answer.results
 
+    async def collections(self) -> Sequence[CollectionInfo]:
+        """Returns the collections, by name."""
+        return await self.engine.collections.list()
+
+    async def delete_collection(self, collection: str) -> None:
+        """Deletes a collection and everything in it."""
+        await self.engine.collections.delete(collection)
+
     async def aliases(self) -> Sequence[AliasInfo]:
         """Returns the aliases, by name."""
         return await self.engine.aliases.list()

@@ -27,7 +27,7 @@ class RefusingGroup(TyperGroup):
         except (typer.Exit, BrokenPipeError):
             raise
         except _known_errors() as error:
-            complain(str(error) or type(error).__name__)
+            complain(f"{str(error) or type(error).__name__}{_advice(error)}")
             raise typer.Exit(_status(error)) from error
 
 
@@ -46,6 +46,25 @@ def needs(extra: str) -> Iterator[None]:
         raise MissingDependency(
             f"this needs {error.name}, which is not installed: pip install 'kindred[{extra}]'"
         ) from error
+
+
+_ADVICE = {
+    "COLLECTION_NOT_FOUND": "`kindred collections list` tells what there is, and "
+    "`kindred index FOLDER` makes one",
+    "UNAUTHENTICATED": "`kindred --api-key KEY ...` or KINDRED_API_KEY shows one",
+}
+"""What to do next on the command line, by the reason of what failed."""
+
+
+def _advice(error: Exception) -> str:
+    from kindred import KindredError
+    from service.errors import status_of
+    from service.settings import SettingsError
+
+    if isinstance(error, SettingsError):
+        return ""
+    reason = error.reason if isinstance(error, KindredError) else status_of(error).reason
+    return f"; {_ADVICE[reason]}" if reason in _ADVICE else ""
 
 
 def _known_errors() -> tuple[type[Exception], ...]:

@@ -143,6 +143,14 @@ class RemoteBackend:
     def _priority(self) -> kindred.Priority | None:
         return self.priority.value if self.priority else None
 
+    async def collections(self) -> Sequence[CollectionInfo]:
+        """Returns the collections, by name."""
+        return [_collection(each) for each in await self.client.list_collections()]
+
+    async def delete_collection(self, collection: str) -> None:
+        """Deletes a collection and everything in it."""
+        await self.client.delete_collection(collection)
+
     async def aliases(self) -> Sequence[AliasInfo]:
         """Returns the aliases, by name."""
         return [AliasInfo(**asdict(each)) for each in await self.client.list_aliases()]
@@ -213,7 +221,7 @@ class RemoteBackend:
             made = await self.client.restore_snapshot(sent.name, collection=collection)
         finally:
             await self.client.delete_snapshot(sent.name)
-        return CollectionInfo(**{**asdict(made), "created": _text(made.created), "stats": None})
+        return _collection(made)
 
 
 def _pieces(path: Path, moved: Progress) -> Iterator[bytes]:
@@ -250,6 +258,10 @@ def _hit(hit: kindred.Hit) -> SearchHit:
         has_content=hit.has_content,
         at=Window(hit.at.start, hit.at.end) if hit.at else None,
     )
+
+
+def _collection(found: kindred.Collection) -> CollectionInfo:
+    return CollectionInfo(**{**asdict(found), "created": _text(found.created), "stats": None})
 
 
 def _windows(found: Sequence[kindred.WindowEmbedding]) -> WindowVectors | None:

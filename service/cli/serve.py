@@ -2,14 +2,16 @@
 
 import inspect
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from service.cli.backend import engine_maker
 from service.cli.show import notes
-from service.settings import Settings, load_settings
+from service.settings import Settings, in_words, load_settings, misspelt
 
 if TYPE_CHECKING:
     from service.serve import Addresses
@@ -36,17 +38,36 @@ def _parameters() -> Iterator[inspect.Parameter]:
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=None,
-            annotation=Annotated[kind | None, _option(name, field, many)],
+            annotation=Annotated[kind | None, _option(name, field)],
         )
 
 
-def _option(name: str, field: FieldInfo, many: bool) -> Any:  # noqa: ANN401 - typer's marker
+def _option(name: str, field: FieldInfo) -> Any:  # noqa: ANN401 - typer's marker
+    many = isinstance(field.default, tuple)
     flag = "--" + (name.removesuffix("s") if many else name).replace("_", "-")
     if field.annotation is bool:
         flag = f"{flag}/--no-{flag.removeprefix('--')}"
-    default = ", ".join(field.default) if many else str(field.default)
+    default = in_words(", ".join(field.default) if many else field.default)
     told = f"{field.description} Default: {default}." if default else field.description
-    return typer.Option(flag, help=told, show_default=False)
+    kinds = get_args(field.annotation) or (field.annotation,)
+    named = next((_METAVARS[kind] for kind in kinds if kind in _METAVARS), "TEXT")
+    return typer.Option(
+        flag, help=told, show_default=False, metavar=named, rich_help_panel=_panel(name)
+    )
+
+
+_METAVARS = {bool: "", int: "N", float: "NUMBER", Path: "PATH"}
+"""Short, so that long flags have room in a terminal of 80 columns."""
+
+
+def _panel(name: str) -> str:
+    """Returns what the settings of one file of `service.settings` have in common."""
+    owner = next(
+        each
+        for each in Settings.__bases__
+        if issubclass(each, BaseModel) and name in each.model_fields
+    )
+    return (owner.__doc__ or "").removesuffix(".")
 
 
 @with_settings
@@ -61,7 +82,10 @@ def serve(ctx: typer.Context, **flags: Any) -> None:  # noqa: ANN401 - one type 
         kindred serve --data ./kindred-data
         kindred serve --host 0.0.0.0 --allow-anonymous
     """
-    run_server(ctx, load_settings(**flags))
+    settings = load_settings(**flags)
+    for name, meant in misspelt():
+        notes().print(f"{name} is no setting and changes nothing: is {meant} meant?")
+    run_server(ctx, settings)
 
 
 def run_server(ctx: typer.Context, settings: Settings) -> None:

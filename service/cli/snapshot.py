@@ -23,6 +23,9 @@ def snapshot(
 ) -> None:
     """Copies one moment of a collection to one checksummed file, while it may be used.
 
+    The file holds everything, media and windows included, and is restored into a folder, a server
+    or a Milvus alike.
+
     For example:
 
         kindred snapshot photos -o photos.snapshot
@@ -48,6 +51,9 @@ def restore(
     server: options.Server = None,
 ) -> None:
     """Creates a collection from such a file, all of which is checked before anything is written.
+
+    Refused are a damaged file, a name that is taken, and vectors of a model that nobody serves
+    there.
 
     For example:
 

@@ -14,7 +14,15 @@ Users see one list; here each subject has a file:
 """
 
 from service.settings.network import LOOPBACK
-from service.settings.settings import Settings, SettingsError, load_settings
-from service.settings.units import MIB
+from service.settings.settings import Settings, SettingsError, load_settings, misspelt
+from service.settings.units import MIB, in_words
 
-__all__ = ["LOOPBACK", "MIB", "Settings", "SettingsError", "load_settings"]
+__all__ = [
+    "LOOPBACK",
+    "MIB",
+    "Settings",
+    "SettingsError",
+    "in_words",
+    "load_settings",
+    "misspelt",
+]

@@ -1,6 +1,9 @@
 """Every setting together, and where they are read from."""
 
+import os
 import tomllib
+from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,9 @@ from service.settings.network import NetworkSettings
 from service.settings.observability import ObservabilitySettings
 from service.settings.requests import RequestSettings
 from service.settings.storage import StorageSettings
+
+PREFIX = "KINDRED_"
+"""How settings begin in the environment."""
 
 
 class SettingsError(Exception):
@@ -43,7 +49,7 @@ class Settings(
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="KINDRED_", toml_file="kindred.toml", extra="forbid", frozen=True
+        env_prefix=PREFIX, toml_file="kindred.toml", extra="forbid", frozen=True
     )
 
     @property
@@ -94,6 +100,19 @@ def load_settings(**flags: Any) -> Settings:  # noqa: ANN401 - one type per opti
         raise SettingsError("; ".join(_sentence(e) for e in error.errors())) from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"kindred.toml is not TOML: {error}") from error
+
+
+def misspelt() -> Iterator[tuple[str, str]]:
+    """Yields variables of the environment that look like settings, each with what may be meant.
+
+    A key of the file or a flag that is unknown is refused. A variable is not: others have a right
+    to the prefix, such as Kubernetes, which tells of a service called kindred in KINDRED_PORT_...
+    """
+    known = [f"{PREFIX}{name}".upper() for name in Settings.model_fields]
+    for name in os.environ:
+        close = get_close_matches(name, known, n=1, cutoff=0.9)
+        if close and name.startswith(PREFIX) and name not in known:
+            yield name, close[0]
 
 
 def _sentence(error: Any) -> str:  # noqa: ANN401 - pydantic's own dictionary

@@ -4,12 +4,14 @@ import importlib
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from rich.console import Console
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from embedder.errors import MissingDependency
@@ -271,6 +273,31 @@ def test_a_missing_package_is_told_with_what_to_install() -> None:
     expected = pytest.raises(MissingDependency, match=r"needs no_such_package.*kindred\[train\]")
     with expected, needs("train"):
         importlib.import_module("no_such_package")
+
+
+def _every_command(
+    command: Any,  # noqa: ANN401 - of a click that typer hides
+    path: tuple[str, ...] = (),
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    yield path, command.help or ""
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _every_command(inner, (*path, name))
+
+
+@pytest.mark.parametrize(("path", "told"), [*_every_command(get_command(app))])
+def test_every_example_has_a_line_of_its_own(
+    path: tuple[str, ...], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    lines = [line.strip() for line in kindred(*path, "--help").stdout.splitlines()]
+    for example in re.findall(r"^ +(kindred .*)$", told, re.MULTILINE):
+        assert example in lines
+
+
+def test_every_flag_of_serve_is_told_in_full() -> None:
+    told = kindred("serve", "--help").stdout
+    assert not re.findall(r"--[a-z-]+…", told)
+    assert "Default: 128 MiB." in told
 
 
 @pytest.mark.parametrize("command", [command.__name__.rstrip("_") for command in COMMANDS])

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from service.cli import app
-from service.settings import Settings, SettingsError, load_settings
+from service.settings import Settings, SettingsError, load_settings, misspelt
 from tests import settings_table
 
 
@@ -28,6 +28,12 @@ def test_flag_environment_file_default(elsewhere: Path, monkeypatch: pytest.Monk
     assert load_settings().port == 2
     assert load_settings(port=3).port == 3
     assert load_settings(port=None).port == 2
+
+
+def test_a_variable_that_is_nearly_a_setting_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KINDRED_MAX_ITMS", "KINDRED_MAX_K", "KINDRED_PORT_8000_TCP", "KINDRED_API_KEY"):
+        monkeypatch.setenv(name, "1")
+    assert [*misspelt()] == [("KINDRED_MAX_ITMS", "KINDRED_MAX_ITEMS")]
 
 
 def test_the_environment_writes_lists_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
