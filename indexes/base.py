@@ -230,16 +230,17 @@ def unit_vector(vector: NDArray[np.float32]) -> Vectors:
     """
     if vector.ndim != 1:
         raise InvalidVector(f"a vector is of shape (dim,), got {vector.shape}")
-    if vector.dtype == np.float32 and abs(_norm(vector) - 1) <= _EXACT_ENOUGH:
+    if vector.dtype == np.float32 and abs(_norm(vector) - 1) <= _EXACT_ENOUGH / 2:
         return np.ascontiguousarray(vector)
     return unit_vectors(vector[None], len(vector)).reshape(-1)
 
 
 def _norm(vector: NDArray[np.float32]) -> float:
-    """Returns the norm of one vector, without letting other threads run for an instant.
+    """Returns the norm of one vector, in single precision, without letting other threads run.
 
-    NumPy lets them at every step. Who makes many items one after another does so every few
-    microseconds, too briefly for another thread to wake up, which then never waits long enough
-    to be given its turn: searches were held up for all of a batch, some 40 ms.
+    Most of NumPy lets them for an instant, `@` does not. Who makes many items one after another
+    would do so every few microseconds, too briefly for another thread to wake up, which then never
+    waits long enough to be given its turn: searches were held up for all of a batch, some 40 ms.
     """
-    return math.hypot(*vector.tolist())
+    with np.errstate(all="ignore"):  # what overflows is looked at again
+        return math.sqrt(vector @ vector)

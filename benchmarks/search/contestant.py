@@ -1,15 +1,19 @@
 """One engine in a process of its own, and what is measured there."""
 
 import ctypes
+import gc
+import itertools
 import multiprocessing
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import numpy as np
 
 from benchmarks.search.engines import ENGINES
 from benchmarks.search.engines.base import Batch
@@ -24,8 +28,8 @@ _FEWEST = 60
 
 _LONGER, _LONGEST = 5, 30
 
-_MADE_AT_ONCE = 1_000
-"""Rows that are made together, to be added a few at a time."""
+_SUPPLY = 20_000
+"""Rows that are made before a turn in which they are added; then they come again as new ones."""
 
 _LIBC = ctypes.CDLL(None)
 
@@ -92,6 +96,7 @@ class Contestant:
         dim = workload.vectors.queries["text"].shape[1]
         self._before = _anonymous_bytes()
         self._engine = ENGINES[name](folder, dim, threads)
+        _shorten_pauses()
 
     def load(self, modality: str) -> Loaded:
         """Stores all rows of a modality and builds; then practises and builds once more.
@@ -196,15 +201,18 @@ class Contestant:
             added[0] += len(batch.keys)
 
     def _further(self, size: int) -> Iterator[Batch]:
-        """Yields rows that are only there to be added.
+        """Returns batches of rows that are only there to be added, without end.
 
-        Many are made at once: to make each on its own takes as long as to store it.
+        They are made beforehand: to make rows takes as long as to store them.
         """
-        while True:
-            made = self._workload.batch("audio", self._next, max(size, _MADE_AT_ONCE))
-            for start in range(0, len(made.keys), size):
-                self._next += size
-                yield made.part(start, start + size)
+        made = self._workload.batch("audio", 0, _SUPPLY)
+        starts = itertools.cycle(range(0, _SUPPLY - size + 1, size))
+        return (self._renumbered(made.part(start, start + size)) for start in starts)
+
+    def _renumbered(self, batch: Batch) -> Batch:
+        first = self._workload.images + self._next
+        self._next += len(batch.keys)
+        return replace(batch, keys=np.arange(first, self._workload.images + self._next))
 
 
 class Remote:
@@ -272,6 +280,15 @@ def _messages(connection: Connection) -> Iterator[Any]:
             yield connection.recv()
         except EOFError:
             return
+
+
+def _shorten_pauses() -> None:
+    """Keeps Python from looking for cycles in what is there already, as `kindred serve` does.
+
+    That takes 30 ms, which would be the slowest answers of whoever makes most objects.
+    """
+    gc.freeze()
+    gc.set_threshold(10_000, *gc.get_threshold()[1:])
 
 
 def _anonymous_bytes() -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from indexes import disk
 from indexes.errors import StorageError
 from indexes.truth import checksums
-from indexes.truth.ledger import connect, failures
+from indexes.truth.connections import connect, failures
 
 FILE = "aliases.sqlite3"
 """Beside the collections, whose names have no dot."""

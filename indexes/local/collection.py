@@ -3,7 +3,7 @@
 import base64
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from indexes.errors import InvalidQuery, InvalidVector, StorageError
 from indexes.filters.language import EVERYTHING, Filter, microseconds
 from indexes.item import Content, Item
 from indexes.local.changes import Change, Delete, Deleted, Upsert
+from indexes.local.courtesy import Courtesy
 from indexes.local.declaring import Declaring
 from indexes.local.filtering import FilterCache
 from indexes.local.loading import Loader
@@ -44,10 +45,12 @@ class Shared:
     Attributes:
         helpers: Threads that help searches along.
         nudge: To be called when `maintain` is due, before long.
+        courtesy: Between searches and writers.
     """
 
     helpers: Helpers = ALONE
     nudge: Callable[[], None] = lambda: None
+    courtesy: Courtesy = field(default_factory=Courtesy)
 
 
 _NOTHING = Shared()
@@ -77,7 +80,7 @@ class LocalCollection(Collection):
         """
         self.name = name
         self._tuning, self._shared = tuning, shared
-        self._ledger = Ledger(path)
+        self._ledger = Ledger(path, shared.courtesy.give_way)
         self._closing = threading.Event()
         self._maintaining = threading.Lock()
         self._filters = FilterCache(tuning.filter_bytes)
@@ -160,7 +163,8 @@ class LocalCollection(Collection):
         self._require_dim(request.vector, "the query")
         self._queries.add(request.query_modality, request.vector)
         while True:
-            answer, lost = self._answer(request)
+            with self._shared.courtesy.search():
+                answer, lost = self._answer(request)
             if not lost:
                 return answer
             self._losses.add(lost)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from indexes.errors import StorageError
 from indexes.truth import checksums, fields, records, schema, tags
-from indexes.truth.ledger import connect, failures
+from indexes.truth.connections import connect, failures
 
 
 @dataclass(frozen=True, slots=True)

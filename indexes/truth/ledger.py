@@ -19,6 +19,7 @@ from indexes.disk import size_of
 from indexes.errors import CollectionNotFound, StorageError
 from indexes.ranking import Background, Moments, Pair
 from indexes.truth import schema, state
+from indexes.truth.connections import Polite, connect, failures
 from indexes.truth.wal import Log
 
 DATABASE = "collection.sqlite3"
@@ -30,18 +31,6 @@ _WAL_LIMIT = 32 * 2**20
 _WRITER_CACHE, _READER_CACHE = 8_192, 1_024
 """KiB of pages that a connection keeps in memory. A reader, of which there is one for each search
 at a time, loses them at every commit and finds them in the cache of the system."""
-
-_MEANINGS: Mapping[int, str] = {
-    sqlite3.SQLITE_FULL: "the disk is full",
-    sqlite3.SQLITE_READONLY: "the file or its folder is read-only",
-    sqlite3.SQLITE_CORRUPT: "the database is damaged; `kindred rescue` saves what can be read",
-    sqlite3.SQLITE_NOTADB: "the file is not a database",
-    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened",
-    sqlite3.SQLITE_PERM: "access to the file is denied",
-    sqlite3.SQLITE_IOERR: "reading or writing the disk failed",
-    sqlite3.SQLITE_BUSY: "another process holds the database",
-    sqlite3.SQLITE_LOCKED: "another process holds the database",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +55,14 @@ class Facts:
 
 
 class Ledger:
-    """One SQLite file: one writer at a time, and readers that each see one unchanging state."""
+    """One SQLite file: one writer at a time, and readers that each see one unchanging state.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The file.
+        give_way: Called before each statement of the writer's; may take its time.
+    """
+
+    def __init__(self, path: Path, give_way: Callable[[], None] = lambda: None) -> None:
         """Opens the file, and brings one of an older version to the present one.
 
         Raises:
@@ -81,6 +75,7 @@ class Ledger:
         self.closed = False
         self._log = Log(path)
         self._writer = self._connect(_WRITER_CACHE)
+        self._writer.give_way = give_way
         try:
             with failures(path):
                 schema.migrate(self._writer, f"{path.parent.name}/{path.name}")
@@ -227,7 +222,7 @@ class Ledger:
                 return
         connection.close()
 
-    def _connect(self, cache: int) -> sqlite3.Connection:
+    def _connect(self, cache: int) -> Polite:
         with failures(self.path):
             connection = connect(self.path, "rw")
             connection.execute("PRAGMA synchronous = FULL")
@@ -237,19 +232,6 @@ class Ledger:
             connection.execute(f"PRAGMA journal_size_limit = {2 * _WAL_LIMIT}")
             connection.execute(f"PRAGMA cache_size = -{cache}")
         return connection
-
-
-def connect(path: Path, mode: str) -> sqlite3.Connection:
-    """Opens a file that exists, to read ("ro") or to write ("rw"), with no transaction begun."""
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
-        uri=True,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-    # What is damaged need be no Unicode; its checksum tells.
-    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
-    return connection
 
 
 def read_facts(get: Callable[..., str]) -> Facts:
@@ -284,14 +266,3 @@ def write_moments(connection: sqlite3.Connection, moments: Mapping[Pair, Moments
 
 def _pairs_to_json(values: Mapping[Pair, tuple[float, ...]]) -> str:
     return json.dumps([[*pair, *numbers] for pair, numbers in values.items()])
-
-
-@contextmanager
-def failures(path: Path) -> Iterator[None]:
-    """Translates what SQLite raises."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        meaning = _MEANINGS.get(code, "the database failed")
-        raise StorageError(f"{path.parent.name}/{path.name}: {meaning} ({error})") from error

@@ -12,12 +12,12 @@ from indexes import disk
 from indexes.errors import StorageError
 from indexes.item import Content, Item
 from indexes.truth import checksums, records, vectors, windows
+from indexes.truth.connections import failures
 from indexes.truth.layouts import CONTENTS, ITEMS, WINDOWS, Layout
 from indexes.truth.ledger import (
     DATABASE,
     Facts,
     Ledger,
-    failures,
     read_facts,
     write_sequence,
 )

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from indexes.truth import schema
+from indexes.truth.connections import connect
 from indexes.truth.layouts import CONTENTS, ITEMS, LAYOUTS, Layout
-from indexes.truth.ledger import connect
 
 _LAST = 2**62
 

@@ -27,7 +27,8 @@ from indexes import disk
 from indexes.errors import InvalidSnapshot, StorageError
 from indexes.progress import Progress, silent
 from indexes.truth import dead, schema, state, vectors
-from indexes.truth.ledger import Ledger, connect, failures, read_facts, sequence
+from indexes.truth.connections import connect, failures
+from indexes.truth.ledger import Ledger, read_facts, sequence
 
 _MAGIC = b"KINDRED-SNAP"
 _VERSION = 1

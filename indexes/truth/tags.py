@@ -42,7 +42,7 @@ def tags(seq: int, metadata: Metadata, fields: Indexed) -> Iterator[Tag]:
 
 def write(connection: sqlite3.Connection, rows: Iterable[Tag]) -> None:
     """Writes tags."""
-    sql.insert(connection, "tag", rows)
+    sql.insert(connection, "tag", sorted(rows))
 
 
 def erase(connection: sqlite3.Connection, seq: int, metadata: str, fields: Indexed) -> None:

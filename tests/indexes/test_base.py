@@ -1,9 +1,10 @@
 import gc
+import re
 
 import numpy as np
 import pytest
 
-from indexes.base import Allowed, half, unit_vectors
+from indexes.base import Allowed, half, unit_vector, unit_vectors
 from indexes.derived.chunk import Chunk
 from indexes.errors import InvalidVector
 from tests.indexes.samples import unit_rows
@@ -32,6 +33,18 @@ def test_other_norms_are_refused(value: float) -> None:
 def test_numbers_too_large_for_float32_are_refused() -> None:
     with pytest.raises(InvalidVector, match="unit norm"):
         unit_vectors(np.full((1, 4), 1e300), 4)
+
+
+@pytest.mark.parametrize("off", [0, 4e-7, -6e-7, 9e-7, 1.1e-6, -1.5e-6, 9e-4, 1.1e-3, 1e25, np.nan])
+def test_one_vector_is_taken_as_many_are(off: float) -> None:
+    for vector in (unit_rows(20, 384, 3) * (1 + off)).astype(np.float32):
+        try:
+            expected = unit_vectors(vector[None], 384)[0]
+        except InvalidVector as error:
+            with pytest.raises(InvalidVector, match=re.escape(str(error))):
+                unit_vector(vector)
+        else:
+            np.testing.assert_array_equal(unit_vector(vector), expected)
 
 
 def test_a_wrong_length_is_refused() -> None:
