@@ -387,7 +387,10 @@ async def test_a_foreign_page_may_not_call(http: httpx.AsyncClient) -> None:
 async def test_metrics_count_requests_by_route(http: httpx.AsyncClient) -> None:
     await ask(http, "/v1/embeddings", {"input": "red"})
     await http.get("/v1/models/none")
+    for method in ("TRACE", "MKCOL", "PUT"):  # names of theirs make no series of ours
+        await http.request(method, "/v1/models")
     text = (await http.get("/metrics")).text
+    assert 'kindred_requests_total{method="unknown",status="405",transport="rest"} 3.0' in text
     assert (
         'kindred_requests_total{method="POST /v1/embeddings",status="200",transport="rest"} 1.0'
         in text

@@ -179,7 +179,7 @@ async def test_a_range_is_answered_refused_or_passed_by(
     name = (await http.post("/v1/collections/album:snapshot")).json()["name"]
     whole = await http.get(f"/v1/snapshots/{name}")
     for path in (f"/v1/snapshots/{name}", "/docs"):
-        answer = await http.get(path, headers={"range": asked.encode("latin-1")})
+        answer = await http.get(path, headers={b"range": asked.encode("latin-1")})
         assert answer.status_code == (status if path != "/docs" else 200)
         if answer.status_code == 416:
             assert answer.json()["error"]["reason"] == "RANGE_NOT_SATISFIABLE"
