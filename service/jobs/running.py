@@ -59,6 +59,7 @@ class RunningJob:
         self._writing = threading.Lock()
         self._changed = asyncio.Event()
         self._is_left = False
+        self._last: JobInfo | None = None
 
     def learn(self, info: JobInfo, *, is_ours: bool) -> None:
         """Learns what has become of it, elsewhere, and whether it is this process's now."""
@@ -73,10 +74,9 @@ class RunningJob:
         try:
             await self._work(await tasks.plan(self.info))
         except Exception as error:  # noqa: BLE001 - the table knows all; the rest is INTERNAL
-            self._end(JobState.FAILED, error=item_error(error))
+            await self._end(JobState.FAILED, error=item_error(error))
         else:
-            self._end(JobState.SUCCEEDED)
-        await self.save()
+            await self._end(JobState.SUCCEEDED)
 
     async def _work(self, plan: Plan) -> None:
         if plan.total is not None:
@@ -112,8 +112,7 @@ class RunningJob:
             self.worker.cancel()
             await asyncio.wait({self.worker})
         if not self.info.is_over:
-            self._end(JobState.CANCELLED)
-            await self.save()
+            await self._end(JobState.CANCELLED)
 
     async def leave(self) -> None:
         """Lets go of it, to be gone on with after the next start; who watches is told no more."""
@@ -149,10 +148,16 @@ class RunningJob:
         with self._writing:  # what is written last is the newest, whoever began first
             if unsaved:
                 self._files.add_errors(self.info.id, unsaved)
-            self._files.write(self.info, self.creator)
+            self._files.write(self._last or self.info, self.creator)
 
-    def _end(self, state: JobState, **more: Any) -> None:  # noqa: ANN401 - fields of JobInfo
-        self._tell(state=state, ended=_now(), **more)
+    async def _end(self, state: JobState, **more: Any) -> None:  # noqa: ANN401 - fields of JobInfo
+        """Tells that it is over, once that is on disk with everything that went wrong."""
+        end = {"state": state, "ended": _now(), **more}
+        self._last = replace(self.info, **end)
+        try:
+            await self.save()
+        finally:
+            self._tell(**end)
 
     def _tell(self, **changes: Any) -> None:  # noqa: ANN401 - fields of JobInfo
         self.info = replace(self.info, **changes)

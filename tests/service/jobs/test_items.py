@@ -6,7 +6,7 @@ import pytest
 
 from service.errors import DeadlineExceeded, Overloaded
 from service.jobs.items import PatientItems
-from service.messages import ItemInput, ItemResult, TextContent
+from service.messages import ItemInput, ItemResult, ItemResults, TextContent
 
 pytestmark = pytest.mark.anyio
 
@@ -20,14 +20,15 @@ class Busy:
 
     async def upsert(
         self, collection: str, items: Sequence[ItemInput], *, windows: bool = False
-    ) -> Sequence[ItemResult]:
+    ) -> ItemResults:
         if self.refusals:
             self.refusals -= 1
             raise Overloaded("busy", retry_after=0.0)
         if len(items) > 2 or any(item.id == "slow" for item in items):
             raise DeadlineExceeded("too late")
         self.stored += [item.id for item in items]
-        return [ItemResult(index, item.id) for index, item in enumerate(items)]
+        results = (ItemResult(index, item.id) for index, item in enumerate(items))
+        return ItemResults(collection, tuple(results))
 
 
 async def test_what_is_too_much_at_once_is_halved_and_a_slow_item_costs_itself_alone() -> None:

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,6 +22,7 @@ from service.cli import app
 from service.engine import Engine
 from service.errors import InvalidRequest, JobNotFound, Overloaded, PermissionDenied
 from service.ingest.ingest import BATCH_FILES
+from service.jobs.files import JobFiles
 from service.jobs.jobs import Jobs
 from service.jobs.messages import (
     IngestFolder,
@@ -154,6 +157,26 @@ async def test_a_bad_line_of_a_manifest_costs_itself(tmp_path: Path) -> None:
     assert told.keys() == {*bad, "line 25", "line 27"}
     for name, (_, reason) in bad.items():
         assert reason in told[name]
+
+
+async def test_a_job_is_told_as_over_when_that_is_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add, written = JobFiles.add_errors, threading.Event()
+
+    def slowly(files: JobFiles, job: str, errors: Sequence[JobError]) -> None:
+        time.sleep(0.1)
+        add(files, job, errors)
+        written.set()
+
+    monkeypatch.setattr(JobFiles, "add_errors", slowly)
+    folder = write_gallery(tmp_path / "files" / "gallery")
+    async with running(tmp_path) as engine:
+        await engine.collections.create(NewCollection("album"))
+        job = await engine.jobs.create("album", IngestFolder(str(folder)))
+        assert (await over(engine.jobs, job)).counts.failed == 1
+        assert written.is_set()
+        assert [it.id for it in (await engine.jobs.errors(job.id)).errors] == ["broken.png"]
 
 
 async def test_a_collection_is_embedded_again_in_another_space(tmp_path: Path) -> None:
