@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import typer
@@ -14,7 +14,7 @@ from service.cli import options
 from service.cli.backend import Where
 from service.cli.groups import grouped
 from service.cli.refusal import FAILED, INTERRUPTED
-from service.cli.show import answers, notes, progress
+from service.cli.show import answers, harmless, notes, progress
 from service.ingest.folder import Listing, list_files
 from service.ingest.ingest import Fate, Ingest, Outcome
 from service.messages import NewCollection
@@ -26,7 +26,8 @@ MARKS = {
     Fate.PASSED_BY: ("-", "yellow"),
     Fate.FAILED: ("x", "red"),
 }
-
+KINDS_TOLD = 8
+"""Of so many kinds of files it is told how many were passed by."""
 
 Folder = Annotated[
     Path, typer.Argument(exists=True, file_okay=False, help="Where the files are, at any depth.")
@@ -86,6 +87,8 @@ def index(
         notes().print(f"Stopped: {telling.summary()}. Run it again to go on from there.")
         raise typer.Exit(INTERRUPTED) from None
     seconds = time.monotonic() - started
+    if telling.strange:
+        notes().print(telling.passed_by())
     answers().print(f"{into.collection}: {telling.summary()}, in {seconds:.1f} s")
     if telling.tally[Fate.FAILED]:
         raise typer.Exit(FAILED)
@@ -108,10 +111,12 @@ class Telling:
     Attributes:
         verbose: Whether every file is worth a line.
         tally: How many files met each fate; it outlives an interruption.
+        strange: How the names end of files that were passed by, and how often.
     """
 
     verbose: bool = False
     tally: Counter[Fate] = field(default_factory=Counter)
+    strange: Counter[str] = field(default_factory=Counter)
 
     async def run(self, ingest: Ingest, listing: Listing) -> None:
         """Runs the ingest and tells of it on standard error."""
@@ -120,6 +125,8 @@ class Telling:
             task = bar.add_task("", total=total)
             async for outcome in ingest.run(listing):
                 self.tally[outcome.fate] += 1
+                if outcome.fate == Fate.PASSED_BY:
+                    self.strange[PurePosixPath(outcome.id).suffix.lower() or "no ending"] += 1
                 if self.verbose or outcome.fate == Fate.FAILED:
                     bar.console.print(line(outcome))
                 bar.advance(task)
@@ -129,8 +136,16 @@ class Telling:
         counts = [f"{self.tally[fate]} {fate}" for fate in Fate if self.tally[fate]]
         return ", ".join(counts) or "no file"
 
+    def passed_by(self) -> str:
+        """Returns of which kinds the files were that are neither media nor texts."""
+        most = self.strange.most_common(KINDS_TOLD)
+        told = ", ".join(f"{count} {harmless(ending)}" for ending, count in most)
+        rest = self.strange.total() - sum(count for _, count in most)
+        return f"passed by: {told}" + (f", {rest} others" if rest else "")
+
 
 def line(outcome: Outcome) -> Text:
     """Returns an outcome in one line: mark, id, reason."""
     mark, style = MARKS[outcome.fate]
-    return Text.assemble((f"{mark} ", style), outcome.id, outcome.reason and f": {outcome.reason}")
+    told = f"{outcome.id}: {outcome.reason}" if outcome.reason else outcome.id
+    return Text.assemble((f"{mark} ", style), harmless(told))

@@ -10,7 +10,7 @@ from rich.table import Table
 from service.cli import options
 from service.cli.backend import Server
 from service.cli.refusal import FAILED, INTERRUPTED, RefusingGroup
-from service.cli.show import answers, notes, progress
+from service.cli.show import answers, harmless, notes, progress
 
 if TYPE_CHECKING:
     import kindred
@@ -171,7 +171,7 @@ def _last(told: Iterable["kindred.Job"]) -> "kindred.Job":
 
 def _print_errors(errors: Iterable["kindred.JobError"]) -> None:
     for each in errors:
-        notes().print(f"x {each.id}: {each.error.message}", markup=False)
+        notes().print(f"x {harmless(each.id)}: {harmless(each.error.message)}", markup=False)
 
 
 def _summary(job: "kindred.Job") -> str:

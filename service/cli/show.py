@@ -61,6 +61,13 @@ def moving(bar: Progress) -> Iterator[Callable[[int, int], object]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+def harmless(text: str) -> str:
+    """Returns a text in one line, without what a terminal would obey: a file may have any name."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
 def complain(message: str) -> None:
     """Says in one line what is wrong."""
     notes().print(Text.assemble(("error: ", "bold red"), message))
