@@ -132,8 +132,8 @@ class Edge:
         """Counts and logs a request, and returns what it asked for."""
         route = scope.get("route")
         # Of what has no route, path and method are the client's own: too many to count apart.
-        is_known = route is not None and scope["method"] in route.methods
-        method = f"{scope['method']} {route.path}" if is_known else "unknown"
+        known = route and scope["method"] in route.methods
+        method = f"{scope['method']} {route.path}" if route and known else "unknown"
         self._telemetry.answered("rest", method, str(status), seconds)
         log.info("%s %s %d %.1f ms", scope["method"], scope["path"], status, 1000 * seconds)
         return method
