@@ -1,4 +1,4 @@
-"""The example runs as a reader would run it."""
+"""The examples run as a reader would run them."""
 
 from pathlib import Path
 
@@ -9,7 +9,10 @@ import pytest
 from embedder.errors import AdapterNotFitted
 from embedder.models.mini import KindredMini
 from embedder.runtime.base import Placement
+from examples import tour
 from examples.sound_to_picture import main, random_adapter, random_pipeline
+from service.demo.gallery import write_gallery
+from tests.kindred.servers import serving
 from tests.samples import audio_bytes, tone
 
 
@@ -36,3 +39,24 @@ def test_a_sound_becomes_a_picture_by_any_pipeline_of_the_class(tmp_path: Path) 
         drawn(low, *own)
     random_adapter(KindredMini.load(how=Placement(runtime="torch")).space, adapters)
     np.testing.assert_array_equal(drawn(low, *own), picture)
+
+
+@pytest.mark.weights
+def test_the_tour_is_the_same_over_both_wires(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_gallery(tmp_path / "gallery")
+    monkeypatch.setattr(tour, "GALLERY", tmp_path / "gallery")
+    with serving(tmp_path / "data", decode_workers=0) as found:
+        told = []
+        for address in (found.grpc, found.http):
+            tour.main(["--server", address])
+            told.append(capsys.readouterr().out)
+    assert told[0] == told[1]
+    for line in (
+        "stored 36 items of 36",
+        "words to anything           cat-meowing (",
+        "a sound to pictures         cat (",
+        "what is this sound?         a siren ",
+    ):
+        assert line in told[0]
