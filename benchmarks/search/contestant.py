@@ -1,26 +1,21 @@
 """One engine in a process of its own, and what is measured there."""
 
-import ctypes
-import gc
 import itertools
-import multiprocessing
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import ParamSpec
 
 import numpy as np
 
+from benchmarks.search import host
 from benchmarks.search.engines import ENGINES
-from benchmarks.search.engines.base import Batch
+from benchmarks.search.engines.base import WRITTEN, Batch
 from benchmarks.search.workload import Question, Workload
 
 _P = ParamSpec("_P")
-_R = TypeVar("_R")
 
 _WARM_UP = 5
 _FEWEST = 60
@@ -31,17 +26,8 @@ _LONGER, _LONGEST = 5, 30
 _SUPPLY = 20_000
 """Rows that are made before a turn in which they are added; then they come again as new ones."""
 
-_LIBC = ctypes.CDLL(None)
-
 _PRACTICE = 10.0
 """Most seconds of practice."""
-
-_PATIENCE = 1_800.0
-"""Seconds after which an engine counts as stuck, unless it is told otherwise."""
-
-
-class Failed(Exception):
-    """An engine's process ended or did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +37,14 @@ class Loaded:
     Attributes:
         rows: How many.
         adding: Seconds in `add`, in batches of 1,000.
+        syncing: Seconds until each of these was on disk, for an engine that leaves that to others.
         building: Seconds in `build`.
         memory: Bytes by which the process grew, mapped files left out.
     """
 
     rows: int
     adding: float
+    syncing: float
     building: float
     memory: int
 
@@ -94,26 +82,29 @@ class Contestant:
         self._next = workload.sounds  # the first row that is only there to be added
         self._taking = threading.Lock()
         dim = workload.vectors.queries["text"].shape[1]
-        self._before = _anonymous_bytes()
+        self._before = host.memory()
         self._engine = ENGINES[name](folder, dim, threads)
-        _shorten_pauses()
+        self._syncs = ENGINES[name].trait.kept == WRITTEN
+        host.shorten_pauses()
 
     def load(self, modality: str) -> Loaded:
-        """Stores all rows of a modality and builds; then practises and builds once more.
+        """Stores all rows of a modality and builds.
 
-        Kindred chooses its effort by the queries that it was asked; these are asked by none else.
+        Kindred chooses its effort by the queries that it was asked, so it then practises with some
+        that are asked by none else, and builds once more.
         """
-        rows, adding = 0, 0.0
+        rows, adding, syncing = 0, 0.0, 0.0
+        host.sync(self._folder)  # what others left to be written
         for batch in self._workload.batches(modality, 1_000):
-            began = time.perf_counter()
-            self._engine.add(batch)
-            adding += time.perf_counter() - began
+            adding += _seconds(self._engine.add, batch)
+            syncing += _seconds(self._sync)
             rows += len(batch.keys)
-        building = self._build()
-        self._practise()
-        building += self._build()
-        _LIBC.malloc_trim(0)  # what was freed is not what is needed
-        return Loaded(rows, adding, building, _anonymous_bytes() - self._before)
+        building = _seconds(self._engine.build)
+        if self._engine.trait.adapts:
+            self._practise()
+            building += _seconds(self._engine.build)
+        building += _seconds(self._sync)
+        return Loaded(rows, adding, syncing, building, host.memory() - self._before)
 
     def ask(self, question: Question, effort: int, seconds: float) -> Asked:
         """Asks all queries once, then again until the seconds are over.
@@ -152,12 +143,22 @@ class Contestant:
         writer.join()
         return UnderAdds(idle, busy, added[0] / (time.perf_counter() - began))
 
-    def ingest(self, batch: int, writers: int, seconds: float) -> float:
-        """Returns rows a second stored by so many threads in batches of so many rows."""
+    def ingest(self, batch: int, writers: int, seconds: float, *, synced: bool = False) -> float:
+        """Returns rows a second stored by so many threads in batches of so many rows.
+
+        Args:
+            batch: Rows of a batch.
+            writers: Threads.
+            seconds: After which no further batch is begun.
+            synced: Whether each batch is to be on disk before the next, if the engine does not
+                see to that itself.
+        """
+        host.sync(self._folder)
         stop, batches = threading.Event(), self._further(batch)
+        after = self._sync if synced else lambda: None
         counts = [[0] for _ in range(writers)]
         threads = [
-            threading.Thread(target=self._add_until, args=(stop, batches, count))
+            threading.Thread(target=self._add_until, args=(stop, batches, count, after))
             for count in counts
         ]
         began = time.perf_counter()
@@ -172,13 +173,11 @@ class Contestant:
     def close(self) -> int:
         """Closes the engine and returns the bytes on disk of each row that was stored."""
         self._engine.close()
-        taken = sum(file.stat().st_blocks * 512 for file in self._folder.rglob("*"))
-        return round(taken / (self._workload.images + self._next))
+        return round(host.disk(self._folder) / (self._workload.images + self._next))
 
-    def _build(self) -> float:
-        began = time.perf_counter()
-        self._engine.build()
-        return time.perf_counter() - began
+    def _sync(self) -> None:
+        if self._syncs:
+            host.sync(self._folder)
 
     def _practise(self) -> None:
         effort, deadline = self._engine.trait.efforts[0], time.perf_counter() + _PRACTICE
@@ -193,11 +192,18 @@ class Contestant:
             return self._engine.search(query, question.asked_with, effort)
         return self._engine.filtered(query, question.asked_with, effort, question.where)
 
-    def _add_until(self, stop: threading.Event, batches: Iterator[Batch], added: list[int]) -> None:
+    def _add_until(
+        self,
+        stop: threading.Event,
+        batches: Iterator[Batch],
+        added: list[int],
+        after: Callable[[], None] = lambda: None,
+    ) -> None:
         while not stop.is_set():
             with self._taking:
                 batch = next(batches)
             self._engine.add(batch)
+            after()
             added[0] += len(batch.keys)
 
     def _further(self, size: int) -> Iterator[Batch]:
@@ -215,84 +221,8 @@ class Contestant:
         return replace(batch, keys=np.arange(first, self._workload.images + self._next))
 
 
-class Remote:
-    """A contestant in another process, asked by sending it one of its methods.
-
-    Attributes:
-        name: Of the engine.
-        patience: Seconds after which it counts as stuck, and is killed.
-    """
-
-    def __init__(self, name: str, folder: Path, workload: Workload, threads: int) -> None:
-        self.name, self.patience = name, _PATIENCE
-        os.environ["OMP_NUM_THREADS"] = str(threads)  # BLAS reads it when the process starts
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_serve, args=(theirs, name, folder, workload, threads), name=name
-        )
-        self._process.start()
-        theirs.close()
-
-    def ask(
-        self,
-        method: Callable[Concatenate[Contestant, _P], _R],
-        *args: _P.args,
-        **kwargs: _P.kwargs,
-    ) -> _R:
-        """Calls a method of the contestant over there.
-
-        Raises:
-            Failed: If the process ended or does not answer.
-        """
-        try:
-            self._connection.send((method, args, kwargs))
-            patience = min(self.patience, _PATIENCE)
-            if not self._connection.poll(patience):
-                self._process.kill()
-                raise Failed(f"{self.name} took longer than {patience:.0f} s in {method.__name__}")
-            answer: _R = self._connection.recv()
-        except (EOFError, ConnectionError) as error:
-            raise Failed(f"{self.name} ended in {method.__name__}; its trace is above") from error
-        return answer
-
-    def end(self) -> None:
-        """Ends the process."""
-        self._connection.close()
-        self._process.join(10)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
-
-
-def _serve(
-    connection: Connection, name: str, folder: Path, workload: Workload, threads: int
-) -> None:
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
-    contestant = Contestant(name, folder, workload, threads)
-    for method, args, kwargs in _messages(connection):
-        connection.send(method(contestant, *args, **kwargs))
-
-
-def _messages(connection: Connection) -> Iterator[Any]:
-    while True:
-        try:
-            yield connection.recv()
-        except EOFError:
-            return
-
-
-def _shorten_pauses() -> None:
-    """Keeps Python from looking for cycles in what is there already, as `kindred serve` does.
-
-    That takes 30 ms, which would be the slowest answers of whoever makes most objects.
-    """
-    gc.freeze()
-    gc.set_threshold(10_000, *gc.get_threshold()[1:])
-
-
-def _anonymous_bytes() -> int:
-    """Returns this process's memory that no file backs (Linux)."""
-    status = Path(f"/proc/{os.getpid()}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("RssAnon"))
-    return int(line.split()[1]) * 1024
+def _seconds(call: Callable[_P, object], *args: _P.args, **kwargs: _P.kwargs) -> float:
+    """Returns what a call took."""
+    began = time.perf_counter()
+    call(*args, **kwargs)
+    return time.perf_counter() - began

@@ -42,7 +42,11 @@ class Result:
         version: What is installed.
         kept: What is on disk when rows are acknowledged.
         effort: What its efforts set.
-        ingest: Rate by "writers x batch".
+        ingest: Rate of what is acknowledged, by "writers x batch".
+        synced: Rate of what is on disk: of engines that leave that to others, each batch is synced
+            for them; those that write nothing have none.
+        indexed: Rate of images in batches of 1,000 until they are on disk, as far as they go there,
+            and the index answers.
         building: Seconds to bring the images under the index, after adding them.
         memory: Growth of the process by the images.
         disk: After closing, of all rows that were stored.
@@ -57,6 +61,8 @@ class Result:
     kept: str
     effort: str
     ingest: dict[str, float] = field(default_factory=dict)
+    synced: dict[str, float] = field(default_factory=dict)
+    indexed: float = 0.0
     building: float = 0.0
     memory: float = 0.0
     disk: float = 0.0

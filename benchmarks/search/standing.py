@@ -23,6 +23,8 @@ RATES = {
     "16 x 1": "rows/s of 16 writers, one by one",
 }
 
+_RATE = "{:,.0f}"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -47,10 +49,7 @@ def standing(results: Sequence[Result]) -> list[Row]:
             if mark.question in _PLAIN and mark.effort == good_effort(ours):
                 rows += _at_equal(results, mark.question, mark)
     rows += [_filtered(results, question.name) for question in (*FILTERED, *MIXED)]
-    rows += [
-        _best(what, {r.engine: r.ingest[rate] for r in results if rate in r.ingest}, "{:,.0f}", max)
-        for rate, what in RATES.items()
-    ]
+    rows += _stored(results)
     return [row for row in rows if row.cells]
 
 
@@ -102,6 +101,18 @@ def _filtered(results: Sequence[Result], question: str) -> Row:
     times = {name: p.p50 if p.recall >= GOOD else math.inf for name, p in points.items()}
     cells = {name: f"{p.p50:.1f} ({p.recall:.3f})" for name, p in points.items()}
     return Row(f"{question}: ms (recall)", cells, _winner(times, min))
+
+
+def _stored(results: Sequence[Result]) -> list[Row]:
+    """Compares rates, of what is acknowledged, of what is on disk, and of what is indexed too."""
+    rows = []
+    for rate, what in RATES.items():
+        known = {result.engine: result for result in results if rate in result.ingest}
+        taken = {name: result.ingest[rate] for name, result in known.items()}
+        synced = {name: result.synced.get(rate, 0.0) for name, result in known.items()}
+        rows += [_best(what, taken, _RATE, max), _best(f"{what}, on disk", synced, _RATE, max)]
+    indexed = {r.engine: r.indexed if r.synced else 0.0 for r in results if r.ingest}
+    return [*rows, _best("rows/s on disk and indexed", indexed, _RATE, max)]
 
 
 def _best(what: str, figures: Mapping[str, float], form: str, better: Callable[..., str]) -> Row:

@@ -3,12 +3,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.search import host
 from benchmarks.search.__main__ import main
-from benchmarks.search.contestant import Contestant, Failed, Remote
+from benchmarks.search.contestant import Contestant
 from benchmarks.search.data import MODALITIES, Space, synthetic, widened
 from benchmarks.search.engines import ENGINES, OURS
 from benchmarks.search.engines.kindred import SWITCH_SECONDS
 from benchmarks.search.play import Rules, play
+from benchmarks.search.remote import Failed, Remote
 from benchmarks.search.report import Report
 from benchmarks.search.truth import Nearest, exact, recall
 from benchmarks.search.workload import FILTERED, MIXED, PLAIN, RARE, Workload
@@ -83,6 +85,10 @@ def test_a_run_measures_every_question_and_shows_it(
         assert point.recall >= 0.99, point
         assert 0 < point.p50 <= point.p99
     assert all(result.ingest.values())
+    assert result.synced == pytest.approx(result.ingest, rel=0.01), (
+        "what is acknowledged is on disk"
+    )
+    assert 0 < result.indexed < result.synced["1 x 1000"]
     assert result.disk > DIM * 2
 
     about = Report(IMAGES, SOUNDS, DIM, {}, {}, [result])
@@ -114,3 +120,4 @@ def test_missing_peers_are_left_out(
 
 def test_threads_take_turns_as_in_a_server() -> None:
     assert SWITCH_SECONDS == serve.SWITCH_SECONDS
+    assert host.COLLECT_OBJECTS == serve.COLLECT_OBJECTS

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from benchmarks.search.engines.base import NOTHING, SYNCED
 from benchmarks.search.figures import Point, Result
 from benchmarks.search.standing import latency_at, recall_at, standing
 from benchmarks.search.workload import CROSS, FILTERED
@@ -36,12 +37,13 @@ def test_beyond_its_ends_a_curve_has_what_its_ends_have() -> None:
 
 def test_says_who_is_ahead_of_those_who_find_enough() -> None:
     few = FILTERED[0].name
-    ours = Result("Kindred", "1", "fsynced", "")
+    ours = Result("Kindred", "1", SYNCED, "")
     ours.points = [*curve((0.9, 3.0)), *curve((0.99, 2.0), question=few)]
-    peer = Result("hnswlib", "1", "nothing", "")
+    peer = Result("hnswlib", "1", NOTHING, "")
     peer.points = [*CURVE, *curve((0.5, 1.0), question=few)]
-    peer.ingest = {"1 x 1000": 900.0}
-    ours.ingest = {"1 x 1000": 1_900.0}
+    peer.ingest, peer.indexed = {"1 x 1000": 2_900.0}, 800.0
+    ours.ingest = ours.synced = {"1 x 1000": 1_900.0}
+    ours.indexed = 700.0
     rows = {row.what: row for row in standing([ours, peer])}
     at_recall = rows[f"{CROSS}: ms at recall 0.900"]
     assert (at_recall.cells, at_recall.ahead) == ({"Kindred": "3.0", "hnswlib": "4.0"}, "Kindred")
@@ -49,10 +51,13 @@ def test_says_who_is_ahead_of_those_who_find_enough() -> None:
     assert in_time.cells == {"Kindred": "0.900", "hnswlib": "0.879"}
     assert rows[f"{few}: ms (recall)"].cells["hnswlib"] == "1.0 (0.500)"
     assert rows[f"{few}: ms (recall)"].ahead == "Kindred", "the other one finds too little"
-    assert rows["rows/s in batches of 1,000"].ahead == "Kindred"
-    assert len(rows) == 4
+    assert rows["rows/s in batches of 1,000"].ahead == "hnswlib"
+    on_disk = rows["rows/s in batches of 1,000, on disk"]
+    assert (on_disk.cells, on_disk.ahead) == ({"Kindred": "1,900", "hnswlib": "-"}, "Kindred")
+    assert rows["rows/s on disk and indexed"].cells == {"Kindred": "700", "hnswlib": "-"}
+    assert len(rows) == 6
 
 
 def test_without_kindred_there_is_nothing_to_be_equal_to() -> None:
-    peer = Result("hnswlib", "1", "nothing", "", points=CURVE)
+    peer = Result("hnswlib", "1", NOTHING, "", points=CURVE)
     assert standing([peer]) == []

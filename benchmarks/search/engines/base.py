@@ -14,6 +14,9 @@ from benchmarks.search.data import Rows
 CONNECTIVITY, BUILD_WIDTH = 32, 100
 """Links of a node and candidates at insertion: the same for every graph, by whatever name."""
 
+SYNCED, WRITTEN, NOTHING = "synced", "written", "nothing"
+"""What is on disk when rows are acknowledged: all, as far as the system cares to, or nothing."""
+
 BUCKETS = 100
 """Buckets of the metadata; `below` in a filter selects so many per cent."""
 
@@ -74,7 +77,7 @@ class Trait:
     Attributes:
         distribution: What pip installs.
         module: What Python imports.
-        kept: What is on disk when `add` returns: "fsynced", "written" or "nothing".
+        kept: What is on disk when `add` returns.
         efforts: Settings from fast to thorough; the first is used while there is only one.
         effort: What they set.
         filters: Whether it filters.

@@ -9,6 +9,8 @@ from benchmarks.search.data import Rows
 from benchmarks.search.engines.base import (
     BUILD_WIDTH,
     CONNECTIVITY,
+    SYNCED,
+    WRITTEN,
     Batch,
     Engine,
     Trait,
@@ -23,7 +25,7 @@ class LanceDB(Engine):
     Rows that came after `build` are searched exactly until the next one.
     """
 
-    trait = Trait("lancedb", "lancedb", "written", (32, 128, 512, 1024), "ef")
+    trait = Trait("lancedb", "lancedb", WRITTEN, (32, 128, 512, 1024), "ef")
 
     def __init__(self, folder: Path, dim: int, threads: int) -> None:
         lancedb, arrow = import_module("lancedb"), import_module("pyarrow")
@@ -87,7 +89,7 @@ class LanceDB(Engine):
 class Chroma(Engine):
     """A persistent client with one collection."""
 
-    trait = Trait("chromadb", "chromadb", "fsynced", (32, 128, 256, 512), "ef_search")
+    trait = Trait("chromadb", "chromadb", SYNCED, (32, 128, 256, 512), "ef_search")
 
     def __init__(self, folder: Path, dim: int, threads: int) -> None:
         self._chroma, self._folder = import_module("chromadb"), folder
@@ -161,7 +163,7 @@ class Chroma(Engine):
 class MilvusLite(Engine):
     """A file of Milvus Lite, asked by its client over a local socket, as it is meant to be."""
 
-    trait = Trait("milvus-lite", "milvus_lite", "written", (32, 128, 512), "ef")
+    trait = Trait("milvus-lite", "milvus_lite", WRITTEN, (32, 128, 512), "ef")
 
     def __init__(self, folder: Path, dim: int, threads: int) -> None:
         milvus = import_module("pymilvus")

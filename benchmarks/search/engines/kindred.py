@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from benchmarks.search.data import Rows
-from benchmarks.search.engines.base import Batch, Engine, Trait, Where
+from benchmarks.search.engines.base import SYNCED, Batch, Engine, Trait, Where
 from indexes.collection import SearchRequest
 from indexes.filters.language import EVERYTHING, Filter, parse_filter
 from indexes.item import Item
@@ -28,7 +28,7 @@ class Kindred(Engine):
 
     structure = "ivf"
     trait = Trait(
-        "kindred", "indexes", "fsynced", (CALIBRATED, EXACT), "1 calibrated, 2 exact", adapts=True
+        "kindred", "indexes", SYNCED, (CALIBRATED, EXACT), "1 calibrated, 2 exact", adapts=True
     )
 
     def __init__(self, folder: Path, dim: int, threads: int) -> None:

@@ -11,6 +11,7 @@ from benchmarks.search.data import Rows
 from benchmarks.search.engines.base import (
     BUILD_WIDTH,
     CONNECTIVITY,
+    NOTHING,
     Batch,
     Engine,
     Trait,
@@ -26,7 +27,7 @@ class Hnswlib(Engine):
     Searching and adding at a time is not allowed, so both take a lock.
     """
 
-    trait = Trait("hnswlib", "hnswlib", "nothing", EFFORTS, "ef")
+    trait = Trait("hnswlib", "hnswlib", NOTHING, EFFORTS, "ef")
 
     def __init__(self, folder: Path, dim: int, threads: int) -> None:
         self._folder = folder
@@ -87,7 +88,7 @@ class Hnswlib(Engine):
 class Usearch(Engine):
     """A graph of float16 vectors; its Python interface has no filters."""
 
-    trait = Trait("usearch", "usearch", "nothing", EFFORTS, "expansion", filters=False)
+    trait = Trait("usearch", "usearch", NOTHING, EFFORTS, "expansion", filters=False)
 
     def __init__(self, folder: Path, dim: int, threads: int) -> None:
         self._folder, self._threads = folder, threads
