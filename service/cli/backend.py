@@ -172,9 +172,13 @@ class Where:
 
     @contextmanager
     def without_data(self) -> Iterator["Where"]:
-        """Yields the same on a passing folder: what needs no collection makes and locks none."""
+        """Yields the same on a passing folder: what needs no collection makes and locks none.
+
+        Adapters are those of the folder that was named all the same.
+        """
         with TemporaryDirectory(prefix="kindred-") as nowhere:
-            passing = {"data": Path(nowhere), "store": ""}
+            adapters = self.settings.adapter_folder.absolute()
+            passing = {"data": Path(nowhere), "store": "", "adapters": adapters}
             yield replace(self, settings=self.settings.model_copy(update=passing))
 
     @asynccontextmanager

@@ -8,10 +8,15 @@ import pytest
 from safetensors.numpy import load_file
 from typer.testing import CliRunner, Result
 
+from embedder.conditioning.fitting import Pairs, fit_adapter
+from embedder.conditioning.installed import Adapters
+from embedder.conditioning.profile import Holds
+from embedder.conditioning.profiles import find_profile
 from embedder.decode import decode_image
 from service.cli import app
 from service.serve import Addresses
-from tests.fakes import FakeEmbedder
+from tests.embedder.conditioning.spaces import vectors
+from tests.fakes import DIM, FakeEmbedder
 from tests.samples import image_bytes, picture
 from tests.service.test_cli import open_fake
 from tests.service.test_cli_server import addresses
@@ -36,7 +41,19 @@ def test_a_picture_is_its_own_condition(tmp_path: Path, red: Path) -> None:
     found = load_file(tmp_path / "out.safetensors")["vectors"]
     expected = FakeEmbedder().embed([decode_image(red.read_bytes())])
     np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert "load_file" in made.stdout
+    assert f'load_file("{tmp_path / "out.safetensors"}")' in made.stdout
+
+
+def test_an_adapter_of_the_data_folder_leads_to_its_target(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    profile, sources = find_profile("sd21-unclip-h"), vectors(100, DIM)
+    targets = np.resize(sources, (100, profile.dim))
+    pairs = Pairs(sources, {Holds.CONDITION: targets})
+    Adapters(data / ".adapters").install(fit_adapter(profile, FakeEmbedder().space, pairs))
+    made = kindred("a red thing", "--profile", profile.id, "--data", data)
+    assert made.exit_code == 0, made.output
+    assert np.shape(json.loads(made.stdout)["tensors"]["image_embeds"]) == (1, profile.dim)
+    assert [*data.iterdir()] == [data / ".adapters"]  # no collection is made for it
 
 
 @pytest.mark.parametrize("wire", ["http", "grpc"])
