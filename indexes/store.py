@@ -135,6 +135,21 @@ class Store(Aliased):
         """Returns the names of all collections, in order."""
 
     @abstractmethod
+    def rename(self, name: str, new: str) -> None:
+        """Gives a collection another name, in one step; the old one stays, as an alias of it.
+
+        So do its aliases. Calls to what was opened by the old name fail.
+
+        Raises:
+            Unsupported: If this kind of store can't.
+            InvalidName: If the new name breaks the rule.
+            CollectionNotFound: If there is none of this name.
+            CollectionExists: If the new name is taken, be it by an alias.
+            StorageError: If it cannot be written; then it is as it was, or will be renamed when the
+                store is opened next.
+        """
+
+    @abstractmethod
     def delete(self, name: str) -> None:
         """Deletes a collection and everything in it. Calls to it that come later fail.
 

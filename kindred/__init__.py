@@ -29,7 +29,6 @@ from kindred._answers import (
     RankedCandidate,
     Ranking,
     SearchAnswer,
-    Snapshot,
     StoredItem,
     TimingMs,
     Treatment,
@@ -93,6 +92,7 @@ from kindred._jobs import (
     Reembed,
 )
 from kindred._methods import DEFAULT_TIMEOUT
+from kindred._snapshots import Snapshot
 from kindred._stats import CollectionStats, RecallStats, SegmentStats
 
 __all__ = [

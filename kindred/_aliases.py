@@ -1,7 +1,8 @@
-"""The calls about aliases, names that stand for a collection. See `kindred._calls`."""
+"""The calls about aliases, and about the name that becomes one. See `kindred._calls`."""
 
 from dataclasses import KW_ONLY, dataclass
 
+from kindred._answers import Collection
 from kindred._calls import Call
 
 
@@ -53,3 +54,22 @@ class DeleteAlias(Call[None]):
     """
 
     name: str
+
+
+@dataclass(frozen=True)
+class RenameCollection(Call[Collection]):
+    """Gives a collection another name; the old one stays, as an alias of it.
+
+    So nobody is to be pointed elsewhere, and the alias can be, to another collection one day.
+
+    Args:
+        name: The collection.
+        new_name: 1 to 63 lower-case letters, digits, - or _, starting with a letter or digit.
+
+    Raises:
+        NotFound: If there is none of this name.
+        Conflict: If the new name is taken, or a job embeds the collection again.
+    """
+
+    name: str
+    new_name: str

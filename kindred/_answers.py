@@ -185,25 +185,6 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A file on the server with one moment of a collection.
-
-    Attributes:
-        collection: The name of the collection it was taken of.
-        space: Id of the space of its vectors.
-        items: Number of items in it.
-    """
-
-    name: str
-    collection: str
-    model: str
-    space: str
-    items: int
-    bytes: int
-    created: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class ItemResult:
     """What became of one item of an upsert, upload or delete."""
 
@@ -245,10 +226,15 @@ class StoredItem:
 
 @dataclass(frozen=True, slots=True)
 class ItemPage:
-    """One page of a listing; an empty token means that it is the last."""
+    """One page of a listing; an empty token means that it is the last.
+
+    Attributes:
+        collection: The one that is listed, by its own name.
+    """
 
     items: tuple[StoredItem, ...]
     next_page_token: str
+    collection: str = ""
 
 
 @dataclass(frozen=True, slots=True)

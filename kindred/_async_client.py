@@ -86,6 +86,7 @@ class AsyncClient:
     list_collections = _awaited(calls.ListCollections)
     get_collection = _awaited(calls.GetCollection)
     update_collection = _awaited(calls.UpdateCollection)
+    rename_collection = _awaited(aliases.RenameCollection)
     delete_collection = _awaited(calls.DeleteCollection)
     set_alias = _awaited(aliases.SetAlias)
     list_aliases = _awaited(aliases.ListAliases)

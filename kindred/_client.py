@@ -96,6 +96,7 @@ class Client:
     list_collections = _blocking(calls.ListCollections)
     get_collection = _blocking(calls.GetCollection)
     update_collection = _blocking(calls.UpdateCollection)
+    rename_collection = _blocking(aliases.RenameCollection)
     delete_collection = _blocking(calls.DeleteCollection)
     set_alias = _blocking(aliases.SetAlias)
     list_aliases = _blocking(aliases.ListAliases)

@@ -2,15 +2,35 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from kindred._answers import Collection, Snapshot
+from kindred._answers import Collection
 from kindred._calls import Call
 from kindred._errors import InvalidArgument
 
 PIECE_BYTES = 256 * 1024
 """So much of a file is sent at a time: far below every limit on a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A file on the server with one moment of a collection.
+
+    Attributes:
+        collection: The name of the collection it was taken of.
+        space: Id of the space of its vectors.
+        items: Number of items in it.
+    """
+
+    name: str
+    collection: str
+    model: str
+    space: str
+    items: int
+    bytes: int
+    created: datetime
 
 
 @dataclass(frozen=True)

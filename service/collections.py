@@ -10,13 +10,13 @@ from indexes.collection import Collection
 from indexes.errors import CollectionNotFound, IndexesError, StorageError, StoreUnavailable
 from indexes.filters.language import EVERYTHING, parse_filter
 from indexes.item import Item
-from indexes.store import Store
+from indexes.store import Store, check_name
 from service import answers
 from service.access.caller import Scope, caller
 from service.access.names import Names
 from service.access.needs import needs
 from service.answers import Made, Outcome
-from service.errors import TooManyItems
+from service.errors import CollectionBusy, TooManyItems
 from service.intake import check_count
 from service.messages import (
     CollectionInfo,
@@ -113,6 +113,24 @@ class Collections:
             return collection_info(opened)
 
         return await self._on(name, updated)
+
+    @needs(Scope.ADMIN, of="name", literal=True)
+    async def rename(self, name: str, new: str) -> CollectionInfo:
+        """Gives a collection another name; the old one stays, as an alias of it.
+
+        Raises:
+            InvalidName: If the new one is not a name.
+            CollectionExists: If it is taken, be it by an alias.
+            CollectionBusy: If a job embeds the collection again.
+            Unsupported: If the store can't.
+        """
+        caller.get().require_sight(new)
+        check_name(new)
+        async with self.writes.held(name):
+            if self.writes.is_followed(name):
+                raise CollectionBusy(f"collection {name!r} can't be renamed while a job copies it")
+            await asyncio.to_thread(self._store.rename, name, new)
+        return await self._on(new, collection_info)
 
     @needs(Scope.ADMIN, of="name", literal=True)
     async def delete(self, name: str) -> None:

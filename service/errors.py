@@ -12,6 +12,7 @@ ServiceError
 ├── PermissionDenied           the key may not do this, or a page of another origin may not call
 ├── KeysError                  the file of keys can't be read or written
 ├── NotSwapped                 items failed, so that the alias was left as it is
+├── CollectionBusy             a job copies the collection that is to be renamed
 ├── GeneratorMissing           the weights of the generator of pictures are not here
 ├── JobNotFound                no job has this id that the caller may see
 ├── SnapshotNotFound           no snapshot has this name
@@ -87,6 +88,10 @@ class KeysError(ServiceError):
 
 class NotSwapped(ServiceError):
     """Items could not be embedded again, so that the alias was left as it is."""
+
+
+class CollectionBusy(ServiceError):
+    """A job reads the collection, and follows who writes to it by its name."""
 
 
 class GeneratorMissing(ServiceError):
@@ -203,6 +208,7 @@ TABLE: Mapping[type[Exception], Status] = {
     stored.CollectionExists: Status("COLLECTION_EXISTS", 409, "ALREADY_EXISTS"),
     stored.AliasNotFound: Status("ALIAS_NOT_FOUND", 404, "NOT_FOUND"),
     stored.AliasMoved: Status("ALIAS_MOVED", 409, "FAILED_PRECONDITION"),
+    CollectionBusy: Status("COLLECTION_BUSY", 409, "FAILED_PRECONDITION"),
     stored.CollectionAliased: Status("COLLECTION_ALIASED", 409, "FAILED_PRECONDITION"),
     stored.ItemNotFound: Status("ITEM_NOT_FOUND", 404, "NOT_FOUND"),
     stored.SpaceMismatch: Status("SPACE_MISMATCH", 409, "FAILED_PRECONDITION"),

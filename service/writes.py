@@ -5,8 +5,8 @@ Known of this process alone: what others write to a cluster that they share is s
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from service.access.names import Names
@@ -65,9 +65,15 @@ class Writes:
             self._ended.set()
             self._ended = asyncio.Event()
 
-    @contextmanager
-    def followed(self, collection: str) -> Iterator[set[str]]:
+    def is_followed(self, collection: str) -> bool:
+        """Tells whether somebody follows its writers."""
+        return bool(self._followers.get(collection))
+
+    @asynccontextmanager
+    async def followed(self, collection: str) -> AsyncIterator[set[str]]:
         """Yields a set to which the ids of all items are added that are touched from now on."""
+        while over := self._held.get(collection):
+            await over.wait()
         touched: set[str] = set()
         self._followers[collection].append(touched)
         try:

@@ -49,18 +49,23 @@ class AliasFile:
         """Returns the collection of each alias, as it is now and will stay."""
         return self._known
 
-    def put(self, alias: str, collection: str) -> None:
-        """Writes one, which is on disk when this returns.
+    def put(self, collection: str, *aliases: str) -> None:
+        """Writes what these stand for, all at once; it is on disk when this returns.
 
         Raises:
             StorageError: If it cannot be written; then nothing has changed.
         """
-        row = (alias, collection, checksums.of_state(alias, collection))
+        rows = [(each, collection, checksums.of_state(each, collection)) for each in aliases]
+
+        def change(file: sqlite3.Connection) -> None:
+            file.execute("BEGIN IMMEDIATE")
+            file.executemany("INSERT OR REPLACE INTO alias VALUES (?,?,?)", rows)
+            file.execute("COMMIT")
+
         with self._lock:
-            self._write(
-                lambda file: file.execute("INSERT OR REPLACE INTO alias VALUES (?,?,?)", row)
-            )
-            self._known = dict(sorted({**self._known, alias: collection}.items()))
+            self._write(change)
+            told = {**self._known, **dict.fromkeys(aliases, collection)}
+            self._known = dict(sorted(told.items()))
 
     def remove(self, alias: str) -> None:
         """Removes one, likewise.

@@ -68,6 +68,7 @@ class FolderStore(Store):
             raise StorageError(f"the folder {path} cannot be used: {error.strerror}") from error
         try:
             self._aliases = AliasFile(path)
+            self._finish_renaming()
         except StorageError:
             self._handle.close()
             raise
@@ -116,6 +117,17 @@ class FolderStore(Store):
     def list(self) -> tuple[str, ...]:
         """See `Store.list`."""
         return tuple(name for name, _ in databases(self.path))
+
+    def rename(self, name: str, new: str) -> None:
+        """See `Store.rename`."""
+        with self._lock:
+            self._require(name)
+            self._require_free(new)
+            if name in self._open:
+                self._open.pop(name).close()
+            known = [alias for alias, meant in self.aliases().items() if meant == name]
+            self._aliases.put(new, name, *known)  # from here on it is meant to be renamed
+            self._finish_renaming()
 
     def delete(self, name: str) -> None:
         """See `Store.delete`."""
@@ -174,7 +186,7 @@ class FolderStore(Store):
             self._require(collection)
             require_expected(alias, before, collection, expected)
             if before != collection:
-                self._aliases.put(alias, collection)
+                self._aliases.put(collection, alias)
             return before
 
     def unalias(self, alias: str) -> None:
@@ -194,6 +206,20 @@ class FolderStore(Store):
             self._caretaker.close()
         self._shared.helpers.close()
         self._handle.close()
+
+    def _finish_renaming(self) -> None:
+        """Moves a collection whose name is an alias by now to what that stands for.
+
+        Raises:
+            StorageError: If it cannot be moved.
+        """
+        for alias, meant in self.aliases().items():
+            if (self.path / alias).exists():
+                try:
+                    (self.path / alias).rename(self.path / meant)
+                    disk.sync(self.path)
+                except OSError as error:
+                    raise StorageError(f"cannot rename {alias!r}: {error.strerror}") from error
 
     def _collections(self) -> Sequence[LocalCollection]:
         with self._lock:

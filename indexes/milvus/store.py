@@ -70,6 +70,13 @@ class MilvusStore(Store):
         present = self._cluster.call("list collections", "list_collections")
         return tuple(sorted(filter(None, map(names.collection, present))))
 
+    def rename(self, name: str, new: str) -> None:
+        """See `Store.rename`: the tables of a collection can't be renamed in one step."""
+        raise Unsupported(
+            f"a collection on Milvus keeps its name, {name!r} can't become {new!r}: copy it by "
+            "snapshot and restore, delete it, and set an alias"
+        )
+
     def delete(self, name: str) -> None:
         """See `Store.delete`; after a failure half-way, what is left of it is still listed."""
         check_name(name)

@@ -12,6 +12,7 @@ from kindred import _answers as answers
 from kindred import _stats as stats
 from kindred._aliases import Alias
 from kindred._content import Modality
+from kindred._snapshots import Snapshot
 
 T = TypeVar("T")
 JsonObject = dict[str, Any]
@@ -77,10 +78,10 @@ def alias(found: JsonObject) -> Alias:
     return copied({"previous": None, **found}, Alias)
 
 
-def snapshot(found: JsonObject) -> answers.Snapshot:
+def snapshot(found: JsonObject) -> Snapshot:
     """Returns a snapshot."""
     created = datetime.fromisoformat(found["created"])
-    return copied({**found, "created": created}, answers.Snapshot)
+    return copied({**found, "created": created}, Snapshot)
 
 
 def _stats(found: JsonObject) -> stats.CollectionStats:
@@ -125,7 +126,8 @@ def _item_result(found: JsonObject) -> answers.ItemResult:
 
 def item_page(found: JsonObject) -> answers.ItemPage:
     """Returns one page of items."""
-    return answers.ItemPage(tuple(item(each) for each in found["items"]), found["next_page_token"])
+    items = tuple(item(each) for each in found["items"])
+    return answers.ItemPage(items, found["next_page_token"], _collection_of(found))
 
 
 def _collection_of(found: JsonObject) -> str:

@@ -119,6 +119,12 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
         _json(answered.collection),
         lambda call: {"indexed": list(call.indexed)},
     ),
+    aliases.RenameCollection: Route(
+        "POST",
+        f"{_COLLECTION}:rename",
+        _json(answered.collection),
+        lambda call: {"name": call.new_name},
+    ),
     calls.DeleteCollection: Route("DELETE", _COLLECTION, lambda response: None),
     aliases.SetAlias: Route(
         "PUT",

@@ -14,6 +14,7 @@ from kindred import _answers as answers
 from kindred import _stats as stats
 from kindred._aliases import Alias
 from kindred._content import Modality
+from kindred._snapshots import Snapshot
 from kindred.v1 import alias_service_pb2 as aliases_pb
 from kindred.v1 import collection_service_pb2 as collections_pb
 from kindred.v1 import content_pb2 as content_pb
@@ -143,8 +144,8 @@ def alias(message: aliases_pb.Alias) -> Alias:
     return Alias(message.name, message.collection, previous)
 
 
-def snapshot(message: snapshots_pb.Snapshot) -> answers.Snapshot:
-    return answers.Snapshot(
+def snapshot(message: snapshots_pb.Snapshot) -> Snapshot:
+    return Snapshot(
         name=message.name,
         collection=message.collection,
         model=message.model,
@@ -198,7 +199,8 @@ def _item_result(message: collections_pb.ItemResult) -> answers.ItemResult:
 
 
 def item_page(message: collections_pb.ListItemsResponse) -> answers.ItemPage:
-    return answers.ItemPage(tuple(item(each) for each in message.items), message.next_page_token)
+    items = tuple(item(each) for each in message.items)
+    return answers.ItemPage(items, message.next_page_token, message.collection)
 
 
 def item(message: collections_pb.Item) -> answers.StoredItem:

@@ -106,6 +106,12 @@ ROUTES: Mapping[type[Call[Any]], Route] = {
         asked.update_collection,
         lambda found: answered.collection(found.collection),
     ),
+    aliases.RenameCollection: Route(
+        _COLLECTIONS,
+        "RenameCollection",
+        lambda call: collections_pb.RenameCollectionRequest(name=call.name, new_name=call.new_name),
+        lambda found: answered.collection(found.collection),
+    ),
     calls.DeleteCollection: Route(
         _COLLECTIONS,
         "DeleteCollection",

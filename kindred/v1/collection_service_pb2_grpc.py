@@ -55,6 +55,11 @@ class CollectionServiceStub:
                 request_serializer=kindred_dot_v1_dot_collection__service__pb2.UpdateCollectionRequest.SerializeToString,
                 response_deserializer=kindred_dot_v1_dot_collection__service__pb2.UpdateCollectionResponse.FromString,
                 _registered_method=True)
+        self.RenameCollection = channel.unary_unary(
+                '/kindred.v1.CollectionService/RenameCollection',
+                request_serializer=kindred_dot_v1_dot_collection__service__pb2.RenameCollectionRequest.SerializeToString,
+                response_deserializer=kindred_dot_v1_dot_collection__service__pb2.RenameCollectionResponse.FromString,
+                _registered_method=True)
         self.DeleteCollection = channel.unary_unary(
                 '/kindred.v1.CollectionService/DeleteCollection',
                 request_serializer=kindred_dot_v1_dot_collection__service__pb2.DeleteCollectionRequest.SerializeToString,
@@ -124,6 +129,14 @@ class CollectionServiceServicer:
 
     def UpdateCollection(self, request, context):
         """Changes which fields of metadata are indexed; answered when filters on them are fast.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenameCollection(self, request, context):
+        """Gives a collection another name; the old one stays, as an alias of it, so that nobody is to be pointed elsewhere.
+        COLLECTION_BUSY while a job embeds it again; UNSUPPORTED on Milvus.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -210,6 +223,11 @@ def add_CollectionServiceServicer_to_server(servicer, server):
                     servicer.UpdateCollection,
                     request_deserializer=kindred_dot_v1_dot_collection__service__pb2.UpdateCollectionRequest.FromString,
                     response_serializer=kindred_dot_v1_dot_collection__service__pb2.UpdateCollectionResponse.SerializeToString,
+            ),
+            'RenameCollection': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenameCollection,
+                    request_deserializer=kindred_dot_v1_dot_collection__service__pb2.RenameCollectionRequest.FromString,
+                    response_serializer=kindred_dot_v1_dot_collection__service__pb2.RenameCollectionResponse.SerializeToString,
             ),
             'DeleteCollection': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteCollection,
@@ -361,6 +379,33 @@ class CollectionService:
             '/kindred.v1.CollectionService/UpdateCollection',
             kindred_dot_v1_dot_collection__service__pb2.UpdateCollectionRequest.SerializeToString,
             kindred_dot_v1_dot_collection__service__pb2.UpdateCollectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenameCollection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kindred.v1.CollectionService/RenameCollection',
+            kindred_dot_v1_dot_collection__service__pb2.RenameCollectionRequest.SerializeToString,
+            kindred_dot_v1_dot_collection__service__pb2.RenameCollectionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -53,6 +53,9 @@ class Backend(Items, Protocol):
     async def collections(self) -> Sequence[CollectionInfo]:
         """Returns the collections, by name."""
 
+    async def rename_collection(self, collection: str, name: str) -> CollectionInfo:
+        """Gives a collection another name; the old one stays, as an alias of it."""
+
     async def delete_collection(self, collection: str) -> None:
         """Deletes a collection and everything in it."""
 

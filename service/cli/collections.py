@@ -21,12 +21,13 @@ commands = typer.Typer(
     no_args_is_help=True,
     help="""What there is to search.
 
-`kindred index` and `kindred import` make collections; this lists and deletes them. In a folder, no
-server may hold it meanwhile: ask that one.
+`kindred index` and `kindred import` make collections; this lists, renames and deletes them. In a
+folder, no server may hold it meanwhile: ask that one.
 
 For example:
 
     kindred collections list
+    kindred collections rename photos photos-1
     kindred collections delete photos-1
 """,
 )
@@ -48,6 +49,23 @@ def list_(
         typer.echo(json.dumps(told, indent=2))
         return
     answers().print(_table(found))
+
+
+@commands.command()
+def rename(
+    ctx: typer.Context,
+    collection: options.CollectionArgument,
+    name: Annotated[str, typer.Argument(help="Its new name.")],
+    data: options.Data = None,
+    server: options.Server = None,
+) -> None:
+    """Gives a collection another name; the old one stays, as an alias of it.
+
+    So what clients ask by already can be made to stand for another collection one day, as
+    `kindred jobs reembed --alias` does.
+    """
+    asyncio.run(_rename(Where.of(ctx, data, server), collection, name))
+    answers().print(f"{collection} is {name} by now, and an alias of it.")
 
 
 @commands.command()
@@ -83,6 +101,11 @@ def _table(found: Sequence[CollectionInfo]) -> Table:
 async def _list(where: Where) -> Sequence[CollectionInfo]:
     async with where.open() as backend:
         return await backend.collections()
+
+
+async def _rename(where: Where, collection: str, name: str) -> None:
+    async with where.open() as backend:
+        await backend.rename_collection(collection, name)
 
 
 async def _delete(where: Where, collection: str) -> None:

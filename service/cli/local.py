@@ -68,6 +68,10 @@ class LocalBackend:
         """Returns the collections, by name."""
         return await self.engine.collections.list()
 
+    async def rename_collection(self, collection: str, name: str) -> CollectionInfo:
+        """Gives a collection another name; the old one stays, as an alias of it."""
+        return await self.engine.collections.rename(collection, name)
+
     async def delete_collection(self, collection: str) -> None:
         """Deletes a collection and everything in it."""
         await self.engine.collections.delete(collection)

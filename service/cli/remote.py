@@ -147,6 +147,10 @@ class RemoteBackend:
         """Returns the collections, by name."""
         return [_collection(each) for each in await self.client.list_collections()]
 
+    async def rename_collection(self, collection: str, name: str) -> CollectionInfo:
+        """Gives a collection another name; the old one stays, as an alias of it."""
+        return _collection(await self.client.rename_collection(collection, name))
+
     async def delete_collection(self, collection: str) -> None:
         """Deletes a collection and everything in it."""
         await self.client.delete_collection(collection)

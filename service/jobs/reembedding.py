@@ -15,7 +15,7 @@ from indexes.errors import CollectionNotFound
 from service.access.caller import Scope, caller
 from service.aliases import Aliases
 from service.collections import Collections
-from service.errors import InvalidRequest, NotSwapped
+from service.errors import CollectionBusy, InvalidRequest, NotSwapped
 from service.ingest.ingest import BATCH_FILES, Fate, Outcome
 from service.jobs.copying import Copier
 from service.jobs.items import every_item, every_page
@@ -85,7 +85,9 @@ class Reembedding:
         """Does all of it; what was copied before is copied again only if it has changed since."""
         failed: set[str] = set()
         source = self.task.source
-        with self.collections.writes.followed(source) as touched:
+        async with self.collections.writes.followed(source) as touched:
+            if await self.collections.names.meant(source) != source:
+                raise CollectionBusy(f"collection {source!r} was renamed just now")
             async for step in self._copied(touched):
                 yield _noted(step, failed)
             rounds = ROUNDS

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from service.aliases import Aliases
@@ -83,6 +83,8 @@ class Tasks:
         """
         match task := job.task:
             case Reembed():
+                source = await self._collections.names.meant(task.source)  # may be renamed by now
+                task = replace(task, source=source)
                 work = Reembedding(self._collections, self._aliases, job, task)
                 if await work.is_swapped():
                     return Plan(work.steps_after_swap(), None)

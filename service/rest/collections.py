@@ -97,6 +97,12 @@ class Collection(Answer):
     stats: Stats | None = Field(None, description="With `view=full`.")
 
 
+class CollectionName(Question):
+    """What a collection is to be called."""
+
+    name: str = Field(description="Its new name.")
+
+
 class Collections(Answer):
     """Every collection, by name."""
 
@@ -136,6 +142,15 @@ async def update_collection(
 ) -> Response:
     """Changes which fields of metadata are indexed; answered when filters on them are fast."""
     info = await engine.collections.update(collection, indexed=question.indexed)
+    return reply(Collection.model_validate(info))
+
+
+@router.post("/{collection}:rename", response_model=Collection)
+async def rename_collection(
+    collection: PathText, question: CollectionName, engine: TheEngine
+) -> Response:
+    """Gives a collection another name; the old one stays, as an alias of it."""
+    info = await engine.collections.rename(collection, question.name)
     return reply(Collection.model_validate(info))
 
 

@@ -49,6 +49,13 @@ class Collections(collections_grpc.CollectionServiceServicer):
         )
         return collections_pb.UpdateCollectionResponse(collection=answered.collection(info))
 
+    async def RenameCollection(
+        self, request: collections_pb.RenameCollectionRequest, context: Context
+    ) -> collections_pb.RenameCollectionResponse:
+        """Gives a collection another name."""
+        info = await self._engine.collections.rename(request.name, request.new_name)
+        return collections_pb.RenameCollectionResponse(collection=answered.collection(info))
+
     async def DeleteCollection(
         self, request: collections_pb.DeleteCollectionRequest, context: Context
     ) -> collections_pb.DeleteCollectionResponse:

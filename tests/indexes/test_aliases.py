@@ -6,10 +6,18 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from indexes.errors import StorageError
-from indexes.local.aliases import FILE
+from indexes.errors import (
+    CollectionExists,
+    CollectionNotFound,
+    InvalidName,
+    StorageError,
+    Unsupported,
+)
+from indexes.item import Item
+from indexes.local.aliases import FILE, AliasFile
 from indexes.local.folder import FolderStore
 from indexes.milvus.store import MilvusStore
 from indexes.store import Store
@@ -25,6 +33,63 @@ class TestFolder(AliasContract):
 class TestMilvusLite(AliasContract):
     def opened(self) -> Store:
         return MilvusStore(f"milvus:{self.address}.db")
+
+
+def created(folder: Path, *names: str) -> FolderStore:
+    """Returns a store with collections of one item each, whose id is their name."""
+    store = FolderStore(folder)
+    for name in names:
+        made = store.create(name, space_id="space", dim=DIM, model="model")
+        made.upsert([Item(name, "text", np.eye(DIM, dtype=np.float32)[0])])
+    return store
+
+
+def kept(store: Store, name: str) -> list[str]:
+    """Returns the ids of what is found by a name."""
+    return [item.id for item in store.open(store.resolve(name)).items().items]
+
+
+def test_a_renamed_collection_is_found_by_either_name_and_by_its_aliases(tmp_path: Path) -> None:
+    with created(tmp_path, "photos", "other") as store:
+        store.point("now", "photos")
+        old = store.open("photos")
+        store.rename("photos", "photos-1")
+        with pytest.raises(CollectionNotFound):
+            old.get("photos")
+        assert store.list() == ("other", "photos-1")
+        assert store.aliases() == {"now": "photos-1", "photos": "photos-1"}
+        assert store.open("photos-1").name == "photos-1"
+        with pytest.raises(CollectionExists, match="'photos' is taken"):
+            store.rename("other", "photos")
+        with pytest.raises(CollectionExists, match="'other'"):
+            store.rename("photos-1", "other")
+        with pytest.raises(CollectionNotFound, match="'photos'"):
+            store.rename("photos", "photos-2")
+        with pytest.raises(InvalidName):
+            store.rename("other", "../other")
+        store.point("photos", "other", expected="photos-1")  # which is what it is for
+    with FolderStore(tmp_path) as store:
+        assert [kept(store, name) for name in ("photos-1", "now", "photos")] == [
+            ["photos"],
+            ["photos"],
+            ["other"],
+        ]
+
+
+def test_a_renaming_that_a_kill_broke_off_is_finished(tmp_path: Path) -> None:
+    created(tmp_path, "photos").close()
+    AliasFile(tmp_path).put("photos-1", "photos")  # and no further
+    with FolderStore(tmp_path) as store:
+        assert store.list() == ("photos-1",)
+        assert kept(store, "photos") == kept(store, "photos-1") == ["photos"]
+
+
+def test_milvus_says_that_it_cannot_rename(tmp_path: Path) -> None:
+    with (
+        MilvusStore(f"milvus:{tmp_path}/it.db") as store,
+        pytest.raises(Unsupported, match="keeps its name, 'photos' can't become 'photos-1'"),
+    ):
+        store.rename("photos", "photos-1")
 
 
 NAMES = ("a", "b", "c", "d", "e")

@@ -314,5 +314,10 @@ GRAMMAR: Mapping[str, Callable[[Dice], Question]] = {
         [dice.choice(JOBS)],
         dice.maybe(page_size=COUNTS, page_token=("", "nonsense", "1")),
     ),
+    "rename_collection": lambda dice: (
+        "rename_collection",
+        [dice.name(), dice.choice((dice.name(), f"other-{dice.randrange(100)}"))],
+        {},
+    ),
 }
 """By method: what makes a question of it."""

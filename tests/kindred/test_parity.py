@@ -247,6 +247,10 @@ REFUSED = [
     refused("COLLECTION_NOT_FOUND", "delete_collection", "shelf"),
     refused("COLLECTION_EXISTS", "create_collection", "shelf"),
     refused("COLLECTION_EXISTS", "set_alias", "empty", "album"),
+    refused("COLLECTION_EXISTS", "rename_collection", "album", "empty"),
+    refused("COLLECTION_EXISTS", "rename_collection", "album", "shelf"),
+    refused("COLLECTION_NOT_FOUND", "rename_collection", "shelf", "other"),
+    refused("INVALID_ARGUMENT", "rename_collection", "album", "Not a name!"),
     refused("COLLECTION_NOT_FOUND", "set_alias", "other", "nobody"),
     refused("INVALID_ARGUMENT", "set_alias", "Not a name!", "album"),
     refused("INVALID_ARGUMENT", "set_alias", "other", "Not a name!"),
@@ -372,6 +376,7 @@ def test_a_bad_question_has_one_error(
     "question",
     [
         ask_for("upsert", "shelf", ITEMS[1:3]),
+        ask_for("item_page", "shelf", page_size=1),
         ask_for("delete_items", "shelf", ["nobody"]),
         ask_for("search", "shelf", "red"),
         ask_for("score_items", "shelf", ["red"]),
@@ -425,7 +430,11 @@ def test_writing_answers_alike(clients: dict[str, Ask]) -> None:
             ask("search", name, "red", with_vectors=True),
             ask("get_collection", name),
             ask("list_items", name),
-            ask("delete_collection", name),
+            ask("rename_collection", name, f"{name}-old"),
+            ask("search", name, "red"),
+            ask("list_aliases"),
+            ask("delete_alias", name),
+            ask("delete_collection", f"{name}-old"),
             ask("get_collection", name),
         ]
         own = ["name", "collection", "created", "bytes", "message"]  # which name the collection

@@ -18,8 +18,10 @@ from indexes.errors import (
 from service.access.caller import Caller, Scope, caller
 from service.conditioning.messages import ConditionQuery
 from service.engine import Engine
-from service.errors import PermissionDenied
-from service.jobs.messages import IngestFolder
+from service.errors import CollectionBusy, PermissionDenied
+from service.ingest.ingest import Outcome
+from service.jobs.messages import IngestFolder, Reembed
+from service.jobs.tasks import Tasks
 from service.messages import (
     AliasInfo,
     ItemContent,
@@ -173,6 +175,66 @@ async def test_the_audit_log_says_what_an_alias_stood_for(
         ("now", "one"),
         ("now", "two"),
     ]
+
+
+async def test_a_collection_is_renamed_under_load(engine: Engine) -> None:
+    """Everybody goes on asking by the name that becomes an alias."""
+    renaming = True
+    stored: list[str] = []
+
+    async def search() -> None:
+        while renaming:
+            assert len((await engine.collections.search("one", QUERY)).hits) >= len(WORDS)
+
+    async def write(who: int) -> None:
+        while renaming:
+            name = f"{who}-{len(stored)}"
+            item = ItemInput(TextContent(name), name)
+            assert (await engine.collections.upsert("one", [item])).ok == 1
+            stored.append(name)
+
+    work = [asyncio.create_task(search()), *(asyncio.create_task(write(n)) for n in range(3))]
+    name = "one"
+    for new in ("one-1", "one-2", "one-3"):
+        before = len(stored)
+        assert (await engine.collections.rename(name, new)).name == new
+        while len(stored) < before + 10 and not any(task.done() for task in work):
+            await asyncio.sleep(0)
+        name = new
+    renaming = False
+    await asyncio.gather(*work)
+    there = {item.id for item in (await engine.collections.items("one", page_size=1000)).items}
+    assert there == {*stored, *(f"one-{word}" for word in WORDS)}
+    assert {it.name: it.collection for it in await engine.aliases.list()} == dict.fromkeys(
+        ("now", "one", "one-1", "one-2"), "one-3"
+    )
+
+
+async def test_what_a_job_copies_is_not_renamed(engine: Engine) -> None:
+    async with engine.collections.writes.followed("one"):
+        with pytest.raises(CollectionBusy, match="'one'"):
+            await engine.collections.rename("one", "one-1")
+    await engine.collections.rename("one", "one-1")
+
+
+async def test_who_renames_may_touch_both_names(engine: Engine) -> None:
+    with asking("one"), pytest.raises(PermissionDenied, match="not 'two-1'"):
+        await engine.collections.rename("one", "two-1")
+    with asking("two-1"), pytest.raises(PermissionDenied, match="not 'one'"):
+        await engine.collections.rename("one", "two-1")
+
+
+async def test_a_job_goes_on_with_a_collection_that_was_renamed(engine: Engine) -> None:
+    async with engine.jobs:
+        job = await engine.jobs.create("three", Reembed("one", alias="now"))
+        await engine.jobs.cancel(job.id)
+    await engine.collections.rename("one", "one-1")
+    plan = await Tasks(engine.collections, engine.aliases, engine.settings).plan(job)
+    steps = [step async for step in plan.steps]
+    assert sorted(it.id for it in steps if isinstance(it, Outcome)) == sorted(
+        f"one-{word}" for word in WORDS
+    )
+    assert AliasInfo("now", "three") in await engine.aliases.list()
 
 
 async def test_a_swap_under_load_loses_no_question_and_no_write(engine: Engine) -> None:

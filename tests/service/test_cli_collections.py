@@ -48,6 +48,14 @@ def test_collections_are_listed_with_what_they_hold(ask: Ask) -> None:
     assert [each.strip() for each in row.split("│")][1:6] == ["reds", "fake", "0", "0", "1"]
 
 
+def test_a_renamed_collection_leaves_its_name_as_an_alias(ask: Ask) -> None:
+    assert ask("collections", "rename", "reds", "reds-1").exit_code == 0
+    (found,) = json.loads(ask("collections", "list", "--json").stdout)
+    assert found["name"] == "reds-1"
+    hits = json.loads(ask("search", "red", "-c", "reds", "--json").stdout)["hits"]
+    assert [hit["id"] for hit in hits] == ["red.txt"]
+
+
 def test_a_collection_is_deleted_by_who_means_it(ask: Ask) -> None:
     refused = ask("collections", "delete", "reds", answer="n\n")
     assert (refused.exit_code, "Aborted" in refused.stderr) == (1, True)

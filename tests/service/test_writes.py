@@ -26,7 +26,7 @@ async def test_followers_learn_what_is_touched_while_they_follow(store: FolderSt
     with store:
         writes = Writes(Names(store))
         await writes.write("old", ["before"], lambda: None)
-        with writes.followed("old") as one, writes.followed("old") as two:
+        async with writes.followed("old") as one, writes.followed("old") as two:
             assert await writes.write("old", ["a", "b"], lambda: 7) == 7
             await writes.write("new", ["elsewhere"], lambda: None)
             assert one == two == {"a", "b"}
@@ -48,7 +48,7 @@ async def test_a_writer_counts_until_it_has_ended_though_nobody_waits_for_it(
             may_end.wait(20)
             written.append("a")
 
-        with writes.followed("old") as touched:
+        async with writes.followed("old") as touched:
             writer = asyncio.create_task(writes.write("old", ["a"], slow))
             await asyncio.sleep(0)
             writer.cancel()
