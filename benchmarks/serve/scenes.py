@@ -224,8 +224,13 @@ def _median_ratio(served: Sequence[float], alone: Sequence[float]) -> float:
 
 
 def _medians(rounds: Sequence[Row]) -> Row:
-    """Returns the median of each figure, and the answers of all rounds."""
+    """Returns the median of each figure, the most of what is a most, and the answers of all."""
     figures = (name for name, value in rounds[0].items() if isinstance(value, int | float))
     answers = sum((Counter(each["answers"]) for each in rounds), Counter[str]())
-    medians = {name: statistics.median(each[name] for each in rounds) for name in figures}
-    return {**medians, "answers": dict(answers)}
+    of_all = {
+        name: (max if name.startswith("most_") else statistics.median)(
+            each[name] for each in rounds
+        )
+        for name in figures
+    }
+    return {**of_all, "answers": dict(answers)}

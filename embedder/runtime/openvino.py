@@ -1,7 +1,9 @@
 """OpenVINO: fused graphs on the CPU, in bfloat16 where the CPU has instructions for it.
 
-In bfloat16 a vector came out the same to the last bit in every batch, at every padding and with
-every number of threads that was tried; in float32 it moves by about 1e-7.
+In bfloat16 a vector comes out the same to the last bit in every batch, at every padding and with
+every number of threads, but for one text in some three thousand, which is rounded otherwise in some
+batches: no number of it moves by more than 0.0005, at a cosine of 0.999997. In float32 vectors move
+by about 1e-7.
 """
 
 import threading
