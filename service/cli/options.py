@@ -116,6 +116,9 @@ Filter = Annotated[
         "--filter", metavar="JSON", help="Condition on metadata, id, modality or created."
     ),
 ]
+MinScore = Annotated[
+    float | None, typer.Option("--min-score", metavar="COSINE", help="Leave weaker hits out.")
+]
 Exact = Annotated[bool, typer.Option("--exact", help="Compare every item, however long it takes.")]
 Windows = Annotated[
     bool,

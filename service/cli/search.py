@@ -25,6 +25,7 @@ def search(  # noqa: PLR0913 - one parameter per option
     k: options.K = 10,
     modality: options.Modalities = None,
     filter: options.Filter = "",
+    min_score: options.MinScore = None,
     exact: options.Exact = False,
     as_json: options.AsJson = False,
     data: options.Data = None,
@@ -45,7 +46,9 @@ def search(  # noqa: PLR0913 - one parameter per option
     given = [*spoken(words, like), *unwanted(negative), *filed(image, audio)]
     parts = required(given, "what should be looked for?")
     modalities = tuple(modality or ())
-    query = SearchQuery(parts, k, modalities, filter=_filter(filter), exact=exact)
+    query = SearchQuery(
+        parts, k, modalities, filter=_filter(filter), min_score=min_score, exact=exact
+    )
     answer = asyncio.run(_ask(Where.of(ctx, data, server), collection, query))
     _show(answer, collection, as_json)
 

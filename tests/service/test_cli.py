@@ -147,6 +147,13 @@ class TestSearch:
         loud = kindred("search", "loud", "-m", "audio", "--data", data, "--json")
         assert found(loud)[0] == "sounds/loud.wav"
 
+    def test_weak_hits_can_be_left_out(self, data: Path) -> None:
+        asked = ("search", "red", "--data", data, "--json")
+        scores = sorted(hit["score"] for hit in json.loads(kindred(*asked).stdout)["hits"])
+        middle = str(scores[len(scores) // 2] - 1e-6)
+        strong = json.loads(kindred(*asked, "--min-score", middle).stdout)["hits"]
+        assert sorted(hit["score"] for hit in strong) == scores[len(scores) // 2 :]
+
     def test_unquoted_words_are_one_question(self, data: Path) -> None:
         quoted = kindred("search", "red green", "--data", data, "--json")
         unquoted = kindred("search", "red", "green", "--data", data, "--json")
