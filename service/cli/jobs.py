@@ -153,6 +153,12 @@ def _watch(client: "kindred.Client", name: str) -> None:
     except KeyboardInterrupt:
         notes().print(f"Nobody watches; job {name} goes on. `kindred jobs cancel {name}` ends it.")
         raise typer.Exit(INTERRUPTED) from None
+    if not job.is_over:
+        notes().print(
+            f"The server has stopped; job {name} goes on when it starts again. "
+            f"`kindred jobs watch {name}` then shows how."
+        )
+        raise typer.Exit(FAILED)
     if job.counts.failed:
         _print_errors(client.list_job_errors(name))
     answers().print(_summary(job))
@@ -161,11 +167,24 @@ def _watch(client: "kindred.Client", name: str) -> None:
 
 
 def _last(told: Iterable["kindred.Job"]) -> "kindred.Job":
-    """Moves a bar as a job gets on, and returns what was told of it last."""
+    """Moves a bar as a job gets on, and returns what was told of it last.
+
+    Raises:
+        kindred.Unavailable: If the server has ended before it told anything.
+    """
+    import kindred
+
+    job = None
     with progress("job") as bar:
         task = bar.add_task("", total=None)
-        for job in told:
-            bar.update(task, completed=job.counts.done, total=job.counts.total)
+        try:
+            for job in told:
+                bar.update(task, completed=job.counts.done, total=job.counts.total)
+        except kindred.Unavailable:
+            if job is None:
+                raise
+    if job is None:
+        raise kindred.Unavailable("the server has ended before it told of the job")
     return job
 
 

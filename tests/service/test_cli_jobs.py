@@ -1,12 +1,14 @@
 """`kindred jobs` against a real server: begun, watched, listed, cancelled."""
 
+import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from kindred import Client
+from kindred import Client, Job, JobState, Unavailable
 from service.cli import app
 from service.serve import Addresses
 from tests.kindred.servers import serving
@@ -56,6 +58,33 @@ def test_a_job_is_begun_listed_watched_and_ended(addresses: Addresses, files: Pa
     table = ask(addresses, "list").stdout
     with Client(addresses.grpc) as client:
         assert all(each.id in table for each in client.list_jobs())
+
+
+@pytest.mark.parametrize("ending", [None, Unavailable("connection reset")], ids=["told", "killed"])
+def test_who_watches_a_server_that_ends_learns_that_the_job_goes_on(
+    addresses: Addresses, files: Path, monkeypatch: pytest.MonkeyPatch, ending: Unavailable | None
+) -> None:
+    job = ask(addresses, "index", str(files), "-c", "other", "--no-wait").stdout.strip()
+
+    def watched(client: Client, name: str) -> Iterator[Job]:
+        yield replace(client.get_job(name), state=JobState.RUNNING)
+        if ending:
+            raise ending
+
+    monkeypatch.setattr(Client, "watch_job", watched)
+    told = ask(addresses, "watch", job)
+    assert told.exit_code == 1
+    said = " ".join(told.stderr.split())
+    assert f"job {job} goes on when it starts again. `kindred jobs watch {job}`" in said
+
+
+def test_a_server_that_is_not_there_is_no_news_of_a_job(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    told = ask(Addresses(f"http://127.0.0.1:{port}", ""), "watch", "some-job")
+    assert told.exit_code == 1
+    assert "UNAVAILABLE" in told.stderr
+    assert "goes on" not in told.stderr
 
 
 def test_a_folder_elsewhere_is_refused(addresses: Addresses) -> None:
