@@ -33,6 +33,10 @@ READY_BYTES: Mapping[Priority, int] = {
 }
 """Once so much is prepared, decoding waits for forward passes: small files make large arrays."""
 
+QUEUE_SHARE = 0.25
+"""Part of what waits that a pass may take however long that is: where much waits, large passes
+clear it sooner, and add little to the wait of each."""
+
 LATELY_SECONDS = 5.0
 """How long after interactive work bulk is cut short: more of it is likely."""
 
@@ -177,19 +181,21 @@ class Pipeline:
         return bool(jobs)
 
     def _encode_bound(self, lane: Priority, kind: Modality | None) -> float | None:
-        """Returns what a forward pass may cost: no more than pays, and bulk is cut shorter."""
-        most = self._settings.forward_passes
-        paying = self._pace.paying_cost(self._settings.pass_seconds, kind)
+        """Returns what a forward pass may cost: its part of what waits, and no more than pays.
+
+        Who comes meanwhile waits for all of a pass; where much waits, that matters less.
+        """
+        most, waiting = self._settings.forward_passes, self._ready.cost(lane)
         # Sums of costs are not exact: a hair more, lest the last item stay behind.
-        part = 1.001 * self._ready.cost(lane) / (most - self._passes.total())
-        share = min(paying, part)
-        if lane is Priority.INTERACTIVE:
-            return share
+        part = 1.001 * waiting / (most - self._passes.total())
+        paying = self._pace.cost_within(self._settings.pass_seconds, kind)
+        share = min(part, max(paying, QUEUE_SHARE * waiting))
         lately = time.monotonic() - self._ready.interactive_at < LATELY_SECONDS
-        if lately and 0 < most - 1 <= self._passes[Priority.BULK]:
+        if lane is Priority.INTERACTIVE or not lately:
+            return min(1.0, share)
+        if 0 < most - 1 <= self._passes[Priority.BULK]:
             return None  # one pass is kept free for who asks next
-        seconds = self._settings.bulk_pass_seconds if lately else self._settings.pass_seconds
-        return min(share, self._pace.cost_within(seconds, kind))
+        return min(share, self._pace.cost_within(self._settings.bulk_pass_seconds, kind))
 
     def _is_in_time(self, job: Job) -> bool:
         """Tells whether a job is wanted and can be; one that can't be is settled."""

@@ -8,9 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import DeadlineExceeded
 
-SOON_SECONDS = 0.02
-"""What is answered as soon as this ends by itself: looking whether its client stays takes longer
-than many an answer."""
+SOON_SECONDS = 0.25
+"""What is answered as soon as this ends by itself: looking whether its client stays takes as long
+as a small model's answer."""
 
 
 class ClientGone(Exception):
@@ -90,6 +90,8 @@ class _Watch:
         for each in (self._due, self._task):
             if each:
                 each.cancel()
+        # A cancelled task knows where, and so this: only a search for rings would free the two.
+        self._due = self._task = None
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         self._task = loop.create_task(self._look())

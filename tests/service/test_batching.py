@@ -63,7 +63,7 @@ def words(*texts: str) -> list[Work]:
 
 
 def batcher(embedder: FakeEmbedder, **options: object) -> Batcher:
-    settings = Settings.model_validate({"passes": 1, **options})
+    settings = Settings.model_validate({"passes": 1, "pass_seconds": 60, **options})
     return Batcher(embedder, settings, Telemetry())
 
 
@@ -106,7 +106,7 @@ async def test_a_batch_costs_no_more_than_its_bound() -> None:
     model.gate.clear()
     bound = BATCH_COST[Modality.IMAGE]
     async with batcher(model) as batches:
-        first = asyncio.create_task(batches.embed(words("first")))
+        first = asyncio.create_task(batches.embed([load(picture())]))
         await until(model.entered.is_set)
         rest = asyncio.create_task(batches.embed([load(picture())] * (bound + 3)))
         await until(lambda: batches.ready_items == bound + 3)
@@ -343,17 +343,26 @@ async def test_bulk_that_hangs_in_a_decoder_holds_up_nobody_who_asks() -> None:
 
 async def test_what_waits_is_shared_out_among_the_passes_that_can_begin() -> None:
     model = Watched()
-    model.gate.clear()
     async with batcher(model, passes=2) as batches:
+        await batches.embed(words("first"))
+        model.gate.clear()
         work = [Work(partial(Text, f"word{i}"), is_light=True) for i in range(9)]
         asked = asyncio.create_task(batches.embed(work))
         await until(lambda: model.running == 2)
         assert batches.ready_items == 0
         model.gate.set()
         outcomes = await asked
-    assert sorted(model.batches) == [4, 5]
+    assert sorted(model.batches) == [1, 4, 5]
     expected = FakeEmbedder().embed([Text(f"word{i}") for i in range(9)])
     np.testing.assert_allclose([vector(o) for o in outcomes], expected, atol=1e-6)
+
+
+async def test_a_pass_takes_as_long_as_it_may_or_a_quarter_of_what_waits() -> None:
+    model = Watched()
+    async with batcher(model, pass_seconds=1e-9) as batches:
+        await batches.embed([Work(partial(Text, f"{i:02}"), is_light=True) for i in range(17)])
+    assert model.batches[:3] == [4, 3, 2]
+    assert sum(model.batches) == 17
 
 
 async def test_bulk_leaves_a_pass_to_who_asked_lately() -> None:
