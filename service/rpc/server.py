@@ -1,5 +1,6 @@
 """Where gRPC listens, and its limits."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -116,6 +117,14 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", settings.max_body_bytes),
         ("grpc.max_send_message_length", -1),
+        ("grpc.max_allowed_incoming_connections", _whole(settings.max_connections)),
+        ("grpc.max_concurrent_streams", _whole(settings.max_streams)),
+        # A call that has been answered counts until it is cleared away: without room for these a
+        # client that keeps to the limit is refused.
+        ("grpc.http2.max_deallocating_streams", _whole(settings.max_streams)),
+        ("grpc.max_connection_idle_ms", _whole(1000 * settings.idle_seconds)),
+        # Of who connects and says nothing, or not what TLS or HTTP/2 begins with.
+        ("grpc.server_handshake_timeout_ms", _whole(1000 * settings.header_seconds)),
         # A client that vanished without a word is noticed, and its calls given up.
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
@@ -125,3 +134,8 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         # Otherwise a second server on the same port would silently take half of the calls.
         ("grpc.so_reuseport", 0),
     ]
+
+
+def _whole(number: float) -> int:
+    """Returns a number as an option takes it."""
+    return math.ceil(min(number, 2**31 - 1))

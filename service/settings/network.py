@@ -43,11 +43,25 @@ class NetworkSettings(BaseModel):
     max_connections: int = Field(
         default=4096,
         ge=1,
-        description="REST connections. Where more come, those that wait for a request are closed, "
-        "the longest waiting first; where none waits, 503 is answered at once.",
+        description="Connections of each transport. Where more come over REST, those that wait for "
+        "a request are closed, the longest waiting first; where none waits, 503 is answered at "
+        "once. Where more come over gRPC, they are refused.",
+    )
+    max_streams: int = Field(
+        default=1024,
+        ge=1,
+        description="Calls of one gRPC connection at a time; its client holds back further ones.",
+    )
+    idle_seconds: float = Field(
+        default=300.0,
+        ge=1,
+        description="Time without calls before a gRPC connection is closed, to make room.",
     )
     header_seconds: float = Field(
-        default=10.0, gt=0, description="Time to send a REST request's headers before it is cut."
+        default=10.0,
+        gt=0,
+        description="Time to send a REST request's headers, or to begin a gRPC connection, before "
+        "it is cut.",
     )
     body_seconds: float = Field(
         default=60.0,
