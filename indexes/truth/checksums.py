@@ -5,8 +5,18 @@ CRC-32, and it covers the row's own number: no row can pass for another.
 
 import json
 import zlib
+from collections.abc import Callable, Mapping
+from json.encoder import encode_basestring_ascii
+from typing import Any
 
-_ENCODER = json.JSONEncoder(default=repr)  # made once: that takes longer than to use it
+_ENCODE: Mapping[type, Callable[[Any], str]] = {
+    str: encode_basestring_ascii,
+    int: int.__repr__,
+    type(None): lambda _: "null",
+}
+"""What an encoder of all types does with these, which takes two microseconds to be set up."""
+
+_ENCODER = json.JSONEncoder(default=repr)
 
 
 def of_item(seq: int, *columns: str | int | None) -> int:
@@ -30,5 +40,6 @@ def of_state(name: str, value: str | int) -> int:
 
 
 def _of(values: list[str | int | None]) -> int:
-    """Returns the checksum of values that, if damaged, may be of any type."""
-    return zlib.crc32(_ENCODER.encode(values).encode())
+    """Returns the checksum of values that, if damaged, may be of any type, as a JSON array."""
+    texts = [_ENCODE.get(type(value), _ENCODER.encode)(value) for value in values]
+    return zlib.crc32(f"[{', '.join(texts)}]".encode())
