@@ -1,6 +1,5 @@
 """LocalCollection: SQLite is the truth, and indexes over FAISS are derived from it."""
 
-import base64
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from indexes.derived.threads import ALONE, Helpers
 from indexes.errors import InvalidQuery, InvalidVector, StorageError
 from indexes.filters.language import EVERYTHING, Filter, microseconds
 from indexes.item import Content, Item
+from indexes.local import pages
 from indexes.local.changes import Change, Delete, Deleted, Upsert
 from indexes.local.courtesy import Courtesy
 from indexes.local.declaring import Declaring
@@ -124,10 +124,10 @@ class LocalCollection(Collection):
         """See `Collection.items`."""
         if page_size < 1:
             raise InvalidQuery(f"page_size must be at least 1, got {page_size}")
-        after = _last_seen(page_token)
+        after = pages.last_seen(page_token)
         with self._ledger.read() as connection:
             shown, more = records.page(connection, after, page_size, filter)
-        return Page(tuple(shown), _page_token(more) if more else "")
+        return Page(tuple(shown), pages.token_after(more) if more else "")
 
     def declare(self, indexed: Sequence[str]) -> None:
         """See `Collection.declare`."""
@@ -284,20 +284,3 @@ class LocalCollection(Collection):
                 f"collection {self.name!r} takes vectors of {self.dim} numbers, "
                 f"{whose} has {len(vector)}"
             )
-
-
-def _page_token(seq: int) -> str:
-    return base64.urlsafe_b64encode(f"after:{seq}".encode()).decode()
-
-
-def _last_seen(token: str) -> int:
-    """Returns the number of the last item that the giver of this token has seen."""
-    if not token:
-        return 0
-    try:
-        word, _, number = base64.urlsafe_b64decode(token).decode().partition(":")
-        if word == "after":
-            return int(number)
-    except ValueError:  # binascii.Error and UnicodeDecodeError are of its kind
-        pass
-    raise InvalidQuery(f"page_token must be one that a listing returned, got {token[:80]!r}")
