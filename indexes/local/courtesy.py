@@ -19,10 +19,10 @@ class Courtesy:
     Args:
         moment: Seconds that a writer works before it lets searches go first.
         patience: Seconds that it then waits at most: beside searches without end, writers have a
-            fifth of the time.
+            ninth of the time.
     """
 
-    def __init__(self, moment: float = 0.001, patience: float = 0.004) -> None:
+    def __init__(self, moment: float = 0.0005, patience: float = 0.004) -> None:
         self._moment, self._patience = moment, patience
         self._ended = threading.Condition()
         self._searches = 0
