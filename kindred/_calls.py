@@ -193,14 +193,14 @@ class Upsert(Call[ItemResults]):
 
     Args:
         collection: Where to.
-        items: What to store.
+        items: What to store; a content alone gets the digest of it as its id.
         windows: Whether longer sounds and films are kept with the vectors of their windows, so that
             hits tell where they match.
         priority: "interactive" goes before "bulk"; None means bulk.
     """
 
     collection: str
-    items: Iterable[ItemInput]
+    items: Iterable[ItemInput | ContentLike]
     _: KW_ONLY
     windows: bool = False
     priority: Priority | None = None

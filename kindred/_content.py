@@ -125,6 +125,11 @@ class ItemInput:
     metadata: Metadata = field(default_factory=dict)
 
 
+def item_of(given: ItemInput | ContentLike) -> ItemInput:
+    """Returns the item that is meant: a content alone is one without an id or metadata."""
+    return given if isinstance(given, ItemInput) else ItemInput(given)
+
+
 def content_of(given: ContentLike) -> Content:
     """Returns what is meant.
 

@@ -15,6 +15,7 @@ from kindred._content import (
     Vector,
     content_of,
     contents_of,
+    item_of,
     json_text,
     parts_of,
 )
@@ -58,7 +59,7 @@ def upsert(call: calls.Upsert) -> JsonObject:
     """Asks to store items."""
     items = [
         given(id=item.id, content=content(content_of(item.content)), metadata=dict(item.metadata))
-        for item in call.items
+        for item in map(item_of, call.items)
     ]
     return {"items": items, "windows": call.windows}
 

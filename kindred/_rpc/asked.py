@@ -22,6 +22,7 @@ from kindred._content import (
     Vector,
     content_of,
     contents_of,
+    item_of,
     json_text,
     parts_of,
 )
@@ -97,7 +98,7 @@ def upsert(call: calls.Upsert) -> collections_pb.UpsertItemsRequest:
             content=content_message(content_of(item.content)),
             metadata=_struct(item.metadata),
         )
-        for item in call.items
+        for item in map(item_of, call.items)
     ]
     return collections_pb.UpsertItemsRequest(
         collection=call.collection, items=items, windows=call.windows

@@ -86,6 +86,7 @@ def damage(settings: Settings, note: Callable[[str], object]) -> Iterator[str]:
     """
     address = settings.store_address
     if isinstance(address, Path) and not address.exists():
+        note(f"there is no folder {address}, so no collection to look at")
         return
     from indexes.errors import StorageError, StoreInUse
     from indexes.opening import open_store

@@ -92,6 +92,16 @@ def test_a_listing_goes_through_all_pages(addresses: Addresses, wire: str) -> No
 
 
 @WIRES
+def test_contents_alone_are_items_once(addresses: Addresses, wire: str) -> None:
+    with Client(getattr(addresses, wire)) as client:
+        name = f"bare-{wire}"
+        client.create_collection(name)
+        for _ in range(2):
+            client.upsert(name, ["red", kindred.Image(image_bytes(picture("blue")))])
+        assert [item.modality for item in client.list_items(name)] == ["text", "image"]
+
+
+@WIRES
 def test_files_are_uploaded_and_found(addresses: Addresses, wire: str, tmp_path: Path) -> None:
     (tmp_path / "red.png").write_bytes(image_bytes(picture("red")))
     (tmp_path / "loud.wav").write_bytes(audio_bytes(tone(loudness=0.9)))
