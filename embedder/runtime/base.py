@@ -60,6 +60,7 @@ class Placement:
         passes: How many forward passes are to run at a time, each with so many threads.
         runtime: "torch", "openvino" or "onnx"; None picks what is fastest here.
         cache: Folder for what is derived from weights; None keeps nothing, and derives every time.
+        cache_bytes: Bytes that may be kept there, but for what is in use.
         precision: One of `PRECISIONS`. "auto" is fp32 for torch on a CPU, what the CPU has fast
             units for under openvino, and on CUDA bf16, or fp16 where that is not supported. It is
             no part of a space: weights and preprocessing say what vectors mean, this says how
@@ -72,6 +73,7 @@ class Placement:
     passes: int = 1
     runtime: str | None = None
     cache: Path | None = None
+    cache_bytes: int = 8 * 1024**3
     precision: str = "auto"
     least_fidelity: float = 0.999
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from embedder.errors import MissingDependency, Untranslatable
+from embedder.runtime import archive
 from embedder.runtime.base import LEAST_FIDELITY, Placement, Runtime, Tower
 from embedder.runtime.fidelity import least_cosine, require_fidelity
 
@@ -38,6 +39,8 @@ def place(tower: Tower, how: Placement) -> Runtime:
     """
     made = (_MAKERS[name](tower, how) for name in _ways(how))
     runtime = next(filter(None, made))
+    if how.cache:
+        archive.trim(archive.folder_of(how.cache), how.cache_bytes)
     require_fidelity(f"{runtime.name} on tower {tower.digest}", runtime.fidelity, how)
     return runtime
 

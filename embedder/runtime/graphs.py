@@ -29,7 +29,7 @@ def graph_of(tower: Tower, cache: Path | None, *precisions: str) -> Graph:
         RuntimeError: If torch or openvino can't convert the tower.
         WeightsError: If the tower can't be built.
     """
-    path = cache / "graphs" / _name(tower, precisions) if cache else None
+    path = archive.folder_of(cache) / _name(tower, precisions) if cache else None
     kept = read(path) if path else None
     if kept:
         return kept

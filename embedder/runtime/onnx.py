@@ -79,7 +79,7 @@ def graph_of(tower: Tower, cache: Path | None) -> OnnxGraph:
         WeightsError: If the tower can't be built.
     """
     name = f"{tower.digest}-onnxruntime{onnxruntime.__version__}-f32-{LAYOUT}.npz"
-    path = cache / "graphs" / name if cache else None
+    path = archive.folder_of(cache) / name if cache else None
     kept = archive.read(path) if path else None
     if kept:
         return OnnxGraph(kept["model"].tobytes(), float(kept["fidelity"]))

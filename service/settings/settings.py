@@ -71,6 +71,7 @@ class Settings(
             passes=self.forward_passes,
             runtime=None if self.runtime == "auto" else self.runtime,
             cache=self.cache,
+            cache_bytes=self.graph_cache_bytes,
             precision=self.precision,
             least_fidelity=self.least_fidelity,
         )

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, field_validator
 
+from service.settings.units import MIB
+
 
 class StorageSettings(BaseModel):
     """Folders and addresses; each folder of the server's own lies in the data folder."""
@@ -35,6 +37,13 @@ class StorageSettings(BaseModel):
         default=Path("~/.cache/kindred"),
         validate_default=True,
         description="Folder of what is derived from weights once, so that starts are fast.",
+    )
+
+    graph_cache_bytes: int = Field(
+        default=8 * 1024 * MIB,
+        ge=0,
+        description="Bytes of graphs derived from weights that are kept in the cache folder; those "
+        "used longest ago make room, and those in use stay whatever they take.",
     )
 
     @field_validator("store", mode="after")
