@@ -1,9 +1,9 @@
 """How well and how fast Kindred finds, beside hnswlib, usearch, LanceDB, Chroma and Milvus Lite.
 
-    python -m benchmarks.search --peers --minutes 14   # 100,000 vectors, every engine
+    python -m benchmarks.search --peers --minutes 15   # 100,000 vectors, every engine
     python -m benchmarks.search --rows 1000000         # Kindred alone
     python -m benchmarks.search plot REPORT.json...    # recall against latency, as one picture
-    python -m benchmarks.search table REPORT.json      # one line an engine, in Markdown
+    python -m benchmarks.search table REPORT.json      # the README's tables, in Markdown
 
 Every engine runs in a process of its own on the same CPUs and they take turns, question by
 question, round by round, so that a machine that drifts drifts for all of them. Each is asked in
@@ -28,7 +28,8 @@ from benchmarks.search.figures import Result
 from benchmarks.search.play import Rules, play
 from benchmarks.search.plot import plot
 from benchmarks.search.profile import profile
-from benchmarks.search.report import Report, machine, markdown, show
+from benchmarks.search.report import Report, machine, show
+from benchmarks.search.tables import markdown
 from benchmarks.search.workload import Workload
 
 RESULTS = Path(__file__).parent / "results"

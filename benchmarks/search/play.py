@@ -62,9 +62,10 @@ class _Player:
         """Stores all images."""
         loaded = self.remote.ask(Contestant.load, "image")
         stored = loaded.adding + loaded.syncing
-        self.result.ingest["1 x 1000"] = loaded.rows / loaded.adding
+        self.result.ingest["1 x 1000"] = rate = loaded.rows / loaded.adding
         if self.trait.kept != NOTHING:
-            self.result.synced["1 x 1000"] = loaded.rows / stored
+            on_disk = loaded.rows / stored
+            self.result.synced["1 x 1000"] = rate if self.trait.kept == SYNCED else on_disk
         self.result.indexed = loaded.rows / (stored + loaded.building)
         self.result.building = loaded.building
         self.result.memory = loaded.memory / loaded.rows

@@ -12,14 +12,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.search.figures import Point, Result, good_effort
+from benchmarks.search.figures import Point, Result
 from benchmarks.search.profile import KNOWN
 from benchmarks.search.standing import standing
-from benchmarks.search.workload import CROSS, FILTERED, MIXED, PLAIN, WITHIN
+from benchmarks.search.workload import FILTERED, MIXED, PLAIN
 
-_RATES = ("1 x 1000", "1 x 100", "16 x 1")
-_SHOWN = (CROSS, WITHIN, FILTERED[0].name, FILTERED[-1].name, MIXED[0].name)
-_SUMMED = ("rows/s, indexed", "RAM B/row", "disk B/row", "p99 while adding / idle")
+RATES = ("1 x 1000", "1 x 100", "16 x 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,46 +80,18 @@ def show(report: Report, console: Console) -> None:
             console.print(f"{result.engine}: {result.failed}", style="red")
 
 
-def markdown(report: Report) -> str:
-    """Returns one line an engine, at its `good_effort`, as a table of Markdown."""
-    headings = ("", *(f"{name}: recall@10, p50 / CPU ms" for name in _SHOWN), *_SUMMED)
-    lines = [headings, ["---"] * len(headings)]
-    for result in report.results:
-        points = {
-            point.question: f"{point.recall:.3f}, {point.p50:.1f} / {point.cpu:.1f}"
-            for point in result.points
-            if point.effort == good_effort(result)
-        }
-        adds = result.adds
-        figures = (f"{result.indexed:,.0f}", f"{result.memory:,.0f}", f"{result.disk:,.0f}")
-        ratio = f"{adds['ratio']:.1f}" if adds else "-"
-        lines.append(
-            [
-                f"{result.engine} {result.version}",
-                *(points.get(name, "-") for name in _SHOWN),
-                *figures,
-                ratio,
-            ]
-        )
-    return f"{_lines(lines)}\n\n{_lines(_compared(report))}"
-
-
-def _compared(report: Report) -> list[Sequence[str]]:
-    """Returns the table of who is ahead, its headings and the line below them included."""
+def compared(report: Report) -> list[Sequence[str]]:
+    """Returns the table of who is ahead, its headings included."""
     engines = [result.engine for result in report.results]
     rows = [
         (row.what, *(row.cells.get(engine, "") for engine in engines), row.ahead)
         for row in standing(report.results)
     ]
-    return [("", *engines, "ahead"), ["---"] * (len(engines) + 2), *rows]
-
-
-def _lines(cells: Sequence[Sequence[str]]) -> str:
-    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+    return [("", *engines, "ahead"), *rows]
 
 
 def _of_standing(report: Report) -> Table:
-    headings, _, *rows = _compared(report)
+    headings, *rows = compared(report)
     caption = "at a recall or latency of Kindred's, others are read off their own curves"
     table = _table("who is ahead", ("compared", *headings[1:]), caption)
     for row in rows:
@@ -160,7 +130,7 @@ def _of_question(report: Report, question: str) -> Table:
 
 
 def _of_storing(report: Report) -> Table:
-    rates = [heading for rate in _RATES for heading in (rate, "on disk")]
+    rates = [heading for rate in RATES for heading in (rate, "on disk")]
     table = _table(
         "storing: rows/s by writers x rows in a batch",
         ("engine", "on disk at once", *rates, "indexed", "RAM B/row", "disk B/row"),
@@ -168,7 +138,7 @@ def _of_storing(report: Report) -> Table:
     )
     for result in report.results:
         stored = (result.ingest, result.synced)
-        figures = [known.get(rate, math.nan) for rate in _RATES for known in stored]
+        figures = [known.get(rate, math.nan) for rate in RATES for known in stored]
         figures += [result.indexed, result.memory, result.disk]
         name = f"{result.engine} {result.version}"
         table.add_row(name, result.kept, *(f"{figure:,.0f}" for figure in figures))
