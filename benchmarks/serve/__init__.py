@@ -7,6 +7,7 @@ server   a process with a server          raw   a process with the model alone
 load     a process with clients           items what they send, good and bad
 asking   what answers must be             poison the same of known items, among bad ones
 wires    how clients speak                watch  health and memory, every second
+echo     a process that only answers       bounds what no server can pass
 arrivals when requests of an open loop come, and how long the best of queues would let them wait
 peer     a process with Infinity          scenes what is measured, and how it is told
 """

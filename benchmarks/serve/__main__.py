@@ -13,14 +13,16 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.serve import scenes
+from benchmarks.serve.bounds import Bounds
 from benchmarks.serve.models import MODELS
-from benchmarks.serve.processes import Raw, Server, peer, pin, raw, server
+from benchmarks.serve.processes import Server, echo, peer, pin, raw, server
 from benchmarks.serve.scenes import Row
 
 SCENES = ("closed", "open", "bulk", "poison", "overhead", "soak")
 _RATIOS = (
     "served_by_ceiling",
     "served_by_raw",
+    "by_one",
     "p99_by_unloaded",
     "by_clean",
     "by_infinity",
@@ -38,21 +40,21 @@ def compared(chosen: argparse.Namespace, served: Server) -> Iterator[Row]:
             yield from scenes.beside_peer(served, other, kind, chosen.seconds)
 
 
-def measured(chosen: argparse.Namespace, served: Server, alone: Raw) -> Iterator[Row]:
+def measured(chosen: argparse.Namespace, served: Server, bounds: Bounds) -> Iterator[Row]:
     """Yields the rows of the chosen scenes."""
     for kind in chosen.kinds:
-        yield from of_kind(chosen, kind, served, alone)
+        yield from of_kind(chosen, kind, served, bounds)
     if chosen.peer:
         yield from compared(chosen, served)
     if "soak" in chosen.scenes:
         yield from scenes.soak(served, chosen.requests, chosen.soak_seconds)
 
 
-def of_kind(chosen: argparse.Namespace, kind: str, served: Server, alone: Raw) -> Iterator[Row]:
+def of_kind(chosen: argparse.Namespace, kind: str, served: Server, bounds: Bounds) -> Iterator[Row]:
     """Yields the rows of one kind of items."""
     wanted, seconds, rounds = set(chosen.scenes), chosen.seconds, chosen.rounds
     if "closed" in wanted:
-        yield from scenes.closed(served, alone, kind, seconds, rounds)
+        yield from scenes.closed(served, bounds, kind, seconds, rounds)
     if "open" in wanted:
         yield from scenes.open_loop(served, kind, seconds, rounds)
     if "bulk" in wanted:
@@ -80,6 +82,7 @@ def table(rows: list[Row], title: str, caption: str) -> Table:
         "p50 ms",
         "p99 ms",
         "ratio",
+        "possible",
         "target",
     ):
         found.add_column(heading, justify="left" if heading == "load" else "right")
@@ -97,6 +100,7 @@ def table(rows: list[Row], title: str, caption: str) -> Table:
             f"{row['p50_ms']:.1f}",
             f"{row['p99_ms']:.1f}",
             f"{ratio:.2f} {name}",
+            f"{row['possible']:.2f}" if "possible" in row else "",
             f"{row['target']:.2f}",
         )
     return found
@@ -123,9 +127,10 @@ def main() -> None:
     with ExitStack() as running:
         alone = running.enter_context(raw(chosen.model))
         served = running.enter_context(server(chosen.model))
+        answering = running.enter_context(echo())
         cpus = len(os.sched_getaffinity(0))
         pin(chosen.client_cpus)
-        for row in measured(chosen, served, alone):
+        for row in measured(chosen, served, Bounds(alone, answering, cpus)):
             rows.append(row)
             show(console, row)
     title = f"{chosen.model} ({alone.runtime}) on {cpus} CPUs"

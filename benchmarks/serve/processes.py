@@ -25,11 +25,12 @@ def _python(module: str, *arguments: str, **options: Any) -> "subprocess.Popen[s
 @contextlib.contextmanager
 def ended(process: "subprocess.Popen[str]") -> Iterator["subprocess.Popen[str]"]:
     """Ends a process as its operator would."""
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
+    with process:
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
 
 
 ANSWER_SECONDS = 30.0
@@ -78,6 +79,13 @@ def server(model: str) -> Iterator[Server]:
     """Serves a model without a cache, since clients send the same pictures again."""
     # Its log has a line for each request and write, to which a terminal would be no help.
     with ended(_python("server", "--model", model, stderr=subprocess.DEVNULL)) as process:
+        yield Server(process)
+
+
+@contextlib.contextmanager
+def echo() -> Iterator[Server]:
+    """Runs what does no more than answer."""
+    with ended(_python("echo")) as process:
         yield Server(process)
 
 

@@ -16,7 +16,7 @@ _PASS_TOKENS = 16
 """What a forward pass costs by itself, in tokens: it reads all the weights. On two cores and
 OpenVINO in bfloat16, ViT-B/32's tower of words takes 4 ms and 0.23 ms a token."""
 
-_LENGTHS = (8, 12, 16, 20, 24, 32, 48, 64)
+_LENGTHS = (8, 12, 16, 20, 24, 28, 32, 40, 48, 64)
 _ROWS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64)
 """Shapes in which texts are run, all that there are: OpenVINO compiles kernels for each shape when
 it is first met and keeps them, which for kindred-mini takes 6 ms, more than five passes, and

@@ -12,8 +12,9 @@ import numpy as np
 import orjson
 import pytest
 
-from benchmarks.serve import items
+from benchmarks.serve import items, processes
 from benchmarks.serve.arrivals import arrivals, waits
+from benchmarks.serve.bounds import bounded
 from benchmarks.serve.load import Clients, Load, summary
 from benchmarks.serve.poison import Mix, Sent
 from benchmarks.serve.watch import Watch
@@ -208,3 +209,16 @@ def test_a_watch_tells_what_became_of_a_server() -> None:
         "rss_growth": pytest.approx(0.1),
         "rss_most_growth": pytest.approx(0.1),
     }
+
+
+def test_the_least_of_servers_answers_over_both_transports() -> None:
+    with processes.echo() as server:
+        for url in (server.url, server.rpc):
+            (found,) = processes.sent(Load(url=url, clients=1, seconds=9, requests=5))
+            assert found["sent"] == 5
+            assert found["answers"] == {"good": found["requests"]}
+
+
+def test_one_client_waits_for_the_whole_way_and_many_share_the_work() -> None:
+    assert bounded(100, way=0.01, work=0.001, clients=1) == pytest.approx(50)
+    assert bounded(100, way=0.01, work=0.001, clients=8) == pytest.approx(1000 / 11)
