@@ -23,6 +23,7 @@ from service.access.guard import Guard
 from service.access.needs import needs
 from service.aliases import Aliases
 from service.batching import Encoded
+from service.bodies import Bodies
 from service.collections import Collections
 from service.conditioning.conditions import Conditions
 from service.conditioning.densities import Densities
@@ -70,6 +71,7 @@ class Engine:
         pictures: What is asked of the generator of pictures.
         jobs: Long work; a server enters it.
         guard: Knows who may call.
+        bodies: Counts what requests hold.
     """
 
     collections: Collections
@@ -85,6 +87,7 @@ class Engine:
         self.settings = settings
         self.telemetry = Telemetry(settings.traces)
         self.guard = Guard(settings)
+        self.bodies = Bodies(settings.max_pending_bytes)
         self._embedders = embedders
         self._models: Models
         self._running = AsyncExitStack()

@@ -51,7 +51,7 @@ def create_app(engine: Engine) -> ASGIApp:
     """Returns the HTTP application of an engine, which must be running when requests come."""
     routes = [route for module in _RESOURCES for route in module.router.routes]
     answering = Shortcut(create_api(engine), engine, routes)
-    app = Edge(answering, engine.settings, engine.guard, engine.telemetry)
+    app = Edge(answering, engine)
     if not engine.settings.cors_origins:
         return app
     return CORSMiddleware(

@@ -1,7 +1,7 @@
 """Bounds of a body: its bytes, and the time it takes to come."""
 
 import asyncio
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,11 +35,16 @@ class Body:
                 f"a request may have at most {self.limit} bytes, got {size} or more"
             )
 
-    def bounded(self, receive: Receive) -> Receive:
+    def bounded(self, receive: Receive, take: Callable[[int], None]) -> Receive:
         """Counts what comes, whose length may be missing or a lie, and waits no longer than agreed.
+
+        Args:
+            receive: Brings it.
+            take: Counts what is kept in memory of all bodies.
 
         Raises:
             PayloadTooLarge: If there is too much of it.
+            Overloaded: If there is too much of all of them.
             DeadlineExceeded: If it comes too slowly.
         """
         size, is_whole = 0, False
@@ -57,8 +62,11 @@ class Body:
                 raise DeadlineExceeded(
                     f"a body must be sent within {self.seconds:g} s, got {size} bytes of it"
                 ) from None
-            size += len(message.get("body", b""))
+            came = len(message.get("body", b""))
+            size += came
             self.check_size(size)
+            if not self.is_file:
+                take(came)
             is_whole = not message.get("more_body", False)
             if self.is_file:
                 due = loop.time() + self.seconds

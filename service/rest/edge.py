@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access.caller import caller
-from service.access.guard import Guard
+from service.engine import Engine
 from service.errors import PermissionDenied, ServiceError
 from service.rest.bounds import Body
 from service.rest.failures import failure
 from service.rest.patience import ClientGone, answer_in_time
-from service.settings import LOOPBACK, Settings
-from service.telemetry import Telemetry, new_request_id, request_id
+from service.settings import LOOPBACK
+from service.telemetry import new_request_id, request_id
 from service.terms import (
     PRIORITY_HEADER,
     TIMEOUT_HEADER,
@@ -45,18 +45,16 @@ class Edge:
 
     Args:
         app: What answers.
-        settings: Bounds, and where it listens.
-        guard: Knows who may call.
-        telemetry: Where requests are counted.
+        engine: Its settings bound requests, its guard knows who may call; it counts them.
     """
 
-    def __init__(
-        self, app: ASGIApp, settings: Settings, guard: Guard, telemetry: Telemetry
-    ) -> None:
+    def __init__(self, app: ASGIApp, engine: Engine) -> None:
+        settings = engine.settings
         self._app = app
-        self._guard = guard
+        self._guard = engine.guard
+        self._bodies = engine.bodies
         self._settings = settings
-        self._telemetry = telemetry
+        self._telemetry = engine.telemetry
         self._file = Body(settings.max_snapshot_bytes, settings.body_seconds, is_file=True)
         self._question = Body(settings.max_body_bytes, settings.body_seconds, is_file=False)
 
@@ -80,10 +78,13 @@ class Edge:
                 message["headers"] = [*message["headers"], *ours]
             await send(message)
 
-        with self._telemetry.traces.request(scope["method"], headers) as span:
+        with (
+            self._telemetry.traces.request(scope["method"], headers) as span,
+            self._bodies.held() as take,
+        ):
             try:
                 seconds = self._let_in(scope, headers, body)
-                bounded = body.bounded(receive)
+                bounded = body.bounded(receive, take)
                 await answer_in_time(self._app, scope, bounded, send_named, seconds)
             except ServiceError as error:
                 await failure(error)(scope, receive, send_named)

@@ -15,10 +15,10 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from service.access.caller import caller
-from service.access.guard import Guard
+from service.engine import Engine
 from service.errors import DeadlineExceeded, Problem, problem
-from service.rpc.received import checked, forgiving, linger
-from service.telemetry import Telemetry, new_request_id, request_id
+from service.rpc.received import checked, forgiving, linger, size_of
+from service.telemetry import new_request_id, request_id
 from service.terms import PRIORITY_HEADER, Terms, deadline_after, priority_of, terms
 
 DOMAIN = "kindred"
@@ -32,13 +32,13 @@ class Edge:
     """Stands around every call of `kindred.v1`.
 
     Args:
-        guard: Knows who may call.
-        telemetry: Where calls are counted.
+        engine: Its guard knows who may call; it counts calls and what they hold.
     """
 
-    def __init__(self, guard: Guard, telemetry: Telemetry) -> None:
-        self._guard = guard
-        self._telemetry = telemetry
+    def __init__(self, engine: Engine) -> None:
+        self._guard = engine.guard
+        self._bodies = engine.bodies
+        self._telemetry = engine.telemetry
 
     def around(self, handler: Any, method: str) -> Any:  # noqa: ANN401 - grpc has no types
         """Returns the handler of a method with its behaviour wrapped."""
@@ -56,9 +56,13 @@ class Edge:
             context.set_trailing_metadata(_named())
             start, status = time.perf_counter(), "CANCELLED"
             sent = dict(context.invocation_metadata() or ())
-            with self._telemetry.traces.request(method.lstrip("/"), sent) as span:
+            with (
+                self._telemetry.traces.request(method.lstrip("/"), sent) as span,
+                self._bodies.held() as take,
+            ):
                 try:
                     caller.set(self._guard.admit(sent.get("authorization")))
+                    take(size_of(request))
                     seconds = context.time_remaining()
                     priority = priority_of(sent.get(PRIORITY_HEADER))
                     terms.set(Terms("", priority, deadline_after(seconds), "grpc"))

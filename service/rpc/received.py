@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from service.errors import DeadlineExceeded, InvalidRequest
 
@@ -31,6 +31,11 @@ def forgiving(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
             return _NoMessage(str(error))
 
     return message_of
+
+
+def size_of(request: Any) -> int:  # noqa: ANN401 - a message or an iterator of them
+    """Returns the bytes of a message; a stream's are not held together, and are not counted."""
+    return request.ByteSize() if isinstance(request, Message) else 0
 
 
 def checked(request: Any) -> Any:  # noqa: ANN401 - a message or an iterator of them

@@ -68,7 +68,7 @@ def create_server(engine: Engine, settings: Settings) -> RpcServer:
     Raises:
         RuntimeError: If the port is taken.
     """
-    methods = Methods(Edge(engine.guard, engine.telemetry))
+    methods = Methods(Edge(engine))
     for register, servicer in _servicers(engine):
         register(servicer, methods)
     server = grpc.aio.server(handlers=(methods,), options=_options(settings))

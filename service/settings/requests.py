@@ -16,6 +16,11 @@ class RequestSettings(BaseModel):
     max_body_bytes: int = Field(
         default=128 * MIB, ge=1, description="Bytes of one request, as JSON, form or gRPC message."
     )
+    max_pending_bytes: int = Field(
+        default=1024 * MIB,
+        ge=1,
+        description="Bytes of all requests in work together; beyond, OVERLOADED is answered.",
+    )
     max_snapshot_bytes: int = Field(
         default=64 * 1024 * MIB,
         ge=1,
@@ -42,6 +47,15 @@ class RequestSettings(BaseModel):
         gt=0,
         description="Time to embed what a request holds before DEADLINE_EXCEEDED.",
     )
+
+    @model_validator(mode="after")
+    def _check_bodies(self) -> Self:
+        if self.max_pending_bytes < self.max_body_bytes:
+            raise ValueError(
+                f"max_pending_bytes {self.max_pending_bytes} must not be less than max_body_bytes "
+                f"{self.max_body_bytes}: the largest request would never be admitted"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_queue(self) -> Self:
