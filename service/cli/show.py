@@ -86,12 +86,18 @@ def hits_table(hits: Sequence[SearchHit]) -> Table:
         table.add_row(
             str(rank),
             Text(hit.modality, MODALITY_STYLES[hit.modality]),
-            Text(hit.id + (f" {moment(hit.at)}" if hit.at else "")),
+            Text(hit.id + (f" {moment(hit.at)}" if hit.at else "") + _called(hit)),
             f"{hit.score:.3f}",
             f"{hit.calibrated:+.2f}",
             f"{hit.probability:.1%}",
         )
     return table
+
+
+def _called(hit: SearchHit) -> str:
+    """Returns what an upload was called, whose id may be a digest."""
+    name = hit.metadata.get("filename")
+    return f" {harmless(name)}" if isinstance(name, str) and name != hit.id else ""
 
 
 def moment(window: Window) -> str:

@@ -9,13 +9,14 @@ const HITS = 24; // on a page: fills rows of two, three and four
 const MOST = 960; // hits that are shown at all; a server takes 1,000 unless it is told otherwise
 const PATIENCE = 400; // ms of silence before the page says that it is waiting
 const $ = (id) => document.getElementById(id);
-const [form, words, chooser, list, toggles, next] = ["form", "words", "collection", "hits", "modalities", "next"].map($);
+const [form, words, chooser] = ["form", "words", "collection"].map($);
+const [toggles, list, next] = ["modalities", "hits", "next"].map($);
 
 /** Pictures, sounds and items in the query: {part, label, picture, weight}. */
 let parts = [];
 let running = new AbortController();
 
-/** Answers so far, and the token of the next page where there is one: of a search, how many hits it may have. */
+/** What is shown, and what asks for more of it: a page's token, or of a search how many hits. */
 let [shown, token] = [[], null];
 
 // --- Asking -------------------------------------------------------------------------------------
@@ -66,7 +67,8 @@ async function browsed(collection, after, signal) {
     .filter(([modality]) => !wanted.length || wanted.includes(modality))
     .reduce((sum, [, count]) => sum + count, 0);
   const first = total > shown.length ? `The first ${shown.length} of ` : "";
-  say(total ? `${first}${total} ${total === 1 ? "item" : "items"} in ${collection}` : `Nothing to show in ${collection}`);
+  const all = `${first}${total} ${total === 1 ? "item" : "items"} in ${collection}`;
+  say(total ? all : `Nothing to show in ${collection}`);
 }
 
 function question(k) {

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from kindred import Client
 from service.batching.job import Job
 from service.batching.pipeline import Pipeline
 from service.cli import app
@@ -179,3 +180,11 @@ def test_a_command_says_how_urgent_it_is(
             told = CliRunner().invoke(app, [*urgency, *command, "--server", server])
             assert told.exit_code == 0, told.output
         assert lanes == expected
+
+
+def test_an_upload_is_told_by_its_name(server: str, tmp_path: Path) -> None:
+    (tmp_path / "red.png").write_bytes(image_bytes(picture("red")))
+    with Client(server) as client:
+        client.create_collection("default")
+        (stored,) = client.upload("default", [tmp_path / "red.png"]).results
+    assert f" {stored.id} red.png " in ask(server, "search", "red").stdout
