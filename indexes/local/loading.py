@@ -40,7 +40,7 @@ class Loader:
         Sweeps out files that serve nobody, such as those of a build that was cut off.
         """
         segments = self.shelf.opened(connection)
-        self.shelf.sweep(segment for some in segments.values() for segment in some)
+        self.shelf.sweep(segment.folder.name for some in segments.values() for segment in some)
         damaged, partitions = list[int](), dict[str, Partition]()
         for modality in sorted({*vectors.modalities(connection), *segments}):
             partitions[modality], unread = self.partition(

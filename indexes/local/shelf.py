@@ -48,12 +48,12 @@ class Shelf:
         """Opens the segments that serve, but for those that are damaged or missing."""
         return {
             modality: tuple(segment for name in names for segment in self._opened(name))
-            for modality, names in _listed(connection).items()
+            for modality, names in listed(connection).items()
         }
 
-    def sweep(self, kept: Iterable[Segment]) -> None:
-        """Deletes all but these; whoever still searches in another keeps its mapped files."""
-        names = {segment.folder.name for segment in kept}
+    def sweep(self, kept: Iterable[str]) -> None:
+        """Deletes all folders but these; who still searches in another keeps its mapped files."""
+        names = set(kept)
         if self._folder.exists():
             for folder in self._folder.iterdir():
                 if folder.name not in names:
@@ -75,13 +75,19 @@ def record(modality: str) -> Callable[[Connection, Partition, Partition], None]:
     """Returns what writes down which segments serve a modality from now on."""
 
     def write(connection: Connection, before: Partition, after: Partition) -> None:
-        listed = {**_listed(connection), modality: [it.folder.name for it in after.segments]}
-        state.put(connection, _LISTED, json.dumps(listed))
+        names = {**listed(connection), modality: names_of(after)}
+        state.put(connection, _LISTED, json.dumps(names))
         dead.insert(connection, modality, np.setdiff1d(after.dead(), before.dead()))
 
     return write
 
 
-def _listed(connection: Connection) -> Mapping[str, list[str]]:
-    listed: dict[str, list[str]] = json.loads(state.get(connection, _LISTED))
-    return listed
+def listed(connection: Connection) -> Mapping[str, list[str]]:
+    """Returns the names of the folders that serve each modality, as they are written down."""
+    names: dict[str, list[str]] = json.loads(state.get(connection, _LISTED))
+    return names
+
+
+def names_of(partition: Partition) -> list[str]:
+    """Returns the names of the folders that serve in it."""
+    return [segment.folder.name for segment in partition.segments]

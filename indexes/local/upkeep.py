@@ -9,6 +9,7 @@ written down is swept away, and what was written down serves.
 import logging
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from operator import methodcaller
 
 import numpy as np
@@ -24,7 +25,7 @@ from indexes.errors import StorageError
 from indexes.local.loading import Loader
 from indexes.local.losses import Losses
 from indexes.local.revisions import Revisions
-from indexes.local.shelf import Shelf, record
+from indexes.local.shelf import Shelf, listed, names_of, record
 from indexes.local.tuning import Tuning
 from indexes.local.watch import RecallWatch
 from indexes.queries import RecentQueries
@@ -182,5 +183,11 @@ class Upkeep:
         return self._revisions.now.partitions[modality]
 
     def _sweep(self) -> None:
-        partitions = self._revisions.now.partitions.values()
-        self._shelf.sweep(it for partition in partitions for it in partition.segments)
+        """Deletes files that serve nobody; of segments that lost their last row, this is told."""
+        with self._revisions.moment() as (connection, _):
+            known = listed(connection)
+        for modality, partition in self._revisions.now.partitions.items():
+            if known.get(modality, []) != names_of(partition):
+                self._revisions.replace(modality, lambda same: same, record(modality))
+        with self._revisions.moment() as (connection, _):
+            self._shelf.sweep(chain.from_iterable(listed(connection).values()))

@@ -175,6 +175,22 @@ def test_deletions_outlive_restarts_and_are_forgotten_when_compacted(
     store.close()
 
 
+def test_a_segment_of_which_no_row_lives_is_forgotten_before_its_files_go(
+    store: FolderStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    collection, sounds = opened(store), some(0, 200, "audio")
+    collection.upsert(some(0, 200))
+    collection.maintain()
+    collection.delete([f"image-{i}" for i in range(200)])
+    collection.upsert(sounds)
+    collection.maintain()
+    assert [folder.name[:6] for folder in folders(store)] == ["audio-"]
+    store.close()
+    with FolderStore(store.path, TUNING) as again:
+        require_whole(opened(again), sounds)
+    assert not caplog.records, "nothing is missed"
+
+
 def test_what_changes_during_a_build_stays_changed(
     store: FolderStore, collection: LocalCollection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
