@@ -71,7 +71,8 @@ def index(
     texts are known by .txt. A film is two items: what is seen of it, and what is heard, whose id
     has #sound behind it. A file is embedded again when its content has changed. What can't be read
     is named with the reason, and the status is then 1; files that don't claim to be media are
-    passed by. Ctrl-C is safe: the next run goes on from there.
+    passed by. Bounds are settings here as well: KINDRED_MAX_PIXELS=100000000. Ctrl-C is safe: the
+    next run goes on from there.
 
     For example:
 
