@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import queue
 import signal
 import socket
@@ -18,6 +19,8 @@ from embedder.errors import MediaError, UndecodableMedia
 from embedder.frames import Pick, evenly
 from embedder.media import Modality
 from service.decoding.wire import Broken, Decoded, Line, Track, restored
+
+log = logging.getLogger(__name__)
 
 DECODER = "embedder.decode:decode_as"
 START_SECONDS = 60.0
@@ -119,7 +122,8 @@ class DecodePool:
     ) -> Decoded | Track:
         worker = self._idle.get()
         try:
-            worker = worker or self._start()
+            if worker is None or worker.has_ended():
+                worker = self._start()
             self._busy.add(worker)
             return worker.decode(modality, data, pick, reducer)
         finally:
@@ -166,6 +170,13 @@ class _Worker:
                 "media must decode without ending their decoder, which may take decode_bytes "
                 f"{self._bounds.memory} of memory; it ended by {self.end(LAST_SECONDS)}"
             ) from None
+
+    def has_ended(self) -> bool:
+        """Tells whether the process died while it had nothing to do: no item is to blame."""
+        if self._process.poll() is None:
+            return False
+        log.warning("an idle decoding process ended by %s and is replaced", self.end())
+        return True
 
     def end(self, patience: float = 0.0) -> str:
         """Ends the process, if it does not end by itself so soon, and returns how it ended."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import math
 import time
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,8 @@ from service.errors import DeadlineExceeded, Problem, problem
 from service.rpc.received import checked, forgiving, linger, size_of
 from service.telemetry import new_request_id, request_id
 from service.terms import PRIORITY_HEADER, Terms, deadline_after, priority_of, terms
+
+log = logging.getLogger(__name__)
 
 DOMAIN = "kindred"
 """The domain of every ErrorInfo: reasons are unique within it."""
@@ -76,7 +79,9 @@ class Edge:
                         await linger(request)
                     await _abort(context, found)
                 finally:
-                    self._telemetry.answered("grpc", method, status, time.perf_counter() - start)
+                    took = time.perf_counter() - start
+                    self._telemetry.answered("grpc", method, status, took)
+                    log.info("%s %s %.1f ms", method, status, 1000 * took)
                     span.set_attributes(
                         {"rpc.grpc.status": status, "kindred.request_id": request_id.get()}
                     )

@@ -1,7 +1,9 @@
 """Decoders that hang, eat, crash or lie: each costs its own item, and nothing else."""
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,6 +33,11 @@ def bad() -> Iterator[DecodePool]:
 def good() -> Iterator[DecodePool]:
     with pool(decoder="embedder.decode:decode_as") as opened:
         yield opened
+
+
+def children() -> frozenset[int]:
+    tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
+    return frozenset(int(pid) for it in tasks for pid in (it / "children").read_text().split())
 
 
 def works(decoders: DecodePool) -> bool:
@@ -63,6 +70,17 @@ def test_a_decoder_that_takes_too_long_is_ended(data: bytes) -> None:
         with pytest.raises(UndecodableMedia, match=r"within decode_seconds 0.2, and took longer"):
             decoders.decode(Modality.IMAGE, data)
         assert works(decoders)
+
+
+def test_a_process_that_dies_idle_costs_no_item(caplog: pytest.LogCaptureFixture) -> None:
+    before = children()
+    with pool() as decoders:
+        assert works(decoders)
+        (ended,) = children() - before
+        os.kill(ended, signal.SIGKILL)
+        os.waitid(os.P_PID, ended, os.WEXITED | os.WNOWAIT)  # it is dead by now, and not buried
+        assert works(decoders)
+    assert "an idle decoding process ended by SIGKILL and is replaced" in caplog.text
 
 
 def test_a_decoder_can_write_no_file(bad: DecodePool) -> None:

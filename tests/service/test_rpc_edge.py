@@ -147,7 +147,10 @@ async def test_a_message_over_the_limit_is_refused(tmp_path: Path) -> None:
     assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
-async def test_calls_are_counted_by_status(tmp_path: Path) -> None:
+async def test_calls_are_counted_and_logged_by_status(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "service.rpc.edge")
     engine = engine_in(tmp_path)
     async with serving(engine) as channel:
         stub = models_grpc.ModelServiceStub(channel)
@@ -158,6 +161,7 @@ async def test_calls_are_counted_by_status(tmp_path: Path) -> None:
     for method, status in (("ListModels", "OK"), ("GetModel", "NOT_FOUND")):
         labels = f'method="/kindred.v1.ModelService/{method}",status="{status}",transport="grpc"'
         assert f"kindred_requests_total{{{labels}}} 1.0" in metrics
+        assert f"/kindred.v1.ModelService/{method} {status} " in caplog.text
 
 
 async def test_answers_and_errors_carry_their_request_id(tmp_path: Path) -> None:
