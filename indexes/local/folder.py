@@ -123,10 +123,10 @@ class FolderStore(Store):
         with self._lock:
             self._require(name)
             self._require_free(new)
+            known = [alias for alias, meant in self.aliases().items() if meant == name]
+            self._aliases.put(new, name, *known)  # who is refused from here on finds the new name
             if name in self._open:
                 self._open.pop(name).close()
-            known = [alias for alias, meant in self.aliases().items() if meant == name]
-            self._aliases.put(new, name, *known)  # from here on it is meant to be renamed
             self._finish_renaming()
 
     def delete(self, name: str) -> None:

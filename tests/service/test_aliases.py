@@ -88,6 +88,7 @@ async def test_an_alias_is_asked_as_its_collection_is(engine: Engine, tmp_path: 
         assert (scored.collection, scored.scores[0].error is not None) == (name, True)
         job = await engine.jobs.create("now", IngestFolder(str(tmp_path)))
         assert job.collection == name
+        await engine.jobs.cancel(job.id)
         assert (await engine.snapshots.take("now")).collection == name
     assert [info.name for info in await ask.list()] == ["one", "two"]
 
