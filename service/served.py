@@ -221,13 +221,17 @@ class ServedModel:
         return self._failed
 
     async def _probe(self) -> Mapping[str, str]:
-        modalities = self.info.modalities
+        name, modalities = self.info.name, self.info.modalities
         probes = (self._batcher.probe(PROBES[modality]) for modality in modalities)
-        return {
-            f"{self.info.name}/{modality}": item_error(outcome).message
+        failed = {
+            f"{name}/{modality}": item_error(outcome).message
             for modality, outcome in zip(modalities, await asyncio.gather(*probes), strict=True)
             if isinstance(outcome, BaseException)
         }
+        for lane, decoders in self._decoders.items():
+            if decoders.is_ill and await asyncio.to_thread(decoders.still_ill):
+                failed[f"{name}/decoding {lane}"] = "no decoding process starts; the log tells why"
+        return failed
 
 
 def _is_light(content: Sent) -> bool:

@@ -68,9 +68,13 @@ class DecodePool:
         workers: How many, at most.
         bounds: What one item may cost.
         decoder: What decodes, as `module:function`.
+
+    Attributes:
+        is_ill: Whether the last process that was to start did not, or is not known to have.
     """
 
     def __init__(self, workers: int, bounds: Bounds, decoder: str = DECODER) -> None:
+        self.is_ill = False
         self._start: Callable[[], _Worker] = lambda: _Worker(bounds, decoder)
         self._count = workers
         self._busy: set[_Worker] = set()
@@ -117,14 +121,28 @@ class DecodePool:
         """
         return cast(Decoded, self._ask(modality, data, pick, reducer))
 
+    def still_ill(self) -> bool:
+        """Tells, in any thread, whether no process starts, which is tried."""
+        try:
+            self.decode(Modality.IMAGE, b"")
+        except MediaError:
+            return False
+        except (OSError, RuntimeError) as error:
+            log.error("no decoding process starts", exc_info=error)
+            return True
+        return False
+
     def _ask(
         self, modality: Modality, data: bytes, pick: Pick = evenly, reducer: str = ""
     ) -> Decoded | Track:
         worker = self._idle.get()
         try:
             if worker is None or worker.has_ended():
+                self.is_ill = True
                 worker = self._start()
             self._busy.add(worker)
+            worker.await_ready()
+            self.is_ill = False
             return worker.decode(modality, data, pick, reducer)
         finally:
             if worker:
@@ -156,7 +174,6 @@ class _Worker:
         """See `DecodePool.decode`; afterwards the process may be no longer alive."""
         seconds = self._bounds.seconds
         try:
-            self._await_ready()
             self._line.expire(seconds)
             self._line.send({"modality": modality, "reducer": reducer}, data)
             return self._answer(pick)
@@ -192,7 +209,8 @@ class _Worker:
         """Ends the process, from any thread: whoever waits for it learns that it has ended."""
         self._process.kill()
 
-    def _await_ready(self) -> None:
+    def await_ready(self) -> None:
+        """Waits until a process that was just started can decode."""
         if self._is_ready:
             return
         self._line.expire(START_SECONDS)
