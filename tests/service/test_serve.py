@@ -67,8 +67,10 @@ async def test_32_clients_share_forward_passes_and_a_33rd_is_refused_at_once(
     tmp_path: Path,
 ) -> None:
     model = Gated()
+    # The gate makes the first passes long, which must not make the others small.
+    patient = settings(tmp_path, queue_size=33, max_items=1, pass_seconds=600.0)
     async with (
-        Engine(settings(tmp_path, queue_size=33, max_items=1), [model]) as engine,
+        Engine(patient, [model]) as engine,
         listening(engine) as addresses,
         httpx.AsyncClient(base_url=addresses.http) as client,
     ):
