@@ -31,7 +31,8 @@ def markdown(report: Report) -> str:
     asked = [("recall@10, p50 ms", *_ASKED), *map(_found, report.results)]
     stored = [("", *_STORED), *map(_kept, report.results)]
     about = ", ".join(f"{name} {value}" for name, value in report.machine.items())
-    return "\n\n".join([about, *map(_table, (asked, stored, compared(report)))])
+    tables: Sequence[Sequence[Sequence[str]]] = (asked, stored, compared(report))
+    return "\n\n".join([about, *map(_table, tables)])
 
 
 def _found(result: Result) -> tuple[str, ...]:
