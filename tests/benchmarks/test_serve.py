@@ -222,3 +222,10 @@ def test_the_least_of_servers_answers_over_both_transports() -> None:
 def test_one_client_waits_for_the_whole_way_and_many_share_the_work() -> None:
     assert bounded(100, way=0.01, work=0.001, clients=1) == pytest.approx(50)
     assert bounded(100, way=0.01, work=0.001, clients=8) == pytest.approx(1000 / 11)
+
+
+@pytest.mark.parametrize("seconds", [10.0, 1000.0], ids=["for a time", "until all were sent"])
+def test_the_rate_is_that_of_the_clients_whatever_is_in_work_at_either_end(seconds: float) -> None:
+    answers = [(5.0 + i + j / 4, 1.0, ("good",)) for i in range(10) for j in range(4)]
+    found = summary(Load(url="", clients=4, seconds=seconds), answers)
+    assert found["items_per_second"] == pytest.approx(4, rel=0.1)
