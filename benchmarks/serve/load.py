@@ -133,7 +133,7 @@ def summary(load: Load, answers: Sequence[Answered]) -> dict[str, Any]:
     """Returns what the answers say: items a second, and milliseconds."""
     first = min(began for began, _, _ in answers)
     counted = [each for each in answers if each[0] - first >= WARM_SHARE * load.seconds]
-    counted = counted or answers
+    counted = counted or list(answers)
     good = [seconds for _, seconds, said in counted if set(said) == {"good"}]
     names = Counter(name for _, _, said in counted for name in said)
     p50, p95, p99 = (1000 * np.percentile(good or [np.nan], (50, 95, 99))).tolist()
