@@ -5,6 +5,7 @@ import shutil
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -27,6 +28,9 @@ _STORED, _ASKED, _ASKED_MORE = 0.65, 0.6, 0.85
 
 _LONG = 10.0
 """Seconds after which an engine is asked beside its adds no further round."""
+
+_CLOSING = 20.0
+"""Seconds that an engine has to close, after the time of all."""
 
 _CONSOLE = Console(stderr=True)
 
@@ -118,8 +122,11 @@ class _Player:
                 known.synced[name] = rate
 
     def close(self) -> None:
-        """Closes the engine; what it left on disk is counted."""
-        self.result.disk = self.remote.ask(Contestant.close)
+        """Closes the engine, however it fared; what it left on disk is counted if it can be."""
+        self.remote.patience = _CLOSING
+        with suppress(Failed):
+            self.result.disk = self.remote.ask(Contestant.close)
+        self.remote.end()
 
 
 def play(
@@ -155,9 +162,9 @@ def play(
     turns.answer(MIXED, workload, rules, _ASKED_MORE)
     turns.take("is asked while it stores", partial(_Player.answer_under_adds, rules=rules))
     turns.take("ingests", partial(_Player.ingest, seconds=2 * rules.seconds))
-    turns.take("closes", _Player.close)
     for player in players:
-        player.remote.end()
+        player.close()
+    keep(results)
     return results
 
 
