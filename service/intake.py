@@ -26,6 +26,8 @@ _MIME_TYPES = {
     "GIF": "image/gif",
     "BMP": "image/bmp",
     "TIFF": "image/tiff",
+    "AVIF": "image/avif",
+    "HEIC": "image/heic",
     "WAV": "audio/wav",
     "AIFF": "audio/aiff",
     "FLAC": "audio/flac",

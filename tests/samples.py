@@ -7,8 +7,11 @@ import numpy as np
 import PIL.Image
 import soundfile
 from numpy.typing import NDArray
+from pillow_heif import register_heif_opener
 
 from embedder.media import Audio, Image
+
+register_heif_opener()  # Pillow writes HEIC with it
 
 COLOURS = {
     "red": (255, 0, 0),

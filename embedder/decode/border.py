@@ -27,6 +27,7 @@ FOREIGN_ERRORS: dict[type[Exception], type[MediaError]] = {
     TypeError: UndecodableMedia,
     LookupError: UndecodableMedia,
     ArithmeticError: UndecodableMedia,
+    RuntimeError: UndecodableMedia,  # libavif and libheif
     MemoryError: UndecodableMedia,  # a size that the header claims and nobody has
     UserWarning: UndecodableMedia,  # where the process makes warnings errors
     struct.error: UndecodableMedia,

@@ -8,7 +8,10 @@ from embedder.errors import UndecodableMedia
 from embedder.media import Modality
 
 _BITMAP_HEADER_SIZES = {12, 40, 52, 56, 64, 108, 124}
-_STILL_IMAGE_BRANDS = {b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif", b"avis"}
+_AVIF_BRANDS = {b"avif", b"avis"}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+_HEIF_BRANDS = {b"mif1", b"msf1"}
+"""Of either: what else the file says it is tells which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,31 @@ def _is_bitmap(head: bytes) -> bool:
     return head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BITMAP_HEADER_SIZES
 
 
+def _brands(head: bytes) -> list[bytes]:
+    """Returns what a file of ISO's boxes says it is, its first word first (ISO/IEC 14496-12, 4.3).
+
+    The second of the words is a version.
+    """
+    if head[4:8] != b"ftyp":
+        return []
+    size = min(int.from_bytes(head[:4], "big"), len(head))
+    return [head[8:12], *(head[start : start + 4] for start in range(16, size, 4))]
+
+
+def _is_avif(head: bytes) -> bool:
+    brands = _brands(head)
+    still = brands[:1] and brands[0] in _HEIF_BRANDS
+    return bool(_AVIF_BRANDS.intersection(brands if still else brands[:1]))
+
+
+def _is_heic(head: bytes) -> bool:
+    return not _is_avif(head) and bool(
+        (_HEIC_BRANDS | _HEIF_BRANDS).intersection(_brands(head)[:1])
+    )
+
+
 def _is_mp4(head: bytes) -> bool:
-    return head[4:8] == b"ftyp" and head[8:12] not in _STILL_IMAGE_BRANDS
+    return bool(_brands(head)) and not _is_avif(head) and not _is_heic(head)
 
 
 def _is_mp3(head: bytes) -> bool:
@@ -70,6 +96,8 @@ FORMATS: tuple[Format, ...] = (
     Format("GIF", Modality.IMAGE, _starts(b"GIF87a", b"GIF89a")),
     Format("BMP", Modality.IMAGE, _is_bitmap),
     Format("TIFF", Modality.IMAGE, _starts(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    Format("AVIF", Modality.IMAGE, _is_avif),
+    Format("HEIC", Modality.IMAGE, _is_heic),
     Format("WAV", Modality.AUDIO, _container(b"WAVE", b"RIFF", b"RIFX", b"RF64")),
     Format("AIFF", Modality.AUDIO, lambda head: head[:4] == b"FORM" and head[8:11] == b"AIF"),
     Format("FLAC", Modality.AUDIO, _starts(b"fLaC")),

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
+from pi_heif import HeifImageFile
+from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.Image import Transpose
@@ -31,6 +33,8 @@ _OPENERS: dict[str, Callable[[io.BytesIO], ImageFile]] = {
     "GIF": GifImageFile,
     "BMP": BmpImageFile,
     "TIFF": TiffImageFile,
+    "AVIF": AvifImageFile,
+    "HEIC": HeifImageFile,
 }
 
 # Pillow warns of each odd tag of a TIFF; none of them is read here.
@@ -78,7 +82,7 @@ def decode_image(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Image:
 
 def _upright(picture: PIL.Image.Image) -> PIL.Image.Image:
     """Undoes the rotation of the camera; of TIFF, Pillow has done so while loading."""
-    turn = _UPRIGHT.get(_orientation(picture.info.get("exif", b"")))
+    turn = _UPRIGHT.get(_orientation(picture.info.get("exif") or b""))
     return picture if turn is None else picture.transpose(turn)
 
 

@@ -18,7 +18,7 @@ TEXT_SUFFIX = ".txt"
 """Text has no signature, so this one kind of file is known by its name."""
 
 MEDIA_SUFFIXES = frozenset(
-    {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+    {".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
     | {".aac", ".aif", ".aiff", ".flac", ".m4a", ".mp3", ".oga", ".ogg", ".opus", ".wav"}
     | {".m4v", ".mkv", ".mov", ".mp4", ".webm"}
     | {TEXT_SUFFIX}

@@ -29,6 +29,8 @@ SEEDS: dict[str, Callable[[], bytes]] = {
     "TIFF": lambda: image_bytes(photo(), "TIFF"),
     "TIFF deflate": lambda: image_bytes(photo(), "TIFF", compression="tiff_adobe_deflate"),
     "TIFF jpeg": lambda: image_bytes(photo(), "TIFF", compression="jpeg"),
+    "AVIF": lambda: image_bytes(photo(), "AVIF"),
+    "HEIC": lambda: image_bytes(photo(), "HEIF"),
     "WAV": lambda: audio_bytes(tone(seconds=0.2), "WAV"),
     "AIFF": lambda: audio_bytes(tone(seconds=0.2), "AIFF"),
     "FLAC": lambda: audio_bytes(tone(seconds=0.2), "FLAC"),

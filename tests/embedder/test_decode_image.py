@@ -19,7 +19,13 @@ from embedder.media import Image, Modality
 from tests.samples import audio_bytes, image_bytes, photo, picture, tone
 
 LOSSLESS = [("PNG", {}), ("BMP", {}), ("TIFF", {}), ("WEBP", {"lossless": True})]
-LOSSY = [("JPEG", {"quality": 95}), ("WEBP", {"quality": 95}), ("GIF", {})]
+LOSSY = [
+    ("JPEG", {"quality": 95}),
+    ("WEBP", {"quality": 95}),
+    ("GIF", {}),
+    ("AVIF", {"quality": 90}),
+    ("HEIF", {"quality": 90}),
+]
 
 
 def encoded(picture: PIL.Image.Image, format: str = "PNG", **options: object) -> bytes:
@@ -64,7 +70,7 @@ def test_every_image_format_has_an_opener() -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
 def test_the_camera_s_rotation_is_undone(format: str, orientation: int) -> None:
     """A picture stored in each of the eight ways comes out as the one that was seen."""
     seen = photo(size=(48, 32)).pixels
@@ -83,9 +89,10 @@ def test_the_camera_s_rotation_is_undone(format: str, orientation: int) -> None:
     stored = PIL.Image.fromarray(np.ascontiguousarray(store[orientation]))
     options = {"quality": 95} if format == "JPEG" else {}
     options |= {"lossless": True} if format == "WEBP" else {}
-    found = decode_image(encoded(stored, format, exif=exif, **options)).pixels
+    lossy = {"JPEG", "AVIF", "HEIF"}
+    found = decode_image(encoded(stored, format, exif=exif.tobytes(), **options)).pixels
     assert found.shape == seen.shape
-    assert np.abs(found.astype(int) - seen).mean() < (6 if format == "JPEG" else 0.01)
+    assert np.abs(found.astype(int) - seen).mean() < (6 if format in lossy else 0.01)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +215,7 @@ def test_a_limit_must_be_positive(name: str) -> None:
         Limits(**{name: 0})
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF"])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_a_file_cut_short_is_undecodable(format: str, share: float) -> None:
     data = image_bytes(photo(size=(200, 200)), format)
@@ -232,8 +239,22 @@ def test_what_is_no_picture_is_named(data: bytes, words: str) -> None:
     assert words in str(refusal.value)
 
 
-def test_an_iphone_s_heic_is_not_taken_for_a_sound() -> None:
-    assert recognise(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic") is None
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1miafavif", "AVIF"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0mif1miafheic", "AVIF"),
+        (b"\0\0\0\x14ftypheic\0\0\0\0mif1avif", "HEIC"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0isomavif", "MP4"),
+        (b"\0\0\0\x08ftyp", "MP4"),
+    ],
+)
+def test_files_of_boxes_are_told_apart_by_their_brands(head: bytes, name: str) -> None:
+    found = recognise(head)
+    assert found is not None
+    assert found.name == name
 
 
 def test_decode_tells_pictures_from_sounds() -> None:
