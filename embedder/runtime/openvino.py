@@ -2,8 +2,8 @@
 
 In bfloat16 a vector comes out the same to the last bit in every batch, at every padding and with
 every number of threads, but for one text in some three thousand, which is rounded otherwise in some
-batches: no number of it moves by more than 0.0005, at a cosine of 0.999997. In float32 vectors move
-by about 1e-7.
+batches: among 200,000 no number moved by more than 0.0009, and no cosine fell below 0.9999. In
+float32 vectors move by about 1e-7.
 """
 
 import threading

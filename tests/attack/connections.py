@@ -35,7 +35,9 @@ def attack(seconds: float) -> Outcome:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     outcome = Outcome()
     with victim(header_seconds=PATIENCE, body_seconds=PATIENCE) as server:
-        _before_and_after(server, outcome, (_slow, _leaving, _silent_readers, _calls_off))
+        _before_and_after(
+            server, outcome, (_slow, _leaving, _silent_readers, _calls_off, _silent_callers)
+        )
     with victim(header_seconds=120, max_connections=CROWD + 100) as server:
         _before_and_after(server, outcome, (_crowd,))
     with victim() as server:
@@ -174,6 +176,31 @@ async def _calls_off(server: Victim, outcome: Outcome) -> None:
         for channel in channels:
             await channel.close(None)
     await _served(server, outcome)
+
+
+async def _silent_callers(server: Victim, outcome: Outcome) -> None:
+    """Connects to gRPC, and says nothing or half of how a connection begins."""
+    host, _, port = server.grpc.partition(":")
+    begun = (
+        b"",
+        b"PRI * HTTP/2.0\r\n\r\nSM",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x16\x03\x01\x02",
+    )
+    opened = [await asyncio.open_connection(host, int(port)) for _ in range(SLOW)]
+    for number, (_, writer) in enumerate(opened):
+        writer.write(begun[number % len(begun)])
+    async with grpc.aio.insecure_channel(server.grpc) as channel:
+        stub = embedding_service_pb2_grpc.EmbeddingServiceStub(channel)
+        words = content_pb2.Content(text="words beside silence")
+        asked = embedding_service_pb2.EmbedRequest(contents=[words])
+        outcome.note("honest calls beside them", len((await stub.Embed(asked)).results))
+    async with asyncio.timeout(60):
+        for reader, writer in opened:
+            with contextlib.suppress(ConnectionError):
+                await reader.read()
+            writer.transport.abort()
+            outcome.note("silent gRPC connections cut")
 
 
 async def _endless() -> AsyncIterator[object]:
