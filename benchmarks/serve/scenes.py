@@ -24,6 +24,7 @@ OPEN_SHARE = 0.8
 BULK_BATCH = 64
 OVERHEAD_MS = 0.5
 BAD = 0.01
+WARM_UP = 20_000
 SOAK_SHARES = {"text": 0.95, "image": 0.05}
 
 
@@ -203,9 +204,9 @@ def _with_and_without(clean: Load, is_clean_first: bool) -> tuple[Row, Row]:
 def soak(server: Server, requests: int, seconds: float) -> Iterator[Row]:
     """Yields how memory grows over many requests, over both transports, one in a hundred bad.
 
-    They come after a tenth as many of the same, which is when a server has taken what it needs.
+    They come after `WARM_UP` of the same: after 5,000 a server had not yet taken what it needs.
     """
-    _soaked(server, requests // 10, seconds)
+    _soaked(server, WARM_UP, seconds)
     begun = time.monotonic()
     with Watch(server) as watch:
         found = _soaked(server, requests, seconds)
