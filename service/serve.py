@@ -62,11 +62,11 @@ async def listening(engine: Engine) -> AsyncIterator[Addresses]:
     """
     settings = engine.settings
     config = _config(engine)
-    try:
+    with _binding(settings, "grpc_port"):
         rpc = create_server(engine, settings)
-    except RuntimeError as error:
-        raise OSError(str(error).partition(";")[0]) from error
-    with socket.create_server((settings.host, settings.port), family=_family(settings)) as bound:
+    with _binding(settings, "port"):
+        listener = socket.create_server((settings.host, settings.port), family=_family(settings))
+    with listener as bound:
         # asyncio sets this only on sockets that it made; without it answers wait 40 ms for an ACK.
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         http = _Server(config)
@@ -81,6 +81,20 @@ async def listening(engine: Engine) -> AsyncIterator[Addresses]:
         finally:
             http.should_exit = True
             await asyncio.gather(serving, rpc.server.stop(GRACE_SECONDS))
+
+
+@contextmanager
+def _binding(settings: Settings, name: str) -> Iterator[None]:
+    """Says which address can't be listened on, and what helps."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # the latter is gRPC's
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OSError(
+            f"{name} {getattr(settings, name)} of {settings.host} cannot be listened on: "
+            f"{reason.partition(' (')[0].partition(';')[0]}. If another server uses it, "
+            "name another port, or 0 for any that is free"
+        ) from error
 
 
 def _config(engine: Engine) -> uvicorn.Config:
