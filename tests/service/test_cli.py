@@ -79,13 +79,13 @@ class TestIndex:
     def test_names_what_cannot_be_read_and_stores_the_rest(self, gallery: Path, data: Path) -> None:
         (gallery / "words.jpg").write_text("no picture", encoding="utf-8")
         (gallery / "cut.png").write_bytes(image_bytes(picture("red", (400, 300)))[:200])
-        for name in ("data.csv", "sounds/more.CSV", "a.heic", "LICENSE"):
+        for name in ("data.csv", "sounds/more.CSV", "a.cr2", "LICENSE"):
             (gallery / name).write_text("1,2", encoding="utf-8")
         (gallery / "\x1b[2J\n.png").write_bytes(b"")
         result = kindred("index", gallery, "--data", data)
         assert result.exit_code == 1
         assert "6 added, 4 passed by, 3 failed" in result.stdout
-        assert "passed by: 2 .csv, 1 no ending, 1 .heic\n" in result.stderr
+        assert "passed by: 2 .csv, 1 no ending, 1 .cr2\n" in result.stderr
         assert "x \\x1b[2J\\n.png: a file must not be empty\n" in result.stderr
         assert "x words.jpg: a file must hold a picture or a sound" in result.stderr
         assert "x cut.png: " in result.stderr
