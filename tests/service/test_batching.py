@@ -25,6 +25,10 @@ from tests.samples import picture
 pytestmark = pytest.mark.anyio
 
 
+GATE_SECONDS = 30.0
+"""A test that fails while the gate is closed is told of: its work would never end."""
+
+
 class Watched(FakeEmbedder):
     """Records its batches; fails on a word; holds its forward passes while the gate is closed."""
 
@@ -42,7 +46,8 @@ class Watched(FakeEmbedder):
         self.entered.set()
         with self._lock:
             self.running += 1
-        self.gate.wait()
+        if not self.gate.wait(GATE_SECONDS):
+            raise TimeoutError("the gate stayed closed: see what failed in front of it")
         with self._lock:
             self.running -= 1
         self.batches.append(len(batch))
@@ -68,8 +73,9 @@ def batcher(embedder: FakeEmbedder, **options: object) -> Batcher:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await asyncio.sleep(0)
+    async with asyncio.timeout(GATE_SECONDS):
+        while not condition():
+            await asyncio.sleep(0)
 
 
 def vector(outcome: Encoded | BaseException) -> NDArray[np.float32]:
@@ -372,8 +378,7 @@ async def test_bulk_leaves_a_pass_to_who_asked_lately() -> None:
         await batches.embed(words("asked"))
         model.gate.clear()
         stored = asyncio.create_task(batches.embed(words("a", "b", "c"), bulk))
-        await until(lambda: batches.ready_items == 2)
-        assert model.running == 1
+        await until(lambda: (batches.ready_items, model.running) == (2, 1))
         asked = asyncio.create_task(batches.embed(words("again")))
         await until(lambda: model.running == 2)
         model.gate.set()

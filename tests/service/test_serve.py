@@ -36,7 +36,7 @@ class Gated(FakeEmbedder):
 
     def encode(self, batch: Sequence[Prepared]) -> Vectors:
         self.entered.set()
-        self.gate.wait()
+        self.gate.wait(30)  # or the end of a test that failed would wait for ever
         self.batches.append(len(batch))
         return super().encode(batch)
 

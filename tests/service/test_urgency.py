@@ -39,7 +39,7 @@ class Held(FakeEmbedder):
 
     def encode(self, batch: Sequence[Prepared]) -> Vectors:
         self.entered.set()
-        self.gate.wait()
+        self.gate.wait(30)  # or the end of a test that failed would wait for ever
         self.passes += 1
         return super().encode(batch)
 
