@@ -189,10 +189,10 @@ class Pipeline:
         # Sums of costs are not exact: a hair more, lest the last item stay behind.
         part = 1.001 * waiting / (most - self._passes.total())
         paying = self._pace.cost_within(self._settings.pass_seconds, kind)
-        share = min(part, max(paying, QUEUE_SHARE * waiting))
+        share = min(1.0, part, max(paying, QUEUE_SHARE * waiting))
         lately = time.monotonic() - self._ready.interactive_at < LATELY_SECONDS
         if lane is Priority.INTERACTIVE or not lately:
-            return min(1.0, share)
+            return share
         if 0 < most - 1 <= self._passes[Priority.BULK]:
             return None  # one pass is kept free for who asks next
         return min(share, self._pace.cost_within(self._settings.bulk_pass_seconds, kind))

@@ -371,6 +371,23 @@ async def test_a_pass_takes_as_long_as_it_may_or_a_quarter_of_what_waits() -> No
     assert sum(model.batches) == 17
 
 
+async def test_bulk_costs_no_more_than_any_pass_while_others_ask() -> None:
+    model = Watched()
+    bound = BATCH_COST[Modality.IMAGE]
+    async with batcher(model, passes=2, bulk_pass_seconds=60) as batches:
+        await batches.embed([load(picture())])  # which tells that 60 s are enough for any number
+        model.gate.clear()
+        first = asyncio.create_task(batches.embed([load(picture("red"))]))
+        await until(lambda: model.running == 1)
+        work = [load(picture(size=(32, 24 + i))) for i in range(5 * bound)]
+        stored = asyncio.create_task(batches.embed(work, Terms(priority=Priority.BULK)))
+        await until(lambda: model.running == 2)
+        await until(lambda: batches.ready_items >= 3 * bound)
+        model.gate.set()
+        await asyncio.gather(first, stored)
+    assert max(model.batches) == bound
+
+
 async def test_bulk_leaves_a_pass_to_who_asked_lately() -> None:
     model = Watched()
     bulk = Terms(priority=Priority.BULK)
