@@ -36,6 +36,10 @@ _FAILURES = (RuntimeError, OSError, ValueError, KeyError, ImportError, pickle.Un
 _MOST_ROWS = {Modality.TEXT: 32, Modality.IMAGE: 16}
 """Inputs of one forward pass; more would not be faster, and need memory."""
 
+_PASS_TOKENS = 20
+"""What a pass of a tower of words costs by itself, in tokens. On two CPUs and OpenVINO in bfloat16
+ViT-B/32's takes 3.6 ms, 1 ms more where the one before had another shape, and 0.23 ms a token."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
@@ -144,7 +148,8 @@ class ClipModel(Embedder):
         runtime, most = self._towers[modality], _MOST_ROWS[modality]
         if modality is Modality.IMAGE:
             return run_rows(runtime.run, arrays, most)
-        return run_texts(runtime, arrays, most, self._tokens.context)
+        context = self._tokens.context
+        return run_texts(runtime, arrays, most=most, context=context, pass_tokens=_PASS_TOKENS)
 
 
 def _require_known(open_clip: Any, asked: ClipName) -> None:  # noqa: ANN401 - open_clip has no types

@@ -33,6 +33,10 @@ WEIGHTS = Path(__file__).parent.parent / "weights" / f"{NAME}.safetensors"
 _MAX_ROWS = {Modality.TEXT: 64, Modality.IMAGE: 8}
 """Inputs of one forward pass; more leave the cache and are slower."""
 
+_PASS_TOKENS = 40
+"""What a pass of the text tower costs by itself, in tokens. On two CPUs and OpenVINO in bfloat16 it
+takes 0.4 ms, 0.4 ms more where the one before had another shape, and 0.02 ms a token."""
+
 _MAX_CHARACTERS = 20_000
 """Of a text, what is tokenised to find the tokens that fit: a megabyte would take a second."""
 
@@ -105,7 +109,12 @@ class KindredMini(Embedder):
         match modality:
             case Modality.TEXT:
                 # The text tower only looks back: what follows a text's end mark changes nothing.
-                return run_texts(tower, arrays, _MAX_ROWS[modality], self._tokenizer.context)
+                return run_texts(
+                    *(tower, arrays),
+                    most=_MAX_ROWS[modality],
+                    context=self._tokenizer.context,
+                    pass_tokens=_PASS_TOKENS,
+                )
             case Modality.IMAGE:
                 return run_rows(tower.run, arrays, _MAX_ROWS[modality])
             case Modality.AUDIO:

@@ -12,10 +12,6 @@ Array = NDArray[np.generic]
 Run = Callable[[Array], NDArray[np.float32]]
 """From inputs of one shape, stacked, to one vector each."""
 
-_PASS_TOKENS = 16
-"""What a forward pass costs by itself, in tokens: it reads all the weights. On two cores and
-OpenVINO in bfloat16, ViT-B/32's tower of words takes 4 ms and 0.23 ms a token."""
-
 _LENGTHS = (8, 12, 16, 20, 24, 28, 32, 40, 48, 64)
 _ROWS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64)
 """Shapes in which texts are run, all that there are: OpenVINO compiles kernels for each shape when
@@ -23,7 +19,8 @@ it is first met and keeps them, which for kindred-mini takes 6 ms, more than fiv
 0.4 MB. That what is padded is computed in vain takes less than a tenth on average."""
 
 _GPU_PASS_TOKENS = 4096
-"""The same where arithmetic is cheap and every pass is hundreds of launches; an estimate."""
+"""What a forward pass costs by itself, in tokens, where arithmetic is cheap and every pass is
+hundreds of launches; an estimate."""
 
 
 def run_rows(run: Run, rows: Sequence[Array], most: int) -> NDArray[np.float32]:
@@ -31,7 +28,9 @@ def run_rows(run: Run, rows: Sequence[Array], most: int) -> NDArray[np.float32]:
     return _run(run, rows, _same_shape(rows, most))
 
 
-def run_texts(tower: Runtime, ids: Sequence[Array], most: int, context: int) -> NDArray[np.float32]:
+def run_texts(
+    tower: Runtime, ids: Sequence[Array], *, most: int, context: int, pass_tokens: int
+) -> NDArray[np.float32]:
     """Returns the vectors, (texts, dim), of texts of several lengths, at most so many at a time.
 
     Short texts are padded with zeros to the longest beside them, unless that costs more than a
@@ -42,8 +41,9 @@ def run_texts(tower: Runtime, ids: Sequence[Array], most: int, context: int) -> 
         ids: Of each text, (tokens,).
         most: Texts of one forward pass.
         context: Tokens that the tower takes at most.
+        pass_tokens: What a forward pass on a CPU costs by itself, in tokens.
     """
-    pass_tokens = _PASS_TOKENS if tower.device == "cpu" else _GPU_PASS_TOKENS
+    pass_tokens = pass_tokens if tower.device == "cpu" else _GPU_PASS_TOKENS
     passes = _similar_length([each.size for each in ids], most, pass_tokens)
 
     def run(batch: Array) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from embedder.runtime.base import LEAST_FIDELITY, Tower
 from embedder.runtime.fidelity import least_cosine
 from embedder.runtime.openvino import Graph, OpenVinoRuntime, openvino
 from embedder.runtime.torch import TorchRuntime
-from embedder.runtime.tracing import one_thread, plain_attention
+from embedder.runtime.tracing import lean_attention, one_thread, plain_attention
 
 _REFUSALS = (
     *(RuntimeError, TypeError, ValueError, LookupError, AttributeError),
@@ -87,7 +87,7 @@ def _tracing() -> Iterator[None]:
     Tracing warns that it is deprecated, and of lengths that it takes for constants; whether the
     graph is right for other lengths is for tests to say.
     """
-    with plain_attention(), warnings.catch_warnings():
+    with plain_attention(), lean_attention(), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         yield

@@ -11,7 +11,7 @@ from embedder.runtime.base import Tower
 from embedder.runtime.openvino import Graph, openvino
 from embedder.runtime.openvino_import import core
 
-LAYOUT = 2
+LAYOUT = 3
 """Version of what a file holds and of how a graph is derived."""
 
 log = logging.getLogger(__name__)

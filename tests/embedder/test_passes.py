@@ -1,5 +1,7 @@
 """How inputs are shared out among forward passes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -28,6 +30,13 @@ def texts(*lengths: int) -> list[NDArray[np.int64]]:
     return [np.arange(1, length + 1) for length in lengths]
 
 
+def ran(
+    tower: Summing, lengths: Sequence[int], most: int, context: int = 77
+) -> NDArray[np.float32]:
+    ids = texts(*lengths)
+    return run_texts(tower, ids, most=most, context=context, pass_tokens=16)
+
+
 def sums(*lengths: int) -> list[list[int]]:
     return [[length * (length + 1) // 2, length] for length in lengths]
 
@@ -47,14 +56,14 @@ def test_a_long_text_costs_the_others_no_padding(
 ) -> None:
     tower = Summing()
     most = 2 if lengths == (9, 9, 9) else 4
-    np.testing.assert_array_equal(run_texts(tower, texts(*lengths), most, 77), sums(*lengths))
+    np.testing.assert_array_equal(ran(tower, lengths, most), sums(*lengths))
     assert tower.shapes == shapes
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=60))
 def test_shapes_are_few_whatever_the_texts(lengths: list[int]) -> None:
     tower = Summing()
-    np.testing.assert_array_equal(run_texts(tower, texts(*lengths), 40, 50), sums(*lengths))
+    np.testing.assert_array_equal(ran(tower, lengths, 40, 50), sums(*lengths))
     allowed = (
         (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40),
         (8, 12, 16, 20, 24, 28, 32, 40, 48, 50),
@@ -65,7 +74,7 @@ def test_shapes_are_few_whatever_the_texts(lengths: list[int]) -> None:
 
 def test_a_gpu_gets_few_passes() -> None:
     tower, lengths = Summing("cuda"), (5, 77, 6, 30)
-    np.testing.assert_array_equal(run_texts(tower, texts(*lengths), 4, 77), sums(*lengths))
+    np.testing.assert_array_equal(ran(tower, lengths, 4), sums(*lengths))
     assert tower.shapes == [(4, 77)]
 
 
