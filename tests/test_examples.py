@@ -43,11 +43,14 @@ def test_a_sound_becomes_a_picture_by_any_pipeline_of_the_class(tmp_path: Path) 
 
 @pytest.mark.weights
 def test_the_tour_is_the_same_over_both_wires(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    graphs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     write_gallery(tmp_path / "gallery")
     monkeypatch.setattr(tour, "GALLERY", tmp_path / "gallery")
-    with serving(tmp_path / "data", decode_workers=0) as found:
+    with serving(tmp_path / "data", decode_workers=0, cache=graphs) as found:
         told = []
         for address in (found.grpc, found.http):
             tour.main(["--server", address])

@@ -120,8 +120,9 @@ def _event_of(call: Call[T]) -> Callable[[str], T]:
 
 def _options(access: Access) -> dict[str, Any]:
     """Returns what both of httpx's clients take."""
-    verify = {"verify": access.ssl_context} if access.secure else {}
-    return {"base_url": access.target, "headers": access.headers, **verify}
+    # Otherwise httpx would read every certificate authority, to use none: 20 ms a client.
+    verify = access.ssl_context if access.secure else False
+    return {"base_url": access.target, "headers": access.headers, "verify": verify}
 
 
 def _request(

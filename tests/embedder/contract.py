@@ -78,7 +78,7 @@ def vectors_of(outcomes: Sequence[Vectors | MediaError]) -> Vectors:
 
 GOOD_FILES = [
     audio_bytes(tone(100 + 50 * i, seconds=0.5)) if i % 4 == 0 else image_bytes(photo(i))
-    for i in range(31)
+    for i in range(15)
 ]
 
 
@@ -187,7 +187,7 @@ class EmbedderContract:
         self, embedder: Embedder, good_vectors: Vectors, name: str
     ) -> None:
         data, expected = POISON[name]
-        outcomes = embed_files(embedder, [*GOOD_FILES[:15], data, *GOOD_FILES[15:]])
-        found = outcomes.pop(15)
+        outcomes = embed_files(embedder, [*GOOD_FILES[:7], data, *GOOD_FILES[7:]])
+        found = outcomes.pop(7)
         assert isinstance(found, MediaError) == (expected is not None)
         np.testing.assert_allclose(vectors_of(outcomes), good_vectors, atol=BATCH_TOLERANCE, rtol=0)

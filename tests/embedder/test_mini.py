@@ -43,8 +43,8 @@ class TestRandomWeights(EmbedderContract):
 
 
 @pytest.fixture(scope="module")
-def bundled() -> Embedder:
-    return catalog.load("kindred-mini", Placement(threads=1))
+def bundled(graphs: Path) -> Embedder:
+    return catalog.load("kindred-mini", Placement(threads=1, cache=graphs))
 
 
 @pytest.mark.weights

@@ -84,8 +84,8 @@ def test_random_towers_are_true_to_torch(fast: KindredMini, weights: Path) -> No
 
 
 @pytest.mark.weights
-def test_the_bundled_weights_are_true_to_torch(cache: Path) -> None:
-    fast = catalog.load(how=Placement(threads=1, cache=cache))
+def test_the_bundled_weights_are_true_to_torch(graphs: Path) -> None:
+    fast = catalog.load(how=Placement(threads=1, cache=graphs))
     assert_true_to_torch(fast, catalog.load(how=TORCH))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,14 +11,17 @@ from embedder.base import Embedder, unit
 from embedder.errors import InvalidMedia
 from embedder.media import Audio, Image, Media, Text, Video
 from embedder.models.mini import KindredMini
+from embedder.runtime.base import Placement
 from embedder.windows import WHOLE, Window, Windowing, cuts
 from tests.fakes import FakeEmbedder
 from tests.samples import colours, photo, picture, tone
 
 
 @pytest.fixture(scope="module", params=["kindred-mini", "fake"])
-def embedder(request: pytest.FixtureRequest) -> Embedder:
-    return KindredMini.load() if request.param == "kindred-mini" else FakeEmbedder(gap=0.5)
+def embedder(request: pytest.FixtureRequest, graphs: Path) -> Embedder:
+    if request.param == "fake":
+        return FakeEmbedder(gap=0.5)
+    return KindredMini.load(how=Placement(threads=1, cache=graphs))
 
 
 def video(frames: Sequence[Image], rate: float = 1.0) -> Video:

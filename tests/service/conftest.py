@@ -19,6 +19,12 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 
 
 @pytest.fixture
+def decodes_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps settings that are read from starting processes: each takes longer than most tests."""
+    monkeypatch.setenv("KINDRED_DECODE_WORKERS", "0")
+
+
+@pytest.fixture
 async def addresses(tmp_path: Path) -> AsyncIterator[Addresses]:
     settings = Settings.model_validate(
         {"data": tmp_path, "port": 0, "grpc_port": 0, "decode_workers": 0, "passes": 1}
@@ -29,5 +35,5 @@ async def addresses(tmp_path: Path) -> AsyncIterator[Addresses]:
 
 @pytest.fixture
 async def http(addresses: Addresses) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=addresses.http) as client:
+    async with httpx.AsyncClient(base_url=addresses.http, verify=False) as client:
         yield client

@@ -26,6 +26,8 @@ from service.settings import Settings
 from tests.fakes import FakeEmbedder
 from tests.samples import audio_bytes, image_bytes, picture, tone
 
+pytestmark = pytest.mark.usefixtures("decodes_here")
+
 
 def open_fake(settings: Settings) -> Engine:
     """Makes an engine of the fake model."""
@@ -138,7 +140,7 @@ class TestIndex:
 
 class TestSearch:
     @pytest.fixture(autouse=True)
-    def indexed(self, gallery: Path, data: Path) -> None:
+    def indexed(self, decodes_here: None, gallery: Path, data: Path) -> None:
         assert kindred("index", gallery, "--data", data).exit_code == 0
 
     def test_words_find_pictures_and_sounds(self, data: Path) -> None:

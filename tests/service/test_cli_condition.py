@@ -23,6 +23,8 @@ from tests.service.test_cli_server import addresses
 
 __all__ = ["addresses"]
 
+pytestmark = pytest.mark.usefixtures("decodes_here")
+
 
 def kindred(*args: str | Path) -> Result:
     return CliRunner().invoke(app, ["condition", *map(str, args)], obj=open_fake)

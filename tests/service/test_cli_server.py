@@ -26,6 +26,8 @@ from tests.service.test_cli import data, gallery, kindred, said
 
 __all__ = ["data", "gallery"]
 
+pytestmark = pytest.mark.usefixtures("decodes_here")
+
 
 @pytest.fixture
 def addresses(tmp_path: Path) -> Iterator[Addresses]:

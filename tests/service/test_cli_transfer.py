@@ -21,6 +21,8 @@ from tests.service.test_cli_server import addresses, server
 
 __all__ = ["addresses", "data", "gallery", "server"]
 
+pytestmark = pytest.mark.usefixtures("decodes_here")
+
 
 def hits(result: Result) -> list[dict[str, object]]:
     assert result.exit_code == 0, result.output

@@ -63,6 +63,7 @@ def test_every_photograph_and_sound_is_asked_for_and_expected_in_the_gallery(gal
     assert all((gallery / question.expected).is_file() for question in asked)
 
 
+@pytest.mark.usefixtures("decodes_here")
 def test_the_demo_indexes_asks_and_says_how_to_serve(tmp_path: Path) -> None:
     result = demo(tmp_path)
     assert result.exit_code == 0, result.output
@@ -75,7 +76,10 @@ def test_the_demo_indexes_asks_and_says_how_to_serve(tmp_path: Path) -> None:
 
 
 @pytest.mark.weights
-def test_the_model_finds_what_it_should(tmp_path: Path) -> None:
+def test_the_model_finds_what_it_should(
+    tmp_path: Path, graphs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KINDRED_CACHE", str(graphs))
     result = demo(tmp_path, engine=None)
     assert result.exit_code == 0, result.output
     rows = [line for line in result.stdout.splitlines() if "✓" in line]

@@ -46,7 +46,7 @@ pytestmark = pytest.mark.anyio
 
 
 def settings(folder: Path, **options: object) -> Settings:
-    return Settings.model_validate({"data": folder, **options})
+    return Settings.model_validate({"data": folder, "decode_workers": 0, **options})
 
 
 @pytest.fixture

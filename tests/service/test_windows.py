@@ -228,6 +228,7 @@ def kindred(*args: str | Path) -> Any:  # noqa: ANN401 - typer's own
     return CliRunner().invoke(app, [str(arg) for arg in args], obj=opened)
 
 
+@pytest.mark.usefixtures("decodes_here")
 def test_the_command_line_indexes_films_and_says_where(tmp_path: Path) -> None:
     folder, data = tmp_path / "films", tmp_path / "data"
     folder.mkdir()
@@ -249,6 +250,7 @@ def test_the_command_line_indexes_films_and_says_where(tmp_path: Path) -> None:
     assert " s " not in kindred("search", "red", "--data", other).stdout
 
 
+@pytest.mark.usefixtures("decodes_here")
 def test_a_model_without_ears_indexes_what_is_seen(tmp_path: Path) -> None:
     folder = tmp_path / "films"
     folder.mkdir()
