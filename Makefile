@@ -27,7 +27,7 @@ demo: $(STAMP)  ## Index a gallery of photos and sounds, ask it questions, serve
 	$(BIN)/kindred demo
 
 test: $(STAMP)  ## Run every test but those that need a Milvus server, on every core
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses auto --dist loadfile --max-worker-restart 0
 
 test-milvus: $(STAMP) $(MILVUS)/.installed  ## Start a Milvus server and run the tests that need one
 	$(BIN)/python -m pytest -m milvus

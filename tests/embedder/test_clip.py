@@ -57,16 +57,16 @@ def test_vectors_equal_open_clips_own(folders: Path, kind: str) -> None:
 def test_an_architecture_with_a_file_of_ones_own(tmp_path: Path) -> None:
     open_clip = import_open_clip()
     with torch.random.fork_rng(devices=[]):
-        network, _, transform = open_clip.create_model_and_transforms("ViT-B-32")
+        network, _, transform = open_clip.create_model_and_transforms("ViT-S-32-alt")
     path = tmp_path / "own.pt"
     torch.save(network.state_dict(), path)
-    model = ClipModel.load(f"open_clip:ViT-B-32/{path}", EXACT)
+    model = ClipModel.load(f"open_clip:ViT-S-32-alt/{path}", EXACT)
     picture = photo(4, (300, 200))
     pixels = transform(PIL.Image.fromarray(np.array(picture.pixels)))[None]
     with torch.inference_mode():
         expected = functional.normalize(network.eval().encode_image(pixels), dim=-1)
     np.testing.assert_allclose(model.embed([picture]), expected.numpy(), atol=1e-6)
-    assert model.space.dim == ClipName.parse(f"open_clip:ViT-B-32/{path}").dim == 512
+    assert model.space.dim == ClipName.parse(f"open_clip:ViT-S-32-alt/{path}").dim == 256
 
 
 @pytest.mark.parametrize("kind", KINDS)

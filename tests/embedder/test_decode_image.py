@@ -194,9 +194,9 @@ def test_a_bomb_is_refused_by_its_header(size: tuple[int, int]) -> None:
 
 
 def test_a_real_bomb_is_refused_too() -> None:
-    big = PIL.Image.new("1", (30_000, 30_000))
+    big = PIL.Image.new("1", (10_000, 10_000))
     for format in ("PNG", "TIFF", "BMP"):
-        with pytest.raises(TooManyPixels, match="30000 x 30000"):
+        with pytest.raises(TooManyPixels, match="10000 x 10000"):
             decode_image(encoded(big, format), Limits(max_bytes=200_000_000))
 
 

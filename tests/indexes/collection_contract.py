@@ -61,6 +61,14 @@ def expected_ids(items: list[Item], query: Vectors, k: int) -> list[str]:
 
 
 class CollectionContract(ABC):
+    """Inherited by the test of each kind of collection.
+
+    Attributes:
+        beside: How many writes are tried beside searches.
+    """
+
+    beside = 150
+
     @abstractmethod
     @pytest.fixture
     def collection(self) -> Iterator[Collection]:
@@ -396,7 +404,7 @@ class CollectionContract(ABC):
 
     def test_threads_search_while_others_write(self, collection: Collection) -> None:
         """Every answer must be the exact one for some state between two writes."""
-        fixed, vectors = some_items(60, prefix="fixed"), unit_rows(150, DIM, 15)
+        fixed, vectors = some_items(60, prefix="fixed"), unit_rows(self.beside, DIM, 15)
         collection.upsert(fixed)
         done = threading.Event()
 

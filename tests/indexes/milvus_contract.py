@@ -59,6 +59,7 @@ SMALL = settings(
 
 class MilvusContract(CollectionContract):
     store: MilvusStore
+    beside = 50  # each takes a turn of four threads on the one lock of pymilvus
 
     @property
     @abstractmethod

@@ -456,8 +456,6 @@ async def test_what_cannot_be_in_time_costs_no_forward_pass() -> None:
     model = Slow()
     async with batcher(model) as batches:
         await batches.embed(words("measured"))
-        began = time.monotonic()
         with pytest.raises(DeadlineExceeded):
-            await batches.embed(words("hurried"), Terms(deadline=began + 0.03))
-        assert time.monotonic() - began < 0.05
+            await batches.embed(words("hurried"), Terms(deadline=time.monotonic() + 0.03))
     assert model.batches == [1]

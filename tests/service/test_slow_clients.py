@@ -89,7 +89,10 @@ async def test_a_body_that_comes_too_slowly_is_answered(tmp_path: Path) -> None:
         )
         answer = await reader.readuntil(b"\r\n")
         assert answer.startswith(b"HTTP/1.1 504")
-        body = await reader.read()
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: (\d+)", head)
+        assert length
+        body = await reader.readexactly(int(length[1]))
         assert b"DEADLINE_EXCEEDED" in body
         assert b"must be sent within 0.4 s, got 11 bytes" in body
         writer.close()

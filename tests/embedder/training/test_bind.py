@@ -28,7 +28,7 @@ TORCH = Placement(runtime="torch")
 QUICK = BindSenseRecipe(
     LoopRecipe(steps=36, learning_rate=2e-3, warmup=5, ema=0.9, seed=1),
     batch=24,
-    seconds=1.0,
+    seconds=0.5,
     temperature=0.05,
 )
 STAGES = 7
@@ -38,7 +38,7 @@ STAGES = 7
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> ClipModel:
     folder = write_folder(tmp_path_factory.mktemp("base") / "vit", "vit")
-    return ClipModel.load(f"open_clip:local-dir:{folder}")
+    return ClipModel.load(f"open_clip:local-dir:{folder}", TORCH)
 
 
 @pytest.fixture(scope="module")
