@@ -44,7 +44,7 @@ settings: $(STAMP)  ## Write SETTINGS.md from service/settings
 check: $(STAMP)  ## Format, lint, types, import contracts, the wire's contract, generated code
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
-	$(BIN)/mypy $(CODE)
+	$(BIN)/mypy --num-workers auto $(CODE)
 	$(BIN)/lint-imports
 	$(BIN)/buf lint proto
 	$(BIN)/buf breaking proto --against tests/released_contract.binpb

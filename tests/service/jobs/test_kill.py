@@ -48,7 +48,7 @@ async def test_what_was_stored_is_not_embedded_again(
         job = client.create_job("album", IngestFolder(str(files)))
         waiting = client.create_job("album", IngestFolder(str(files), "again/"))
         for told in client.watch_job(job.id):
-            if told.counts.added == 2 * BATCH_FILES:
+            if told.counts.added >= BATCH_FILES:
                 break
     victim.send_signal(signal.SIGKILL)
     assert victim.wait() == -signal.SIGKILL
@@ -59,7 +59,7 @@ async def test_what_was_stored_is_not_embedded_again(
     )
     async with Engine(settings, [model]) as engine:
         stored = (await engine.collections.get("album")).counts["text"]
-        assert stored == 2 * BATCH_FILES
+        assert told.counts.added <= stored <= 2 * BATCH_FILES
         async with engine.jobs:
             *_, ended = [info async for info in await engine.jobs.watch(job.id)]
             assert ended.state is JobState.SUCCEEDED

@@ -13,6 +13,7 @@ import pytest
 
 from kindred import Client, Reembed
 from service.engine import Engine
+from service.ingest.ingest import BATCH_FILES
 from service.jobs.messages import JobState
 from service.messages import ItemInput, NewCollection, TextContent
 from service.settings import Settings
@@ -58,14 +59,14 @@ async def test_a_kill_in_the_middle_of_copying_swaps_nothing(tmp_path: Path) -> 
     with victim(tmp_path, 40) as (process, client):
         job = client.create_job("gen1", Reembed("now", "second", alias="now"))
         for told in client.watch_job(job.id):
-            if told.counts.added >= 32:
+            if told.counts.added >= BATCH_FILES:
                 break
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
     async with running(tmp_path, CountingEmbedder(), CountingEmbedder(name="second")) as engine:
         info = await over(engine.jobs, await engine.jobs.get(job.id))
         assert (info.state, info.counts.failed) == (JobState.SUCCEEDED, 0)
-        assert info.counts.unchanged >= 32
+        assert info.counts.unchanged >= BATCH_FILES
         assert info.counts.added + info.counts.unchanged == ITEMS
         assert (await engine.collections.get("now")).name == "gen1"
         assert await said(engine, "gen1") == await said(engine, "gen0")
