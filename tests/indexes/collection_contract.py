@@ -239,7 +239,8 @@ class CollectionContract(ABC):
         items = some_items(200)
         collection.upsert(items)
         condition = parse_filter(expression)
-        stored = [collection.get(item.id) for item in items]
+        stored = collection.items(page_size=1_000).items
+        assert [item.id for item in stored] == [item.id for item in items]
         passing = [item for item in stored if matches(condition, item)]
         query = unit_rows(1, DIM, 7)[0]
         request = SearchRequest(query, "text", k=12, filter=condition, ranking="cosine")

@@ -82,3 +82,4 @@ def test_a_reembedding_swaps_it_and_says_so(addresses: Addresses) -> None:
     with Client(addresses.http) as client:
         assert client.get_collection("shelf").name == "new"
         assert "old" not in {each.name for each in client.list_collections()}
+        client.delete_alias("shelf")

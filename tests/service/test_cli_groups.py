@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
@@ -42,6 +43,11 @@ def draw(
     seen.append((where, shape, paint, twice))
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_seen() -> None:
+    seen.clear()
+
+
 def run(*args: str) -> str:
     result = CliRunner().invoke(app, args)
     assert result.exit_code in (0, 2), result.output
@@ -68,4 +74,4 @@ def test_help_names_every_option_once() -> None:
 def test_rules_and_requirements_hold() -> None:
     assert "--side" in run("paper")
     assert "greater than or equal to" in run("paper", "--side", "0")
-    assert len(seen) == 2
+    assert seen == []

@@ -64,7 +64,7 @@ def test_a_job_is_begun_listed_watched_and_ended(addresses: Addresses, files: Pa
 def test_who_watches_a_server_that_ends_learns_that_the_job_goes_on(
     addresses: Addresses, files: Path, monkeypatch: pytest.MonkeyPatch, ending: Unavailable | None
 ) -> None:
-    job = ask(addresses, "index", str(files), "-c", "other", "--no-wait").stdout.strip()
+    job = ask(addresses, "index", str(files), "-c", "watched", "--no-wait").stdout.strip()
 
     def watched(client: Client, name: str) -> Iterator[Job]:
         yield replace(client.get_job(name), state=JobState.RUNNING)
