@@ -9,6 +9,18 @@ from types import SimpleNamespace
 
 import pytest
 
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""Microseconds of processors that a container may use, and in how many; or "max" and those."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Counts what a container may use, not what its machine has: each worker takes up to 2 GB."""
+    used, period = _QUOTA.read_text().split() if _QUOTA.exists() else ("max", "")
+    if used == "max":
+        return None
+    return min(-(-int(used) // int(period)), len(os.sched_getaffinity(0)))
+
 
 def pytest_collection_finish() -> None:
     """Sets apart all that was imported: to look for cycles in it takes half a second each time."""
