@@ -51,14 +51,14 @@ class Server:
     @property
     def rss_mib(self) -> float:
         """Memory of the server and of its decoding processes."""
-        pids = [self._process.pid, *_children(self._process.pid)]
+        pids = [self._process.pid, *children(self._process.pid)]
         return sum(_rss_kib(pid) for pid in pids) / 1024
 
     @property
     def cpu_seconds(self) -> tuple[float, float]:
         """Processor time so far of the server, and of its decoding processes."""
         pid = self._process.pid
-        return _cpu_seconds(pid), sum(map(_cpu_seconds, _children(pid)))
+        return _cpu_seconds(pid), sum(map(_cpu_seconds, children(pid)))
 
     def post(self, path: str, body: object) -> int:
         """Sends one request and returns its status."""
@@ -162,9 +162,13 @@ def _line(process: "subprocess.Popen[str]") -> str:
     return line
 
 
-def _children(pid: int) -> Sequence[int]:
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+def children(pid: int) -> frozenset[int]:
+    """Returns the processes that a process, or a thread of it, has begun."""
+    found: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
+            found.update(map(int, (task / "children").read_text().split()))
+    return frozenset(found)
 
 
 def _rss_kib(pid: int) -> int:

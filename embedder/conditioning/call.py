@@ -69,6 +69,22 @@ def call_of(profile: Profile, names: Sequence[str], options: Options, rows: int 
     )
 
 
+def reading(snippet: str, path: str) -> str:
+    """Returns a snippet that reads another file than `FILE`, in the format that its name says."""
+    if not path.endswith(".npz"):
+        return snippet.replace(FILE, path)
+    arrays = f'np.load("{path}")'
+    tensors = f"{{name: torch.from_numpy(each) for name, each in {arrays}.items()}}"
+    for old, new in (
+        ("from safetensors.numpy import load_file", "import numpy as np"),
+        ("from safetensors.torch import load_file", "import numpy as np"),
+        (f'tensors = load_file("{FILE}")', f"tensors = {tensors}"),
+        (f'load_file("{FILE}")', arrays),
+    ):
+        snippet = snippet.replace(old, new)
+    return snippet
+
+
 def _snippet(
     profile: Profile, arguments: Mapping[str, str | tuple[str, ...]], options: Options, rows: int
 ) -> str:

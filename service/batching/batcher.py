@@ -138,14 +138,14 @@ class Batcher:
         """Has the missing items embedded and waits for the order."""
         limit = min(self._settings.request_seconds, order.terms.remaining)
         self._enqueue(order, work, missing)
+        due = self._loop.call_later(limit, order.give_up, limit)
         try:
-            async with asyncio.timeout(limit):
-                await order.finished
-        except TimeoutError:
-            raise DeadlineExceeded(f"not embedded within {limit:g} s; dropped") from None
+            await order.finished
+        except (DeadlineExceeded, asyncio.CancelledError):
+            self._pipeline.discard()
+            raise
         finally:
-            if order.finished.cancelled():
-                self._pipeline.discard()
+            due.cancel()
         outcomes = order.outcomes()
         for outcome in outcomes:
             if isinstance(outcome, DeadlineExceeded):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from embedder.base import Prepared, Treatment
 from embedder.media import Media, Modality
+from service.errors import DeadlineExceeded
 from service.terms import Priority, Terms, Transport
 
 Load = Callable[[], Media]
@@ -69,6 +70,12 @@ class Order:
         self._missing -= 1
         if not self._missing and not self.finished.done():
             self.finished.set_result(None)
+
+    def give_up(self, seconds: float) -> None:
+        """Fails the order after so long, unless it is finished."""
+        if not self.finished.done():
+            late = DeadlineExceeded(f"not embedded within {seconds:g} s; dropped")
+            self.finished.set_exception(late)
 
     def outcomes(self) -> list[Outcome]:
         """Returns the outcome of each item, once the order is finished."""

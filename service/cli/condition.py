@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from embedder.conditioning.bridge import BridgeName, Choice
-from embedder.conditioning.call import FILE
+from embedder.conditioning.call import reading
 from embedder.conditioning.mix import Mix
 from embedder.conditioning.tensors import DType
 from service.cli import options
@@ -139,7 +139,7 @@ def _show(answer: ConditionAnswer, output: Path | None) -> None:
         answers().print_json(json.dumps(_facts(answer)))
         return
     notes().print(f"Wrote {shapes} for {answer.profile}, seed {answer.seed}, to {output}.")
-    pasted = answer.call.snippet.replace(FILE, output.with_suffix(".safetensors").as_posix())
+    pasted = reading(answer.call.snippet, output.as_posix())
     answers().print(pasted, markup=False, soft_wrap=True)
 
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from service.cli import options
@@ -74,7 +75,7 @@ def index(  # noqa: PLR0913 - one parameter per option
     with Server.of(ctx, server).client as client:
         with suppress(kindred.Conflict):  # it is there already
             client.create_collection(collection)
-        _begun(client, client.create_job(collection, task), wait)
+        _begun(client, client.create_job(collection, task), wait, server)
 
 
 @commands.command()
@@ -106,7 +107,7 @@ def reembed(  # noqa: PLR0913 - one parameter per option
 
     task = kindred.Reembed(source, model, windows, alias, allow_failed, drop_source)
     with Server.of(ctx, server).client as client:
-        _begun(client, client.create_job(collection, task), wait)
+        _begun(client, client.create_job(collection, task), wait, server)
 
 
 @commands.command("list")
@@ -123,7 +124,7 @@ def list_(ctx: typer.Context, server: TheServer) -> None:
 def watch(ctx: typer.Context, job: JobId, server: TheServer) -> None:
     """Shows how a job gets on, until it is over; the status is 1 if something failed."""
     with Server.of(ctx, server).client as client:
-        _watch(client, job)
+        _watch(client, job, server)
 
 
 @commands.command()
@@ -137,30 +138,33 @@ def cancel(ctx: typer.Context, job: JobId, server: TheServer) -> None:
 def errors(ctx: typer.Context, job: JobId, server: TheServer) -> None:
     """Lists what went wrong with single items of a job."""
     with Server.of(ctx, server).client as client:
-        _print_errors(client.list_job_errors(job))
+        _print_errors(client.list_job_errors(job), answers())
 
 
-def _begun(client: "kindred.Client", job: "kindred.Job", wait: bool) -> None:
+def _begun(client: "kindred.Client", job: "kindred.Job", wait: bool, server: str) -> None:
     if wait:
-        _watch(client, job.id)
+        _watch(client, job.id, server)
     else:
         answers().print(job.id)
 
 
-def _watch(client: "kindred.Client", name: str) -> None:
+def _watch(client: "kindred.Client", name: str, server: str) -> None:
     try:
         job = _last(client.watch_job(name))
     except KeyboardInterrupt:
-        notes().print(f"Nobody watches; job {name} goes on. `kindred jobs cancel {name}` ends it.")
+        notes().print(
+            f"Nobody watches; job {name} goes on. "
+            f"`kindred jobs cancel {name} --server {server}` ends it."
+        )
         raise typer.Exit(INTERRUPTED) from None
     if not job.is_over:
         notes().print(
             f"The server has stopped; job {name} goes on when it starts again. "
-            f"`kindred jobs watch {name}` then shows how."
+            f"`kindred jobs watch {name} --server {server}` then shows how."
         )
         raise typer.Exit(FAILED)
     if job.counts.failed:
-        _print_errors(client.list_job_errors(name))
+        _print_errors(client.list_job_errors(name), notes())
     answers().print(_summary(job))
     if job.state != "succeeded" or job.counts.failed:
         raise typer.Exit(FAILED)
@@ -188,9 +192,10 @@ def _last(told: Iterable["kindred.Job"]) -> "kindred.Job":
     return job
 
 
-def _print_errors(errors: Iterable["kindred.JobError"]) -> None:
+def _print_errors(errors: Iterable["kindred.JobError"], console: Console) -> None:
     for each in errors:
-        notes().print(f"x {harmless(each.id)}: {harmless(each.error.message)}", markup=False)
+        told = f"x {harmless(each.id)}: {harmless(each.error.message)}"
+        console.print(told, markup=False, soft_wrap=True)
 
 
 def _summary(job: "kindred.Job") -> str:

@@ -7,13 +7,16 @@ from typing import Annotated, Literal
 
 import numpy as np
 import pybase64
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from embedder.errors import UndecodableMedia
 from embedder.media import Modality
 from service import messages
 from service.errors import InvalidRequest
 from service.rest.wire import Question
+
+NEVER_FETCHED = "data must be the file itself in base64: the server never fetches a URL"
 
 
 class TextPart(Question):
@@ -37,6 +40,14 @@ class MediaPart(Question):
     data: str = Field(
         repr=False, description="Base64 of the file, or `data:image/jpeg;base64,...`."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_address(cls, given: object) -> object:
+        """Answers whoever sends an address in a field of its own, as other services take it."""
+        if isinstance(given, dict) and "url" in given:
+            raise PydanticCustomError("url", NEVER_FETCHED)
+        return given
 
     def content(self) -> messages.Content:
         """Returns what the engine is asked about."""
@@ -101,10 +112,7 @@ def decoded(data: str) -> bytes:
         UndecodableMedia: If it is not base64.
     """
     if data[:8].lower().startswith(("http://", "https://", "ftp://", "file://")):
-        raise InvalidRequest(
-            "data must be the file itself in base64: the server never fetches a URL, "
-            f"got {data[:80]!r}"
-        )
+        raise InvalidRequest(f"{NEVER_FETCHED}, got {data[:80]!r}")
     if data.startswith("data:"):
         kind, _, data = data.partition(",")
         if not kind.endswith(";base64"):

@@ -33,8 +33,10 @@ class JobSettings(BaseModel):
 
     @field_validator("job_folders", mode="after")
     @classmethod
-    def _absolute(cls, folders: tuple[Path, ...]) -> tuple[Path, ...]:
-        """Refuses what depends on where the server was started."""
+    def _folders(cls, folders: tuple[Path, ...]) -> tuple[Path, ...]:
+        """Refuses what depends on where the server was started, and what is not there."""
         if wrong := [str(folder) for folder in folders if not folder.is_absolute()]:
             raise ValueError(f"job_folders must be absolute paths, got {', '.join(wrong)}")
+        if wrong := [str(folder) for folder in folders if not folder.is_dir()]:
+            raise ValueError(f"job_folders must be folders that exist, got {', '.join(wrong)}")
         return folders

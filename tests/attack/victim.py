@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.serve.processes import children
 from kindred import Client, Image, ItemInput
 from tests.samples import image_bytes, picture
 
@@ -51,10 +52,7 @@ class Victim:
     @property
     def children(self) -> frozenset[int]:
         """Decoding processes that are there."""
-        told = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
-        others = Path(f"/proc/{self.pid}/task").iterdir()
-        told += " ".join((task / "children").read_text() for task in others)
-        return frozenset(int(child) for child in told.split())
+        return children(self.pid)
 
     def traceback(self) -> str:
         """Returns the first traceback of its log, cut, or ""."""

@@ -46,6 +46,15 @@ def test_a_picture_is_its_own_condition(tmp_path: Path, red: Path) -> None:
     assert f'load_file("{tmp_path / "out.safetensors"}")' in made.stdout
 
 
+def test_what_is_printed_reads_the_file_that_was_written(tmp_path: Path, red: Path) -> None:
+    made = kindred("--image", red, "-o", tmp_path / "out.npz")
+    assert made.exit_code == 0, made.output
+    left: dict[str, object] = {}
+    exec(compile(made.stdout, "snippet", "exec"), left)
+    expected = FakeEmbedder().embed([decode_image(red.read_bytes())])
+    np.testing.assert_allclose(np.asarray(left["vectors"]), expected, atol=1e-6)
+
+
 def test_an_adapter_of_the_data_folder_leads_to_its_target(tmp_path: Path) -> None:
     data = tmp_path / "data"
     profile, sources = find_profile("sd21-unclip-h"), vectors(100, DIM)

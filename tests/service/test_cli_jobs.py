@@ -54,7 +54,7 @@ def test_a_job_is_begun_listed_watched_and_ended(addresses: Addresses, files: Pa
     assert watched.exit_code == 1
     assert f"other: job {job} succeeded: 4 added" in watched.stdout
     assert "succeeded" in ask(addresses, "cancel", job).stdout  # it was over
-    assert "broken.png" in ask(addresses, "errors", job).stderr
+    assert "broken.png" in ask(addresses, "errors", job).stdout
     table = ask(addresses, "list").stdout
     with Client(addresses.grpc) as client:
         assert all(each.id in table for each in client.list_jobs())
@@ -75,7 +75,7 @@ def test_who_watches_a_server_that_ends_learns_that_the_job_goes_on(
     told = ask(addresses, "watch", job)
     assert told.exit_code == 1
     said = " ".join(told.stderr.split())
-    assert f"job {job} goes on when it starts again. `kindred jobs watch {job}`" in said
+    assert f"job {job} goes on when it starts again. `kindred jobs watch {job} --server" in said
 
 
 def test_a_server_that_is_not_there_is_no_news_of_a_job(tmp_path: Path) -> None:

@@ -3,11 +3,11 @@
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.serve.processes import children
 from embedder.decode import decode_as
 from embedder.decode.limits import Limits
 from embedder.errors import AudioTooLong, MediaError, TooManyPixels, UndecodableMedia
@@ -33,11 +33,6 @@ def bad() -> Iterator[DecodePool]:
 def good() -> Iterator[DecodePool]:
     with pool(decoder="embedder.decode:decode_as") as opened:
         yield opened
-
-
-def children() -> frozenset[int]:
-    tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
-    return frozenset(int(pid) for it in tasks for pid in (it / "children").read_text().split())
 
 
 def works(decoders: DecodePool) -> bool:
@@ -73,10 +68,10 @@ def test_a_decoder_that_takes_too_long_is_ended(data: bytes) -> None:
 
 
 def test_a_process_that_dies_idle_costs_no_item(caplog: pytest.LogCaptureFixture) -> None:
-    before = children()
+    before = children(os.getpid())
     with pool() as decoders:
         assert works(decoders)
-        (ended,) = children() - before
+        (ended,) = children(os.getpid()) - before
         os.kill(ended, signal.SIGKILL)
         os.waitid(os.P_PID, ended, os.WEXITED | os.WNOWAIT)  # it is dead by now, and not buried
         assert works(decoders)

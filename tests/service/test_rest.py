@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -184,6 +185,29 @@ async def test_data_that_is_no_file_is_refused_with_the_rule(
     body = {"input": [{"type": "image", "data": data}]}
     response = await http.post("/v1/embeddings", json=body)
     assert words in assert_failure(response, 400, reason)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/embeddings", lambda it: {"input": it}),
+        ("/v1/embeddings", lambda it: {"input": ["a", it]}),
+        ("/v1/rank", lambda it: {"query": it, "candidates": ["a"]}),
+        ("/v1/rank", lambda it: {"query": "a", "candidates": [it]}),
+        ("/v1/collections/any/items:upsert", lambda it: {"items": [{"content": it}]}),
+        ("/v1/collections/any/items:search", lambda it: {"query": [it]}),
+        ("/v1/collections/any:score", lambda it: {"contents": [it]}),
+        ("/v1/condition", lambda it: {"inputs": [it]}),
+    ],
+)
+async def test_an_address_in_a_field_of_its_own_is_answered_with_what_to_send(
+    http: httpx.AsyncClient, path: str, body: Callable[[object], object]
+) -> None:
+    asked = body({"type": "image", "url": "https://example.com/a.jpg"})
+    response = await http.post(path, json=asked)
+    told = assert_failure(response, 400, "INVALID_ARGUMENT")
+    assert "data must be the file itself in base64: the server never fetches a URL" in told
+    assert "Extra inputs" not in told
 
 
 async def test_a_data_address_is_taken(http: httpx.AsyncClient) -> None:

@@ -118,6 +118,8 @@ def test_whatever_breaks_its_rule_stops_the_start(
         ({"cors_origins": "example.org"}, "cors_origins: an origin is SCHEME://.*'example.org'"),
         ({"cors_origins": "https://a.org/"}, "cors_origins: .* without a path"),
         ({"cors_origins": "*"}, "cors_origins: "),
+        ({"job_folders": "pictures"}, "job_folders must be absolute paths, got pictures"),
+        ({"job_folders": "/no/such"}, "job_folders must be folders that exist, got /no/such"),
         ({"generator": "none.safetensors"}, "generator: .*must exist, got 'none.safetensors'"),
         ({"store": "redis://localhost"}, "store: a store is a folder, milvus://.*got 'redis"),
         ({"recall_target": 1.01}, "recall_target: .*less than or equal to 1, got 1.01"),
