@@ -7,7 +7,7 @@ COPY indexes indexes
 COPY kindred kindred
 COPY service service
 RUN python -m venv /opt/kindred \
- && /opt/kindred/bin/pip install --no-cache-dir --constraint requirements.lock '.[milvus]'
+ && /opt/kindred/bin/pip install --no-cache-dir --constraint requirements.lock '.[milvus,tracing]'
 
 FROM python:3.11-slim
 RUN useradd --create-home --uid 10001 kindred && mkdir /data /snapshots && chown kindred /data /snapshots
