@@ -158,6 +158,12 @@ class Collections:
             SpaceMismatch: If no served model makes vectors of the collection's space.
         """
         check_count(len(items), self._settings.max_items)
+        with self._telemetry.traces.batch():
+            return await self._upserted(collection, items, windows)
+
+    async def _upserted(
+        self, collection: str, items: Sequence[ItemInput], windows: bool
+    ) -> ItemResults:
         opened, served = await self._opened(collection)
         contents = [item.content for item in items]
         outcomes = await served.embed(contents, opened, Priority.BULK, windows=windows)

@@ -118,7 +118,7 @@ class Engine:
                 Conditions, store, self._models, self.densities, settings
             )
             self.pictures = Pictures(self.conditions, settings)
-            self.jobs = Jobs(self.collections, self.aliases, settings)
+            self.jobs = Jobs(self.collections, self.aliases, settings, self.telemetry)
             self._running = starting.pop_all()
         return self
 

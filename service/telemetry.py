@@ -85,6 +85,9 @@ class Telemetry:
         self.batch_items = self._spread(
             "batch_items", "Items that shared a forward pass.", ("model", "modality"), _ITEMS
         )
+        self.errors = self._count(
+            "errors", "Requests that failed, by transport and reason.", ("transport", "reason")
+        )
         self.queue_items = self._level("queue_items", "Items admitted and not yet embedded.")
         self.cache_hits = self._count("cache_hits", "Items whose vector was remembered.")
         self.cache_misses = self._count("cache_misses", "Items whose vector was not remembered.")
@@ -116,10 +119,19 @@ class Telemetry:
         with self.traces.stage(name), timed:
             yield
 
-    def answered(self, transport: str, method: str, status: str, seconds: float) -> None:
-        """Counts one answered request."""
-        self.requests.labels(transport, method, status).inc()
+    def answered(self, how: tuple[str, str, str], reason: str, seconds: float) -> None:
+        """Counts one answered request.
+
+        Args:
+            how: Transport, method and status.
+            reason: Why it failed; empty if it did not.
+            seconds: From its arrival to its answer.
+        """
+        transport, method, _ = how
+        self.requests.labels(*how).inc()
         self.request_seconds.labels(transport, method).observe(seconds)
+        if reason:
+            self.errors.labels(transport, reason).inc()
 
     def exposition(self) -> bytes:
         """Returns every metric in the Prometheus text format."""

@@ -6,6 +6,7 @@
 batcher   admission, deadlines, one flight for what is asked twice    cache  vectors of before
 pipeline  the threads                                                 fair   who is next
 job       what goes through it                                pace   how large a pass pays
+traced    what a trace tells of it
 """
 
 from service.batching.batcher import Batcher, Work

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from embedder.media import Media
 from service.batching.cache import VectorCache
 from service.batching.job import Encoded, Job, Load, Order, Outcome
 from service.batching.pipeline import Pipeline, Settled
+from service.batching.traced import trace_stages
 from service.errors import DeadlineExceeded, Overloaded
 from service.settings import Settings
 from service.telemetry import Telemetry
@@ -81,13 +83,15 @@ class Batcher:
             Overloaded: If the queue has no room for all of them.
             DeadlineExceeded: If they are not done in time.
         """
-        order = Order(len(work), terms)
+        began, order = time.perf_counter(), Order(len(work), terms)
         missing = self._remembered(order, work)
         self._admit(terms, len(missing))
         try:
-            return await self._done(order, work, missing)
+            outcomes = await self._done(order, work, missing)
         finally:
             self._count(terms, -len(missing))
+        trace_stages(self._telemetry.traces, self._name, outcomes, began)
+        return outcomes
 
     async def probe(self, media: Media) -> Outcome:
         """Embeds an item the same way, but is never refused: a full queue is no illness."""

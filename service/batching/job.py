@@ -26,11 +26,12 @@ BATCH_COST: Mapping[Modality, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """Seconds that one item spent in each stage."""
+    """Seconds that one item spent in each stage; `began` is its forward pass, a `perf_counter`."""
 
     decode: float = 0.0
     queue: float = 0.0
     embed: float = 0.0
+    began: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,7 +137,7 @@ class Job:
 
     def encoded(self, vector: NDArray[np.float32], began: float, seconds: float) -> Encoded:
         """Returns its vector with where its time went; the forward pass began at `began`."""
-        item, stages = self.prepared, Stages(self.decode, began - self.since, seconds)
+        item, stages = self.prepared, Stages(self.decode, began - self.since, seconds, began)
         return Encoded(vector, item.modality, item.treatment, stages, item.cost)
 
     def settle(self, outcome: Outcome) -> None:

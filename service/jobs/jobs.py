@@ -20,8 +20,9 @@ from service.jobs.running import RunningJob
 from service.jobs.tasks import Tasks
 from service.settings import Settings
 from service.stored import time_text
-from service.telemetry import request_id
+from service.telemetry import Telemetry, request_id
 from service.terms import Priority, Terms, terms
+from service.tracing import Origin, conclude
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +50,17 @@ class Jobs:
         collections: Where they store.
         aliases: What they swap.
         settings: What they may read, how many there may be.
+        telemetry: Where they are traced.
     """
 
-    def __init__(self, collections: Collections, aliases: Aliases, settings: Settings) -> None:
+    def __init__(
+        self,
+        collections: Collections,
+        aliases: Aliases,
+        settings: Settings,
+        telemetry: Telemetry,
+    ) -> None:
+        self._traces = telemetry.traces
         self.names = collections.names
         self._files = JobFiles(settings.jobs_path)
         self._claims = Claims(settings.jobs_path)
@@ -210,15 +219,21 @@ class Jobs:
         return await asyncio.to_thread(self._files.errors, job, size, page_token)
 
     def _start(self, job: RunningJob) -> None:
-        # Nothing of the request that created it holds for its job: no deadline, no trace.
-        job.worker = asyncio.create_task(self._run(job), context=Context())
+        # Nothing of the request that created it holds for its job: no deadline, no caller's terms.
+        # Its trace is its own, too, and tells what it came from.
+        job.worker = asyncio.create_task(self._run(job, self._traces.origin()), context=Context())
 
-    async def _run(self, job: RunningJob) -> None:
+    async def _run(self, job: RunningJob, origin: Origin) -> None:
         async with self._room:
             caller.set(job.creator)
             terms.set(Terms(priority=Priority.BULK))
             request_id.set(job.info.id)
-            await job.run(self._tasks)
+            kind = f"job {job.info.kind}"
+            with self._traces.job(kind, origin, {"kindred.request_id": job.info.id}) as span:
+                await job.run(self._tasks)
+                info = job.info
+                reason = info.error.reason if info.error else ""
+                conclude(span, {"kindred.items": info.counts.done}, reason, is_fault=bool(reason))
             self._claims.release(job.info.id)
 
     async def _make_room(self) -> None:

@@ -166,10 +166,14 @@ class JobInfo:
         """Whether nothing more will become of it."""
         return self.state in OVER
 
+    @property
+    def kind(self) -> str:
+        """What its task is called."""
+        return next(name for name, cls in TASKS.items() if isinstance(self.task, cls))
+
     def as_json(self) -> dict[str, Any]:
         """Returns it as JSON, in which the task has its `type`."""
-        kind = next(name for name, cls in TASKS.items() if isinstance(self.task, cls))
-        return {**asdict(self), "task": {"type": kind, **asdict(self.task)}}
+        return {**asdict(self), "task": {"type": self.kind, **asdict(self.task)}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ import re
 import time
 from collections.abc import Mapping
 
+from opentelemetry.trace import Span
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access.caller import caller
 from service.engine import Engine
 from service.errors import PermissionDenied, ServiceError
 from service.rest.bounds import Body
-from service.rest.failures import failure
+from service.rest.failures import REASON, failure
 from service.rest.patience import ClientGone, answer_in_time
 from service.settings import LOOPBACK
 from service.telemetry import new_request_id, request_id
@@ -24,6 +25,7 @@ from service.terms import (
     terms,
     timeout_of,
 )
+from service.tracing import conclude
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,9 @@ GUARDED = ("/v1/", "/metrics")
 
 CLIENT_GONE = 499
 """What the log and the metrics call a request whose client left; nobody is sent it."""
+
+FAULT = 500
+"""From this status on, the fault is not the client's."""
 
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -91,11 +96,7 @@ class Edge:
             except ClientGone:
                 status = CLIENT_GONE
             finally:
-                method = self._observe(scope, status, time.perf_counter() - began)
-                span.update_name(method)
-                span.set_attributes(
-                    {"http.response.status_code": status, "kindred.request_id": name}
-                )
+                self._observe(scope, span, status, time.perf_counter() - began)
 
     def _let_in(self, scope: Scope, headers: Mapping[str, str], body: Body) -> float | None:
         """Notes who asks and on what terms, and returns the seconds that the answer may take."""
@@ -129,15 +130,22 @@ class Edge:
         if length.isdigit():
             body.check_size(int(length))
 
-    def _observe(self, scope: Scope, status: int, seconds: float) -> str:
-        """Counts and logs a request, and returns what it asked for."""
-        route = scope.get("route")
+    def _observe(self, scope: Scope, span: Span, status: int, seconds: float) -> None:
+        """Counts and logs a request, and tells its span what became of it."""
+        route, reason = scope.get("route"), scope.get(REASON, "")
         # Of what has no route, path and method are the client's own: too many to count apart.
-        known = route and scope["method"] in route.methods
-        method = f"{scope['method']} {route.path}" if route and known else "unknown"
-        self._telemetry.answered("rest", method, str(status), seconds)
+        path = route.path if route and scope["method"] in route.methods else ""
+        method = f"{scope['method']} {path}" if path else "unknown"
+        self._telemetry.answered(("rest", method, str(status)), reason, seconds)
         log.info("%s %s %d %.1f ms", scope["method"], scope["path"], status, 1000 * seconds)
-        return method
+        facts = {
+            "http.request.method": scope["method"],
+            "http.response.status_code": status,
+            "http.route": path,
+            "kindred.request_id": request_id.get(),
+        }
+        span.update_name(method)
+        conclude(span, facts, reason, is_fault=status >= FAULT)
 
 
 def _name_of(host: str) -> str:

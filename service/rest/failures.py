@@ -5,21 +5,26 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
+import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from embedder.errors import EmbedderError
 from indexes.errors import IndexesError
 from service.errors import (
     InvalidRequest,
     MethodNotAllowed,
+    Problem,
     RouteNotFound,
     ServiceError,
     problem,
 )
-from service.rest.wire import json_response
+
+REASON = "kindred.reason"
+"""Where the scope of a request that failed has the reason, for who counts it."""
 
 _FIELD = re.compile(r"\{\w+\}")
 
@@ -47,10 +52,28 @@ def handle_failures(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_foreign)
 
 
+class Failure(Response):
+    """The answer to a request that failed, which says why to who stands around it, too.
+
+    Args:
+        found: What went wrong.
+    """
+
+    def __init__(self, found: Problem) -> None:
+        body = orjson.dumps(found.as_json())
+        super().__init__(body, found.status.http, media_type="application/json")
+        self._reason = found.status.reason
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers."""
+        scope[REASON] = self._reason
+        await super().__call__(scope, receive, send)
+
+
 def failure(error: BaseException) -> Response:
     """Returns the answer to a request that failed."""
     found = problem(error)
-    response = json_response(found.as_json(), found.status.http)
+    response = Failure(found)
     if found.retry_after is not None:
         response.headers["retry-after"] = f"{found.retry_after:.0f}"
     if found.status.http == HTTPStatus.UNAUTHORIZED:

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
+from opentelemetry.trace import Span
 
 from service.access.caller import caller
 from service.engine import Engine
@@ -21,11 +22,17 @@ from service.errors import DeadlineExceeded, Problem, problem
 from service.rpc.received import checked, forgiving, linger, size_of
 from service.telemetry import new_request_id, request_id
 from service.terms import PRIORITY_HEADER, Terms, deadline_after, priority_of, terms
+from service.tracing import conclude
 
 log = logging.getLogger(__name__)
 
 DOMAIN = "kindred"
 """The domain of every ErrorInfo: reasons are unique within it."""
+
+FAULTS = frozenset(
+    ("UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS")
+)
+"""Statuses that are errors of a server; what it refuses is none (OpenTelemetry's conventions)."""
 
 Behaviour = Callable[[Any, Any], Awaitable[Any]]
 """A call's coroutine function: takes a request, or an iterator of them, and a context."""
@@ -57,7 +64,7 @@ class Edge:
         async def guarded(request: Any, context: Any) -> Any:  # noqa: ANN401
             request_id.set(new_request_id())
             context.set_trailing_metadata(_named())
-            start, status = time.perf_counter(), "CANCELLED"
+            start, status, reason = time.perf_counter(), "CANCELLED", ""
             sent = dict(context.invocation_metadata() or ())
             with (
                 self._telemetry.traces.request(method.lstrip("/"), sent) as span,
@@ -74,19 +81,27 @@ class Edge:
                     return answer
                 except Exception as error:  # noqa: BLE001 - the table knows all; the rest is INTERNAL
                     found = problem(error)
-                    status = found.status.grpc
+                    status, reason = found.status.grpc, found.status.reason
                     if is_upload:
                         await linger(request)
                     await _abort(context, found)
                 finally:
                     took = time.perf_counter() - start
-                    self._telemetry.answered("grpc", method, status, took)
+                    self._telemetry.answered(("grpc", method, status), reason, took)
                     log.info("%s %s %.1f ms", method, status, 1000 * took)
-                    span.set_attributes(
-                        {"rpc.grpc.status": status, "kindred.request_id": request_id.get()}
-                    )
+                    _conclude(span, method, status, reason)
 
         return guarded
+
+
+def _conclude(span: Span, method: str, status: str, reason: str) -> None:
+    facts = {
+        "rpc.system.name": "grpc",
+        "rpc.method": method.lstrip("/"),
+        "rpc.response.status_code": status,
+        "kindred.request_id": request_id.get(),
+    }
+    conclude(span, facts, reason, is_fault=status in FAULTS)
 
 
 def _arity(is_stream: bool) -> str:

@@ -29,7 +29,7 @@ def _shared(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def beside(engine: Engine) -> Jobs:
     """Returns the jobs of another server on the same data."""
-    return Jobs(engine.collections, engine.aliases, engine.settings)
+    return Jobs(engine.collections, engine.aliases, engine.settings, engine.telemetry)
 
 
 async def test_a_job_is_worked_on_by_one_and_told_of_by_all(tmp_path: Path) -> None:
