@@ -26,11 +26,15 @@ class IngestFolder:
         path: Absolute, in one of the folders that the server's setting `job_folders` names.
         prefix: Put before every id.
         windows: Whether hits are to tell where in a long sound or film they match.
+        prune: Whether items that an earlier such job brought in, of the same path and prefix, are
+            removed where their files are gone. The job fails, and does nothing, where none of their
+            files is left: the disk will not be mounted.
     """
 
     path: str
     prefix: str = ""
     windows: bool = False
+    prune: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class JobCounts:
         total: How many there are in all, those included that are stored meanwhile; None until that
             is known.
         passed_by: Files that hold nothing to embed and don't claim to.
+        removed: Items that were deleted, for their files are gone.
     """
 
     total: int | None
@@ -91,11 +96,13 @@ class JobCounts:
     unchanged: int
     passed_by: int
     failed: int
+    removed: int = 0
 
     @property
     def done(self) -> int:
         """How many have met their fate."""
-        return self.added + self.changed + self.unchanged + self.passed_by + self.failed
+        stored = self.added + self.changed + self.unchanged
+        return stored + self.passed_by + self.failed + self.removed
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,53 +26,53 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from kindred.v1 import content_pb2 as kindred_dot_v1_dot_content__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ckindred/v1/job_service.proto\x12\nkindred.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18kindred/v1/content.proto\"=\n\x0cIngestFolder\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12\x0f\n\x07windows\x18\x03 \x01(\x08\"/\n\x0eIngestManifest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07windows\x18\x02 \x01(\x08\"\x91\x01\n\x07Reembed\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x12\n\x05model\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07windows\x18\x03 \x01(\x08\x12\x12\n\x05\x61lias\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x14\n\x0c\x61llow_failed\x18\x05 \x01(\x08\x12\x13\n\x0b\x64rop_source\x18\x06 \x01(\x08\x42\x08\n\x06_modelB\x08\n\x06_alias\"\x99\x01\n\tAliasSwap\x12\r\n\x05\x61lias\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x15\n\x08previous\x18\x03 \x01(\tH\x00\x88\x01\x01\x12-\n\tswap_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0esource_dropped\x18\x05 \x01(\x08\x42\x0b\n\t_previous\"\x7f\n\tJobCounts\x12\x12\n\x05total\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x02 \x01(\x03\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x03\x12\x11\n\tunchanged\x18\x04 \x01(\x03\x12\x11\n\tpassed_by\x18\x05 \x01(\x03\x12\x0e\n\x06\x66\x61iled\x18\x06 \x01(\x03\x42\x08\n\x06_total\"\xe2\x03\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12*\n\x06\x66older\x18\x03 \x01(\x0b\x32\x18.kindred.v1.IngestFolderH\x00\x12.\n\x08manifest\x18\x04 \x01(\x0b\x32\x1a.kindred.v1.IngestManifestH\x00\x12&\n\x07reembed\x18\x05 \x01(\x0b\x32\x13.kindred.v1.ReembedH\x00\x12#\n\x05state\x18\x06 \x01(\x0e\x32\x14.kindred.v1.JobState\x12%\n\x06\x63ounts\x18\x07 \x01(\x0b\x32\x15.kindred.v1.JobCounts\x12\r\n\x05owner\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\x05\x65rror\x18\x0c \x01(\x0b\x32\x11.kindred.v1.Error\x12#\n\x04swap\x18\r \x01(\x0b\x32\x15.kindred.v1.AliasSwapB\x06\n\x04task\"8\n\x08JobError\x12\n\n\x02id\x18\x01 \x01(\t\x12 \n\x05\x65rror\x18\x02 \x01(\x0b\x32\x11.kindred.v1.Error\"\xb2\x01\n\x10\x43reateJobRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12*\n\x06\x66older\x18\x02 \x01(\x0b\x32\x18.kindred.v1.IngestFolderH\x00\x12.\n\x08manifest\x18\x03 \x01(\x0b\x32\x1a.kindred.v1.IngestManifestH\x00\x12&\n\x07reembed\x18\x04 \x01(\x0b\x32\x13.kindred.v1.ReembedH\x00\x42\x06\n\x04task\"1\n\x11\x43reateJobResponse\x12\x1c\n\x03job\x18\x01 \x01(\x0b\x32\x0f.kindred.v1.Job\"\x1b\n\rGetJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\".\n\x0eGetJobResponse\x12\x1c\n\x03job\x18\x01 \x01(\x0b\x32\x0f.kindred.v1.Job\"8\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"J\n\x10ListJobsResponse\x12\x1d\n\x04jobs\x18\x01 \x03(\x0b\x32\x0f.kindred.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1e\n\x10\x43\x61ncelJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"1\n\x11\x43\x61ncelJobResponse\x12\x1c\n\x03job\x18\x01 \x01(\x0b\x32\x0f.kindred.v1.Job\"\x1d\n\x0fWatchJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"0\n\x10WatchJobResponse\x12\x1c\n\x03job\x18\x01 \x01(\x0b\x32\x0f.kindred.v1.Job\"\\\n\x14ListJobErrorsRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x16\n\tpage_size\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\npage_token\x18\x03 \x01(\tB\x0c\n\n_page_size\"V\n\x15ListJobErrorsResponse\x12$\n\x06\x65rrors\x18\x01 \x03(\x0b\x32\x14.kindred.v1.JobError\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x9a\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x03\x12\x14\n\x10JOB_STATE_FAILED\x10\x04\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x05\x32\xc7\x03\n\nJobService\x12H\n\tCreateJob\x12\x1c.kindred.v1.CreateJobRequest\x1a\x1d.kindred.v1.CreateJobResponse\x12?\n\x06GetJob\x12\x19.kindred.v1.GetJobRequest\x1a\x1a.kindred.v1.GetJobResponse\x12\x45\n\x08ListJobs\x12\x1b.kindred.v1.ListJobsRequest\x1a\x1c.kindred.v1.ListJobsResponse\x12H\n\tCancelJob\x12\x1c.kindred.v1.CancelJobRequest\x1a\x1d.kindred.v1.CancelJobResponse\x12G\n\x08WatchJob\x12\x1b.kindred.v1.WatchJobRequest\x1a\x1c.kindred.v1.WatchJobResponse0\x01\x12T\n\rListJobErrors\x12 .kindred.v1.ListJobErrorsRequest\x1a!.kindred.v1.ListJobErrorsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ckindred/v1/job_service.proto\x12\nkindred.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18kindred/v1/content.proto\"L\n\x0cIngestFolder\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12\x0f\n\x07windows\x18\x03 \x01(\x08\x12\r\n\x05prune\x18\x04 \x01(\x08\"/\n\x0eIngestManifest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07windows\x18\x02 \x01(\x08\"\x91\x01\n\x07Reembed\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x12\n\x05model\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07windows\x18\x03 \x01(\x08\x12\x12\n\x05\x61lias\x18\x04 \x01(\tH\x01\x88\x01\x01\x12\x14\n\x0c\x61llow_failed\x18\x05 \x01(\x08\x12\x13\n\x0b\x64rop_source\x18\x06 \x01(\x08\x42\x08\n\x06_modelB\x08\n\x06_alias\"\x99\x01\n\tAliasSwap\x12\r\n\x05\x61lias\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12\x15\n\x08previous\x18\x03 \x01(\tH\x00\x88\x01\x01\x12-\n\tswap_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0esource_dropped\x18\x05 \x01(\x08\x42\x0b\n\t_previous\"\x90\x01\n\tJobCounts\x12\x12\n\x05total\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x02 \x01(\x03\x12\x0f\n\x07\x63hanged\x18\x03 \x01(\x03\x12\x11\n\tunchanged\x18\x04 \x01(\x03\x12\x11\n\tpassed_by\x18\x05 \x01(\x03\x12\x0e\n\x06\x66\x61iled\x18\x06 \x01(\x03\x12\x0f\n\x07removed\x18\x07 \x01(\x03\x42\x08\n\x06_total\"\xe2\x03\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\ncollection\x18\x02 \x01(\t\x12*\n\x06\x66older\x18\x03 \x01(\x0b\x32\x18.kindred.v1.IngestFolderH\x00\x12.\n\x08manifest\x18\x04 \x01(\x0b\x32\x1a.kindred.v1.IngestManifestH\x00\x12&\n\x07reembed\x18\x05 \x01(\x0b\x32\x13.kindred.v1.ReembedH\x00\x12#\n\x05state\x18\x06 \x01(\x0e\x32\x14.kindred.v1.JobState\x12%\n\x06\x63ounts\x18\x07 \x01(\x0b\x32\x15.kindred.v1.JobCounts\x12\r\n\x05owner\x18\x08 \x01(\t\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12 \n\x05\x65rror\x18\x0c \x01(\x0b\x32\x11.kindred.v1.Error\x12#\n\x04swap\x18\r \x01(\x0b\x32\x15.kindred.v1.AliasSwapB\x06\n\x04task\"8\n\x08JobError\x12\n\n\x02id\x18\x01 \x01(\t\x12 \n\x05\x65rror\x18\x02 \x01(\x0b\x32\x11.kindred.v1.Error\"\xb2\x01\n\x10\x43reateJobRequest\x12\x12\n\ncollection\x18\x01 \x01(\t\x12*\n\x06\x66older\x18\x02 \x01(\x0b\x32\x18.kindred.v1.IngestFolderH\x00\x12.\n\x08manifest\x18\x03 \x01(\x0b\x32\x1a.kindred.v1.IngestManifestH\x00\x12&\n\x07reembed\x18\x04 \x01(\x0b\x32\x13.kindred.v1.ReembedH\x00\x42\x06\n\x04task\"1\n\x11\x43reateJobResponse\x12\x1c\n\x03job\x18\x01 \x01(\x0b\x32\x0f.kindred.v1.Job\"\x1b\n\rGetJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\".\n\x0eGetJobResponse\x12\x1c\n\x03job\x18\x01 \x01(\x0b\x32\x0f.kindred.v1.Job\"8\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"J\n\x10ListJobsResponse\x12\x1d\n\x04jobs\x18\x01 \x03(\x0b\x32\x0f.kindred.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1e\n\x10\x43\x61ncelJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"1\n\x11\x43\x61ncelJobResponse\x12\x1c\n\x03job\x18\x01 \x01(\x0b\x32\x0f.kindred.v1.Job\"\x1d\n\x0fWatchJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"0\n\x10WatchJobResponse\x12\x1c\n\x03job\x18\x01 \x01(\x0b\x32\x0f.kindred.v1.Job\"\\\n\x14ListJobErrorsRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x16\n\tpage_size\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\npage_token\x18\x03 \x01(\tB\x0c\n\n_page_size\"V\n\x15ListJobErrorsResponse\x12$\n\x06\x65rrors\x18\x01 \x03(\x0b\x32\x14.kindred.v1.JobError\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*\x9a\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x03\x12\x14\n\x10JOB_STATE_FAILED\x10\x04\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x05\x32\xc7\x03\n\nJobService\x12H\n\tCreateJob\x12\x1c.kindred.v1.CreateJobRequest\x1a\x1d.kindred.v1.CreateJobResponse\x12?\n\x06GetJob\x12\x19.kindred.v1.GetJobRequest\x1a\x1a.kindred.v1.GetJobResponse\x12\x45\n\x08ListJobs\x12\x1b.kindred.v1.ListJobsRequest\x1a\x1c.kindred.v1.ListJobsResponse\x12H\n\tCancelJob\x12\x1c.kindred.v1.CancelJobRequest\x1a\x1d.kindred.v1.CancelJobResponse\x12G\n\x08WatchJob\x12\x1b.kindred.v1.WatchJobRequest\x1a\x1c.kindred.v1.WatchJobResponse0\x01\x12T\n\rListJobErrors\x12 .kindred.v1.ListJobErrorsRequest\x1a!.kindred.v1.ListJobErrorsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kindred.v1.job_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_JOBSTATE']._serialized_start=1981
-  _globals['_JOBSTATE']._serialized_end=2135
+  _globals['_JOBSTATE']._serialized_start=2014
+  _globals['_JOBSTATE']._serialized_end=2168
   _globals['_INGESTFOLDER']._serialized_start=103
-  _globals['_INGESTFOLDER']._serialized_end=164
-  _globals['_INGESTMANIFEST']._serialized_start=166
-  _globals['_INGESTMANIFEST']._serialized_end=213
-  _globals['_REEMBED']._serialized_start=216
-  _globals['_REEMBED']._serialized_end=361
-  _globals['_ALIASSWAP']._serialized_start=364
-  _globals['_ALIASSWAP']._serialized_end=517
-  _globals['_JOBCOUNTS']._serialized_start=519
-  _globals['_JOBCOUNTS']._serialized_end=646
-  _globals['_JOB']._serialized_start=649
-  _globals['_JOB']._serialized_end=1131
-  _globals['_JOBERROR']._serialized_start=1133
-  _globals['_JOBERROR']._serialized_end=1189
-  _globals['_CREATEJOBREQUEST']._serialized_start=1192
-  _globals['_CREATEJOBREQUEST']._serialized_end=1370
-  _globals['_CREATEJOBRESPONSE']._serialized_start=1372
-  _globals['_CREATEJOBRESPONSE']._serialized_end=1421
-  _globals['_GETJOBREQUEST']._serialized_start=1423
-  _globals['_GETJOBREQUEST']._serialized_end=1450
-  _globals['_GETJOBRESPONSE']._serialized_start=1452
-  _globals['_GETJOBRESPONSE']._serialized_end=1498
-  _globals['_LISTJOBSREQUEST']._serialized_start=1500
-  _globals['_LISTJOBSREQUEST']._serialized_end=1556
-  _globals['_LISTJOBSRESPONSE']._serialized_start=1558
-  _globals['_LISTJOBSRESPONSE']._serialized_end=1632
-  _globals['_CANCELJOBREQUEST']._serialized_start=1634
-  _globals['_CANCELJOBREQUEST']._serialized_end=1664
-  _globals['_CANCELJOBRESPONSE']._serialized_start=1666
-  _globals['_CANCELJOBRESPONSE']._serialized_end=1715
-  _globals['_WATCHJOBREQUEST']._serialized_start=1717
-  _globals['_WATCHJOBREQUEST']._serialized_end=1746
-  _globals['_WATCHJOBRESPONSE']._serialized_start=1748
-  _globals['_WATCHJOBRESPONSE']._serialized_end=1796
-  _globals['_LISTJOBERRORSREQUEST']._serialized_start=1798
-  _globals['_LISTJOBERRORSREQUEST']._serialized_end=1890
-  _globals['_LISTJOBERRORSRESPONSE']._serialized_start=1892
-  _globals['_LISTJOBERRORSRESPONSE']._serialized_end=1978
-  _globals['_JOBSERVICE']._serialized_start=2138
-  _globals['_JOBSERVICE']._serialized_end=2593
+  _globals['_INGESTFOLDER']._serialized_end=179
+  _globals['_INGESTMANIFEST']._serialized_start=181
+  _globals['_INGESTMANIFEST']._serialized_end=228
+  _globals['_REEMBED']._serialized_start=231
+  _globals['_REEMBED']._serialized_end=376
+  _globals['_ALIASSWAP']._serialized_start=379
+  _globals['_ALIASSWAP']._serialized_end=532
+  _globals['_JOBCOUNTS']._serialized_start=535
+  _globals['_JOBCOUNTS']._serialized_end=679
+  _globals['_JOB']._serialized_start=682
+  _globals['_JOB']._serialized_end=1164
+  _globals['_JOBERROR']._serialized_start=1166
+  _globals['_JOBERROR']._serialized_end=1222
+  _globals['_CREATEJOBREQUEST']._serialized_start=1225
+  _globals['_CREATEJOBREQUEST']._serialized_end=1403
+  _globals['_CREATEJOBRESPONSE']._serialized_start=1405
+  _globals['_CREATEJOBRESPONSE']._serialized_end=1454
+  _globals['_GETJOBREQUEST']._serialized_start=1456
+  _globals['_GETJOBREQUEST']._serialized_end=1483
+  _globals['_GETJOBRESPONSE']._serialized_start=1485
+  _globals['_GETJOBRESPONSE']._serialized_end=1531
+  _globals['_LISTJOBSREQUEST']._serialized_start=1533
+  _globals['_LISTJOBSREQUEST']._serialized_end=1589
+  _globals['_LISTJOBSRESPONSE']._serialized_start=1591
+  _globals['_LISTJOBSRESPONSE']._serialized_end=1665
+  _globals['_CANCELJOBREQUEST']._serialized_start=1667
+  _globals['_CANCELJOBREQUEST']._serialized_end=1697
+  _globals['_CANCELJOBRESPONSE']._serialized_start=1699
+  _globals['_CANCELJOBRESPONSE']._serialized_end=1748
+  _globals['_WATCHJOBREQUEST']._serialized_start=1750
+  _globals['_WATCHJOBREQUEST']._serialized_end=1779
+  _globals['_WATCHJOBRESPONSE']._serialized_start=1781
+  _globals['_WATCHJOBRESPONSE']._serialized_end=1829
+  _globals['_LISTJOBERRORSREQUEST']._serialized_start=1831
+  _globals['_LISTJOBERRORSREQUEST']._serialized_end=1923
+  _globals['_LISTJOBERRORSRESPONSE']._serialized_start=1925
+  _globals['_LISTJOBERRORSRESPONSE']._serialized_end=2011
+  _globals['_JOBSERVICE']._serialized_start=2171
+  _globals['_JOBSERVICE']._serialized_end=2626
 # @@protoc_insertion_point(module_scope)

@@ -27,14 +27,16 @@ JOB_STATE_FAILED: JobState
 JOB_STATE_CANCELLED: JobState
 
 class IngestFolder(_message.Message):
-    __slots__ = ("path", "prefix", "windows")
+    __slots__ = ("path", "prefix", "windows", "prune")
     PATH_FIELD_NUMBER: _ClassVar[int]
     PREFIX_FIELD_NUMBER: _ClassVar[int]
     WINDOWS_FIELD_NUMBER: _ClassVar[int]
+    PRUNE_FIELD_NUMBER: _ClassVar[int]
     path: str
     prefix: str
     windows: bool
-    def __init__(self, path: _Optional[str] = ..., prefix: _Optional[str] = ..., windows: _Optional[bool] = ...) -> None: ...
+    prune: bool
+    def __init__(self, path: _Optional[str] = ..., prefix: _Optional[str] = ..., windows: _Optional[bool] = ..., prune: _Optional[bool] = ...) -> None: ...
 
 class IngestManifest(_message.Message):
     __slots__ = ("path", "windows")
@@ -75,20 +77,22 @@ class AliasSwap(_message.Message):
     def __init__(self, alias: _Optional[str] = ..., collection: _Optional[str] = ..., previous: _Optional[str] = ..., swap_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., source_dropped: _Optional[bool] = ...) -> None: ...
 
 class JobCounts(_message.Message):
-    __slots__ = ("total", "added", "changed", "unchanged", "passed_by", "failed")
+    __slots__ = ("total", "added", "changed", "unchanged", "passed_by", "failed", "removed")
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     ADDED_FIELD_NUMBER: _ClassVar[int]
     CHANGED_FIELD_NUMBER: _ClassVar[int]
     UNCHANGED_FIELD_NUMBER: _ClassVar[int]
     PASSED_BY_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
     total: int
     added: int
     changed: int
     unchanged: int
     passed_by: int
     failed: int
-    def __init__(self, total: _Optional[int] = ..., added: _Optional[int] = ..., changed: _Optional[int] = ..., unchanged: _Optional[int] = ..., passed_by: _Optional[int] = ..., failed: _Optional[int] = ...) -> None: ...
+    removed: int
+    def __init__(self, total: _Optional[int] = ..., added: _Optional[int] = ..., changed: _Optional[int] = ..., unchanged: _Optional[int] = ..., passed_by: _Optional[int] = ..., failed: _Optional[int] = ..., removed: _Optional[int] = ...) -> None: ...
 
 class Job(_message.Message):
     __slots__ = ("id", "collection", "folder", "manifest", "reembed", "state", "counts", "owner", "create_time", "start_time", "end_time", "error", "swap")

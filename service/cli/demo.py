@@ -91,7 +91,8 @@ async def _run(where: Where, gallery: Path) -> list[Answer]:
         await _fresh_collection(engine)
         ingest = Ingest(LocalBackend(engine), COLLECTION, where.settings.max_item_bytes)
         telling, started = Telling(), time.monotonic()
-        await telling.run(ingest, list_files(gallery))
+        listing = list_files(gallery)
+        await telling.run(ingest.run(listing), "indexing", len(listing.files))
         answers().print(f"Gallery: {telling.summary()}, in {time.monotonic() - started:.1f} s")
         return [await _ask(engine, question) for question in questions(gallery)]
 

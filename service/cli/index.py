@@ -1,9 +1,13 @@
 """`kindred index`: a folder's pictures, sounds and texts, into a collection."""
 
 import asyncio
+import platform
+import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
@@ -11,11 +15,11 @@ import typer
 from rich.text import Text
 
 from service.cli import options
-from service.cli.backend import Where
+from service.cli.backend import Backend, Where
 from service.cli.groups import grouped
 from service.cli.refusal import FAILED, INTERRUPTED
 from service.cli.show import answers, harmless, notes, progress
-from service.ingest.folder import Listing, list_files
+from service.ingest.folder import Listing, Stamp, list_files
 from service.ingest.ingest import Fate, Ingest, Outcome
 from service.messages import NewCollection
 
@@ -23,11 +27,15 @@ MARKS = {
     Fate.ADDED: ("+", "green"),
     Fate.CHANGED: ("~", "green"),
     Fate.UNCHANGED: ("=", "dim"),
-    Fate.PASSED_BY: ("-", "yellow"),
+    Fate.REMOVED: ("-", "magenta"),
+    Fate.PASSED_BY: (".", "yellow"),
     Fate.FAILED: ("x", "red"),
 }
 KINDS_TOLD = 8
 """Of so many kinds of files it is told how many were passed by."""
+
+NAMES_TOLD = 5
+"""So many of the items that are to be removed are named."""
 
 Folder = Annotated[
     Path, typer.Argument(exists=True, file_okay=False, help="Where the files are, at any depth.")
@@ -57,52 +65,126 @@ class Into:
         return NewCollection(self.collection, indexed=indexed, structure=self.structure)
 
 
+@dataclass(frozen=True)
+class Prune:
+    """What becomes of items whose files are gone."""
+
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="Then remove, after asking, what came from FOLDER and is not in it any more.",
+        ),
+    ] = False
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
+
+
 @grouped
-def index(
+def index(  # noqa: PLR0913 - one parameter per group of options
     ctx: typer.Context,
     folder: Folder,
     into: Into,
+    prune: Prune,
     place: options.Place,
     verbose: Verbose = False,
 ) -> None:
     """Adds a folder's media and texts to a collection; run again, only what is new.
 
     An item's id is its path below FOLDER. What a file is, its content says, not its name; only
-    texts are known by .txt. A film is two items: what is seen of it, and what is heard, whose id
-    has #sound behind it. A file is embedded again when its content has changed. What can't be read
-    is named with the reason, and the status is then 1; files that don't claim to be media are
-    passed by. Bounds are settings here as well: KINDRED_MAX_PIXELS=100000000. Ctrl-C is safe: the
-    next run goes on from there.
+    texts are known by .txt, .md and .rst. Of a long text the model reads the beginning: cut it into
+    files of a few sentences to find what is further down. A film is two items: what is seen of it,
+    and what is heard, whose id has #sound behind it. A file is embedded again when its content has
+    changed. What can't be read is named with the reason, and the status is then 1; files that don't
+    claim to be media are passed by. Bounds are settings here as well:
+    KINDRED_MAX_PIXELS=100000000. Ctrl-C is safe: the next run goes on from there. --prune removes
+    only what this command brought in from FOLDER with this --prefix on this machine, and nothing if
+    none of that is there: no disk may be mounted.
 
     For example:
 
         kindred index ~/Pictures
+        kindred index ~/Pictures --prune
         kindred index ~/Pictures --indexed modified
         kindred index ~/Sounds --collection sounds --server http://localhost:8000
     """
-    where = Where.of(ctx, place.data, place.server)
-    telling, started = Telling(verbose), time.monotonic()
+    if prune.prune and not prune.yes and not sys.stdin.isatty():
+        raise typer.BadParameter("--prune asks, and nobody can answer here: give --yes as well")
+    work = Work(Where.of(ctx, place.data, place.server), into, Telling(verbose))
+    telling, started = work.telling, time.monotonic()
     try:
-        asyncio.run(_index(where, into, list_files(folder, into.prefix), telling))
+        listing = list_files(folder, into.prefix, machine=platform.node())
+        gone = asyncio.run(work.index(listing, prunes=prune.prune))
+        if gone and (prune.yes or _is_to_go(gone, folder, into.collection)):
+            asyncio.run(work.remove(gone))
     except KeyboardInterrupt:
         notes().print(f"Stopped: {telling.summary()}. Run it again to go on from there.")
         raise typer.Exit(INTERRUPTED) from None
     seconds = time.monotonic() - started
     if telling.strange:
         notes().print(telling.passed_by())
+    if telling.cut:
+        notes().print(f"of {telling.cut:,} long texts, only the beginning can be found")
     answers().print(f"{into.collection}: {telling.summary()}, in {seconds:.1f} s")
     if telling.tally[Fate.FAILED]:
         raise typer.Exit(FAILED)
 
 
-async def _index(where: Where, into: Into, listing: Listing, telling: "Telling") -> None:
-    from service.ingest.tracks import track_copier  # loads every codec
+def _is_to_go(gone: Collection[str], folder: Path, collection: str) -> bool:
+    """Asks whether items whose files are gone are to be removed.
 
-    limit = where.settings.max_item_bytes
-    async with where.open() as backend, track_copier(where.settings) as track_of:
-        await backend.ensure_collection(into.new)
-        ingest = Ingest(backend, into.collection, limit, into.windows, track_of)
-        await telling.run(ingest, listing)
+    Raises:
+        KeyboardInterrupt: If Ctrl-C, or the end of what is typed, is the answer.
+    """
+    first = [harmless(name) for name in islice(gone, NAMES_TOLD)]
+    more = f" and {len(gone) - len(first):,} more" if len(gone) > len(first) else ""
+    notes().print(
+        f"Not in {harmless(str(folder))} any more: {', '.join(first)}{more}", markup=False
+    )
+    try:
+        return typer.confirm(f"Remove {len(gone):,} items from {collection}?", err=True)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done of one command, each step on an open collection: none is held while it asks.
+
+    Attributes:
+        where: Where the collection is.
+        into: Which it is, and how it takes the files.
+        telling: Told of every outcome.
+    """
+
+    where: Where
+    into: Into
+    telling: "Telling"
+
+    async def index(self, listing: Listing, *, prunes: bool) -> Mapping[str, Stamp]:
+        """Stores what is new, and returns what is gone, if that is asked."""
+        from service.ingest.tracks import track_copier  # loads every codec
+
+        settings = self.where.settings
+        async with self.where.open() as backend, track_copier(settings) as track_of:
+            await backend.ensure_collection(self.into.new)
+            ingest = replace(self._ingest(backend), track_of=track_of)
+            known = await ingest.survey(listing)
+            gone = known.removable() if prunes else {}
+            total = len(listing.files) + len(listing.unreadable)
+            await self.telling.run(ingest.run(listing, known), "indexing", total)
+        if prunes and known.elsewhere:
+            notes().print(f"{known.elsewhere:,} items are of files elsewhere, and stay.")
+        return gone
+
+    async def remove(self, gone: Mapping[str, Stamp]) -> None:
+        """Removes what is gone."""
+        async with self.where.open() as backend:
+            outcomes = self._ingest(backend).remove(gone)
+            await self.telling.run(outcomes, "removing", len(gone))
+
+    def _ingest(self, backend: Backend) -> Ingest:
+        limit = self.where.settings.max_item_bytes
+        return Ingest(backend, self.into.collection, limit, self.into.windows)
 
 
 @dataclass
@@ -113,19 +195,21 @@ class Telling:
         verbose: Whether every file is worth a line.
         tally: How many files met each fate; it outlives an interruption.
         strange: How the names end of files that were passed by, and how often.
+        cut: Of how many texts only the beginning was read.
     """
 
     verbose: bool = False
     tally: Counter[Fate] = field(default_factory=Counter)
     strange: Counter[str] = field(default_factory=Counter)
+    cut: int = 0
 
-    async def run(self, ingest: Ingest, listing: Listing) -> None:
-        """Runs the ingest and tells of it on standard error."""
-        total = len(listing.files) + len(listing.unreadable)
-        with progress("indexing") as bar:
+    async def run(self, outcomes: AsyncIterator[Outcome], what: str, total: int) -> None:
+        """Tells of outcomes on standard error, as they come."""
+        with progress(what) as bar:
             task = bar.add_task("", total=total)
-            async for outcome in ingest.run(listing):
+            async for outcome in outcomes:
                 self.tally[outcome.fate] += 1
+                self.cut += outcome.is_cut
                 if outcome.fate == Fate.PASSED_BY:
                     self.strange[PurePosixPath(outcome.id).suffix.lower() or "no ending"] += 1
                 if self.verbose or outcome.fate == Fate.FAILED:

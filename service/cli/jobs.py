@@ -59,18 +59,27 @@ def index(  # noqa: PLR0913 - one parameter per option
         str, typer.Option(metavar="TEXT", help="Put before every id, of a folder.")
     ] = "",
     windows: Annotated[bool, typer.Option(help="Keep windows of longer sounds and films.")] = True,
+    prune: Annotated[
+        bool,
+        typer.Option("--prune", help="Then remove what jobs brought in of files that are gone."),
+    ] = False,
     wait: Wait = True,
 ) -> None:
     """Has the server bring in a folder, or the files of a manifest: only what is new.
 
-    A manifest has a JSON object a line: path, and if wanted id and metadata.
+    A manifest has a JSON object a line: path, and if wanted id and metadata. --prune removes, of a
+    folder, only what jobs brought in from PATH with this --prefix; the job fails, and does nothing,
+    if none of that is there: no disk may be mounted.
     """
     import kindred
 
+    is_manifest = path.endswith(MANIFEST_SUFFIX)
+    if is_manifest and prune:
+        raise typer.BadParameter("--prune is of folders: of a manifest, nothing tells what is gone")
     task: kindred.IngestFolder | kindred.IngestManifest = (
         kindred.IngestManifest(path, windows)
-        if path.endswith(MANIFEST_SUFFIX)
-        else kindred.IngestFolder(path, prefix, windows)
+        if is_manifest
+        else kindred.IngestFolder(path, prefix, windows, prune)
     )
     with Server.of(ctx, server).client as client:
         with suppress(kindred.Conflict):  # it is there already
@@ -204,6 +213,7 @@ def _summary(job: "kindred.Job") -> str:
         "added": counts.added,
         "changed": counts.changed,
         "unchanged": counts.unchanged,
+        "removed": counts.removed,
         "passed by": counts.passed_by,
         "failed": counts.failed,
     }

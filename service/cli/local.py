@@ -64,6 +64,10 @@ class LocalBackend:
         answer = await self.engine.collections.upsert(collection, items, windows=windows)
         return answer.results
 
+    async def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Deletes items; one that is not there is none."""
+        await self.engine.collections.delete_items(collection, ids)
+
     async def collections(self) -> Sequence[CollectionInfo]:
         """Returns the collections, by name."""
         return await self.engine.collections.list()

@@ -125,6 +125,10 @@ class RemoteBackend:
             for result in answer.results
         ]
 
+    async def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Deletes items; one that is not there is none."""
+        await self.client.delete_items(collection, ids)
+
     async def _upsert_patiently(
         self, collection: str, items: Sequence[kindred.ItemInput], windows: bool
     ) -> kindred.ItemResults:

@@ -2,7 +2,15 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Set,
+)
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +19,7 @@ from typing import Protocol
 from embedder.errors import MediaError
 from service.errors import item_error
 from service.ingest.folder import (
-    OLD,
+    SOUND,
     File,
     Listing,
     Stamp,
@@ -19,7 +27,8 @@ from service.ingest.folder import (
     items_of,
     sound_track_here,
 )
-from service.messages import ItemError, ItemInput, ItemResult, StoredItem
+from service.ingest.known import Known, known_of
+from service.messages import ItemError, ItemInput, ItemResult, StoredItem, TextContent
 
 BATCH_FILES, BATCH_BYTES = 16, 8 * 1024 * 1024
 """Small enough that a bar moves and a request passes every default limit."""
@@ -40,17 +49,26 @@ class Fate(StrEnum):
     ADDED = "added"
     CHANGED = "changed"
     UNCHANGED = "unchanged"
+    REMOVED = "removed"
     PASSED_BY = "passed by"
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A file's id, its fate, and what was wrong where it was not stored."""
+    """What became of one file.
+
+    Attributes:
+        id: Of its item.
+        fate: What became of it.
+        error: What was wrong, where it was not stored.
+        is_cut: Whether it is a text of which the model reads only the beginning.
+    """
 
     id: str
     fate: Fate
     error: ItemError | None = None
+    is_cut: bool = False
 
     @property
     def reason(self) -> str:
@@ -68,6 +86,9 @@ class Items(Protocol):
         self, collection: str, items: Sequence[ItemInput], *, windows: bool = False
     ) -> Sequence[ItemResult]:
         """Stores items, each on its own, with windows if hits are to tell where they match."""
+
+    async def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Deletes items; one that is not there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +109,27 @@ class Ingest:
     windows: bool = True
     track_of: TrackOf = sound_track_here
 
-    async def run(self, listing: Listing) -> AsyncGenerator[Outcome, None]:
+    async def survey(self, listing: Listing) -> Known:
+        """Looks what the collection has of the files that are listed, and of others."""
+        return await known_of(self.backend.items(self.collection), listing)
+
+    async def run(
+        self, listing: Listing, known: Known | None = None
+    ) -> AsyncGenerator[Outcome, None]:
         """Stores what is new and yields the outcome of every file.
 
         What was yielded as stored is on disk: a second run goes on from there.
+
+        Args:
+            listing: The files.
+            known: What a survey of them has found; None for one that is made now.
         """
         for name, reason in listing.unreadable.items():
             yield Outcome(name, Fate.FAILED, ItemError(UNREADABLE, reason))
-        known = await self._known({file.id: file for file in listing.files if file.metadata})
+        known = known or await self.survey(listing)
         fresh: list[File] = []
         for file in listing.files:
-            stamp = known.get(file.id)
+            stamp = known.stamps.get(file.id)
             if stamp and stamp.matches(file):
                 yield Outcome(file.id, Fate.UNCHANGED)
             else:
@@ -106,17 +137,22 @@ class Ingest:
         async for outcome in self._store_all(fresh, known):
             yield outcome
 
-    async def _known(self, described: Mapping[str, File]) -> Mapping[str, Stamp]:
-        """Returns what is stored of files; of one that is described otherwise, that it is old."""
-        known: dict[str, Stamp] = {}
-        async for item in self.backend.items(self.collection):
-            stamp, file = Stamp.of(item.metadata), described.get(item.id)
-            if stamp:
-                known[item.id] = OLD if file and not file.is_described_by(item.metadata) else stamp
-        return known
+    async def remove(self, gone: Mapping[str, Stamp]) -> AsyncGenerator[Outcome, None]:
+        """Removes items and yields the outcome of each; what was stored anew meanwhile stays."""
+        if not gone:
+            return
+        items = self.backend.items(self.collection)
+        ids = [
+            it.id async for it in items if it.id in gone and Stamp.of(it.metadata) == gone[it.id]
+        ]
+        for start in range(0, len(ids), BATCH_FILES):
+            some = ids[start : start + BATCH_FILES]
+            await self.backend.delete(self.collection, some)
+            for name in some:
+                yield Outcome(name, Fate.REMOVED)
 
     async def _store_all(
-        self, files: Sequence[File], known: Mapping[str, Stamp]
+        self, files: Sequence[File], known: Known
     ) -> AsyncGenerator[Outcome, None]:
         in_flight: deque[asyncio.Task[list[Outcome]]] = deque()
         try:
@@ -131,24 +167,36 @@ class Ingest:
         finally:
             await _cancel(in_flight)
 
-    async def _store(self, batch: Sequence[File], known: Mapping[str, Stamp]) -> list[Outcome]:
+    async def _store(self, batch: Sequence[File], known: Known) -> list[Outcome]:
         # One by one: whoever is stopped waits for no other file.
-        read = [await asyncio.to_thread(self._read, it, known.get(it.id)) for it in batch]
+        read = [await asyncio.to_thread(self._read, it, known.stamps.get(it.id)) for it in batch]
         items = [item for some in read if isinstance(some, list) for item in some]
         outcomes = [outcome for outcome in read if isinstance(outcome, Outcome)]
         if not items:
             return outcomes
-        by_id = {file.id: file for file in batch}
+        by_id, stored = {file.id: file for file in batch}, set[str]()
         for result in await self.backend.upsert(self.collection, items, windows=self.windows):
             name = items[result.index].id or ""
+            if not result.error:
+                stored.add(name)
             if name not in by_id:  # the sound track of a film: the file has its outcome already
                 if result.error and result.error.reason != UNHEARD:
                     outcomes.append(Outcome(name, Fate.FAILED, result.error))
             elif result.error:
                 outcomes.append(_refused(by_id[name], result.error))
             else:
-                outcomes.append(Outcome(name, Fate.CHANGED if name in known else Fate.ADDED))
+                fate = Fate.CHANGED if name in known.stamps else Fate.ADDED
+                is_text = isinstance(items[result.index].content, TextContent)
+                is_cut = is_text and result.treatment.truncated
+                outcomes.append(Outcome(name, fate, is_cut=is_cut))
+        await self._silence(stored, known)
         return outcomes
+
+    async def _silence(self, stored: Set[str], known: Known) -> None:
+        """Deletes what was heard of films before, where nothing is heard of them any more."""
+        tracks = {name + SOUND for name in stored}
+        if silent := sorted(tracks & known.sounds - stored):
+            await self.backend.delete(self.collection, silent)
 
     def _read(self, file: File, known: Stamp | None) -> list[ItemInput] | Outcome:
         try:

@@ -25,15 +25,17 @@ class Entry:
     metadata: dict[str, Any]
 
 
-def read_manifest(manifest: Path, resolved: Callable[[Path], Path | None]) -> Listing:
+def read_manifest(manifest: Path, resolved: Callable[[Path], Path | None], most: int) -> Listing:
     """Lists the files that a manifest names; a bad line costs itself alone.
 
     Args:
         manifest: A file of JSON lines.
         resolved: Returns where a path truly leads, or None where nobody may read.
+        most: How many lines there may be.
 
     Raises:
         OSError: If it can't be read.
+        TooManyItems: If there are more lines.
     """
     listing, seen = Listing(), set[str]()
     for number, line in _lines(manifest):
@@ -48,6 +50,7 @@ def read_manifest(manifest: Path, resolved: Callable[[Path], Path | None]) -> Li
             listing.unreadable[name] = str(error)
         except OSError as error:
             listing.unreadable[name] = error.strerror or str(error)
+        listing.check_count(most)
     return listing
 
 

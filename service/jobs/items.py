@@ -56,6 +56,10 @@ class PatientItems:
         rest = await self.upsert(collection, items[half:], windows=windows)
         return [*first, *(replace(each, index=each.index + half) for each in rest)]
 
+    async def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Deletes items; one that is not there is none."""
+        await self.collections.delete_items(collection, ids)
+
     async def _stored(
         self, collection: str, items: Sequence[ItemInput], windows: bool
     ) -> Sequence[ItemResult]:

@@ -30,11 +30,14 @@ class IngestFolder:
         path: The folder, absolute.
         prefix: Put before every id.
         windows: Whether hits are to tell where in a long sound or film they match.
+        prune: Whether items that an earlier such job brought in are removed where their files are
+            gone.
     """
 
     path: str
     prefix: str = ""
     windows: bool = False
+    prune: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class JobCounts:
     Attributes:
         total: How many there are in all, those included that are stored meanwhile; None until that
             is known.
+        removed: Those whose files are gone.
     """
 
     total: int | None = None
@@ -92,11 +96,13 @@ class JobCounts:
     unchanged: int = 0
     passed_by: int = 0
     failed: int = 0
+    removed: int = 0
 
     @property
     def done(self) -> int:
         """How many have met one; twice those that were stored again meanwhile."""
-        return self.added + self.changed + self.unchanged + self.passed_by + self.failed
+        stored = self.added + self.changed + self.unchanged
+        return stored + self.passed_by + self.failed + self.removed
 
 
 def counter_of(fate: Fate) -> str:

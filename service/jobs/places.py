@@ -1,5 +1,6 @@
 """Which folders jobs may read: those that `job_folders` names, and nothing that leads out."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ class Places:
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        self._folders = tuple(folder.resolve() for folder in folders)
+        self._folders = tuple(map(_led, folders))
 
     def resolved(self, path: str) -> Path:
         """Returns where a path truly leads, once links and dots are followed.
@@ -31,8 +32,8 @@ class Places:
         """
         asked = Path(path)
         if "\0" not in path and asked.is_absolute():
-            found = asked.resolve()
-            if self.has(found):
+            found = self.led(asked)
+            if found:
                 return found
         if not self._folders:
             raise PermissionDenied(
@@ -42,18 +43,24 @@ class Places:
             f"a job may read absolute paths below the server's job_folders, got {path[:200]!r}"
         )
 
-    def has(self, path: Path) -> bool:
-        """Tells whether a resolved path is one of the folders or below one."""
-        return any(path.is_relative_to(folder) for folder in self._folders)
+    def led(self, path: Path) -> Path | None:
+        """Returns where a path truly leads, or None where that is in none of the folders."""
+        found = _led(path)
+        return found if any(map(found.is_relative_to, self._folders)) else None
 
     def within(self, listing: Listing) -> Listing:
         """Returns a listing in which files are refused that are links out of the folders."""
-        kept, refused = Listing(unreadable=dict(listing.unreadable)), {}
+        kept, refused = replace(listing, files=[], unreadable=dict(listing.unreadable)), {}
         for file in listing.files:
-            path = file.path.resolve() if file.path.is_symlink() else file.path
-            if self.has(path):
-                kept.files.append(replace(file, path=path) if path != file.path else file)
-            else:
+            path = self.led(file.path) if file.path.is_symlink() else file.path
+            if path is None:
                 refused[file.id] = LEADS_OUT
+            else:
+                kept.files.append(replace(file, path=path) if path != file.path else file)
         kept.unreadable.update(refused)
         return kept
+
+
+def _led(path: Path) -> Path:
+    """Returns where a path leads; `Path.resolve` fails where links go round in a circle."""
+    return Path(os.path.realpath(path))

@@ -1,15 +1,16 @@
 """What the kinds of jobs do. Each finds out by itself what was done before, and leaves that."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import os
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from service.aliases import Aliases
 from service.collections import Collections
-from service.errors import InvalidRequest, TooManyItems
-from service.ingest.folder import Listing, list_files
+from service.errors import InvalidRequest
+from service.ingest.folder import Listing, Stamp, list_files
 from service.ingest.ingest import Ingest
+from service.ingest.known import Known
 from service.ingest.manifest import read_manifest
 from service.ingest.tracks import track_copier
 from service.jobs.items import PatientItems
@@ -64,11 +65,11 @@ class Tasks:
             case Reembed():
                 return await prepared(self._collections, self._aliases, collection, task)
             case IngestFolder():
-                if not self._places.resolved(task.path).is_dir():
+                if not os.path.isdir(self._places.resolved(task.path)):
                     raise InvalidRequest(f"path must be a folder, got {task.path}")
                 await self._collections.get(collection)
             case IngestManifest():
-                if not self._places.resolved(task.path).is_file():
+                if not os.path.isfile(self._places.resolved(task.path)):
                     raise InvalidRequest(f"path must be a file of JSON lines, got {task.path}")
                 await self._collections.get(collection)
         return task
@@ -79,7 +80,7 @@ class Tasks:
         Raises:
             PermissionDenied: If a path is where jobs may not read.
             TooManyItems: If there are more files than one job may bring in.
-            InvalidRequest: If a manifest can't be read.
+            InvalidRequest: If a manifest can't be read, or all that a folder is pruned of is gone.
         """
         match task := job.task:
             case Reembed():
@@ -91,38 +92,32 @@ class Tasks:
                 counts = (await self._collections.get(task.source)).counts
                 return Plan(work.steps(), sum(counts.values()))
             case IngestFolder() | IngestManifest():
-                listing = await asyncio.to_thread(self._listing, task)
-                steps = self._ingested(listing, job.collection, windows=task.windows)
-                return Plan(steps, len(listing.files) + len(listing.unreadable))
+                return await self._ingestion(job.collection, task)
+
+    async def _ingestion(self, collection: str, task: IngestFolder | IngestManifest) -> Plan:
+        listing = await asyncio.to_thread(self._listing, task)
+        ingest = Ingest(self._items, collection, self._settings.max_item_bytes, task.windows)
+        known = await ingest.survey(listing)
+        prunes = isinstance(task, IngestFolder) and task.prune
+        gone = known.removable() if prunes else {}
+        steps = self._ingested(ingest, listing, known, gone)
+        return Plan(steps, len(listing.files) + len(listing.unreadable) + len(gone))
 
     async def _ingested(
-        self, listing: Listing, collection: str, *, windows: bool
+        self, ingest: Ingest, listing: Listing, known: Known, gone: Mapping[str, Stamp]
     ) -> AsyncGenerator[Step, None]:
         """Brings files in; their makers may be strangers, so that none is looked into here."""
-        limit = self._settings.max_item_bytes
         async with track_copier(self._settings) as track_of:
-            ingest = Ingest(self._items, collection, limit, windows, track_of)
-            async for step in ingest.run(listing):
+            async for step in replace(ingest, track_of=track_of).run(listing, known):
                 yield step
+        async for step in ingest.remove(gone):
+            yield step
 
     def _listing(self, task: IngestFolder | IngestManifest) -> Listing:
-        path = self._places.resolved(task.path)
+        path, most = self._places.resolved(task.path), self._settings.max_job_items
         if isinstance(task, IngestFolder):
-            listing = self._places.within(list_files(path, task.prefix))
-        else:
-            listing = self._manifest(path)
-        count, limit = len(listing.files), self._settings.max_job_items
-        if count > limit:
-            raise TooManyItems(f"a job may bring in at most {limit} files, got {count}")
-        return listing
-
-    def _manifest(self, path: Path) -> Listing:
+            return self._places.within(list_files(path, task.prefix, most))
         try:
-            return read_manifest(path, self._found)
+            return read_manifest(path, self._places.led, most)
         except OSError as error:
             raise InvalidRequest(f"the manifest can't be read: {error.strerror}") from error
-
-    def _found(self, path: Path) -> Path | None:
-        """Returns where a path leads, or None where jobs may not read."""
-        resolved = path.resolve()
-        return resolved if self._places.has(resolved) else None

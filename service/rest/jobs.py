@@ -36,6 +36,11 @@ class FolderTask(Question):
     path: str = Field(description="Absolute, in one of the server's `job_folders`.")
     prefix: str = Field("", description="Put before every id.")
     windows: bool = Field(False, description="Whether hits are to tell where they match.")
+    prune: bool = Field(
+        False,
+        description="Whether items that an earlier such job brought in are removed where their "
+        "files are gone; refused where none of them is left.",
+    )
 
 
 class ManifestTask(Question):
@@ -89,6 +94,7 @@ class Counts(Answer):
     unchanged: int
     passed_by: int
     failed: int
+    removed: int = Field(description="Those whose files are gone.")
 
 
 class Swap(Answer):

@@ -97,7 +97,7 @@ def _task(request: jobs_pb.CreateJobRequest) -> Task:
     match request.WhichOneof("task"):
         case "folder":
             folder = request.folder
-            return IngestFolder(folder.path, folder.prefix, folder.windows)
+            return IngestFolder(folder.path, folder.prefix, folder.windows, folder.prune)
         case "manifest":
             return IngestManifest(request.manifest.path, request.manifest.windows)
         case "reembed":

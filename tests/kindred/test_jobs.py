@@ -94,6 +94,7 @@ def test_a_job_is_told_alike(clients: dict[str, Ask], files: Path) -> None:
         ask("create_collection", name)
         tasks: list[tuple[str, object]] = [
             (name, IngestFolder(str(files), "a/", windows=True)),
+            (name, IngestFolder(str(files), "a/", prune=True)),
             (name, IngestManifest(str(files / "list.jsonl"))),
             (f"again-{number}", Reembed("album", "second")),
         ]

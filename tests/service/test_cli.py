@@ -93,6 +93,15 @@ class TestIndex:
         assert "x cut.png: " in result.stderr
         assert "Traceback" not in result.output
 
+    def test_long_texts_are_told_of(self, gallery: Path, data: Path) -> None:
+        for number in range(2):
+            words = " ".join(["red"] * (1000 + number))
+            (gallery / f"{number}.md").write_text(words, encoding="utf-8")
+        result = CliRunner().invoke(app, ["index", str(gallery), "--data", str(data)])
+        assert result.exit_code == 0, result.output
+        assert "of 2 long texts, only the beginning can be found\n" in result.stderr
+        assert "long texts" not in kindred("index", gallery, "--data", data).stderr
+
     def test_names_every_file_when_asked(self, gallery: Path, data: Path) -> None:
         result = kindred("index", gallery, "--data", data, "--verbose")
         assert "+ sounds/loud.wav" in result.stderr

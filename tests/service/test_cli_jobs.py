@@ -1,5 +1,6 @@
 """`kindred jobs` against a real server: begun, watched, listed, cancelled."""
 
+import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -45,6 +46,21 @@ def test_a_folder_is_brought_in_and_embedded_again(addresses: Addresses, files: 
     again = ask(addresses, "reembed", "album", "album-2", "--model", "second")
     assert again.exit_code == 0, again.output
     assert "succeeded: 5 added" in again.stdout
+
+
+def test_a_folder_is_pruned_and_a_list_is_not(addresses: Addresses, files: Path) -> None:
+    folder = files / "short"
+    folder.mkdir()
+    for word in ("one", "two"):
+        (folder / f"{word}.txt").write_text(word)
+    assert "2 added" in ask(addresses, "index", str(folder), "-c", "pruned").stdout
+    (folder / "one.txt").unlink()
+    pruned = ask(addresses, "index", str(folder), "-c", "pruned", "--prune")
+    assert pruned.exit_code == 0, pruned.output
+    assert "succeeded: 1 unchanged, 1 removed" in pruned.stdout
+    shutil.rmtree(folder)
+    refused = ask(addresses, "index", str(files / "list.jsonl"), "--prune")
+    assert (refused.exit_code, "--prune is of folders" in refused.stderr) == (2, True)
 
 
 def test_a_job_is_begun_listed_watched_and_ended(addresses: Addresses, files: Path) -> None:

@@ -57,6 +57,10 @@ class DictBackend:
         self.requests.append([item.id or "" for item in items])
         return [self._store(index, item) for index, item in enumerate(items)]
 
+    async def delete(self, collection: str, ids: Sequence[str]) -> None:
+        for name in ids:
+            self.stored.pop(name, None)
+
     def _store(self, index: int, item: ItemInput) -> ItemResult:
         if isinstance(item.content, MediaContent) and self._refused in item.content.data:
             return ItemResult(index, item.id, error=ItemError("UNDECODABLE_MEDIA", "it is broken"))
@@ -104,6 +108,18 @@ def test_content_says_what_a_file_is(folder: Path) -> None:
     assert backend.stored["deep/note.txt"].content == TextContent("a red apple")
 
 
+@pytest.mark.parametrize("name", ["a.txt", "README.md", "deep.RST"])
+def test_texts_are_known_by_their_names(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("# a red apple\n", encoding="utf-8")
+    for other in ("a.html", "a.json", "a.pdf", "a.py", "md"):
+        (tmp_path / other).write_text("a red apple", encoding="utf-8")
+    backend = DictBackend()
+    outcomes = fates(run(backend, tmp_path))
+    assert outcomes.pop(name) is Fate.ADDED
+    assert set(outcomes.values()) == {Fate.PASSED_BY}
+    assert backend.stored[name].content == TextContent("# a red apple\n")
+
+
 def test_second_run_stores_only_what_is_new(folder: Path) -> None:
     backend = DictBackend()
     run(backend, folder)
@@ -143,7 +159,7 @@ def test_what_cannot_be_read_is_told_with_its_reason(tmp_path: Path) -> None:
         "broken.png": "it is broken",
         "empty.wav": "a file must not be empty",
         "latin.txt": reasons["latin.txt"],
-        "words.jpg": "a file must hold a picture or a sound, or be a .txt; "
+        "words.jpg": "a file must hold a picture or a sound, or be a text called .md, .rst, .txt; "
         "it begins with b'no pictu'",
         "gone.png": "No such file or directory",
         "large.bmp": "an item must have at most 100000 bytes, got 480054",
