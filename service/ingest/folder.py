@@ -210,7 +210,7 @@ def file_of(
         raise InvalidRequest("a file's name must be UTF-8, for it becomes the item's id")
     try:
         modified = datetime.fromtimestamp(status.st_mtime, UTC)
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, OSError) as error:  # by how far it is off
         raise InvalidRequest(
             f"a file must be of the years 1 to 9999, got {status.st_mtime:g} s after 1970"
         ) from error
