@@ -30,6 +30,7 @@ from service.conditioning.densities import Densities
 from service.conditioning.pictures import Pictures
 from service.intake import check_count
 from service.jobs.jobs import Jobs
+from service.machine import Machine
 from service.messages import Content, EmbedAnswer, ModelInfo, RankAnswer, Readiness
 from service.models import Models
 from service.settings import Settings
@@ -86,6 +87,7 @@ class Engine:
     def __init__(self, settings: Settings, embedders: Sequence[Embedder] = ()) -> None:
         self.settings = settings
         self.telemetry = Telemetry(settings.traces)
+        self.telemetry.registry.register(Machine(settings.data))
         self.guard = Guard(settings)
         self.bodies = Bodies(settings.max_pending_bytes)
         self._embedders = embedders

@@ -1,7 +1,7 @@
 """The models of an engine: found by name or by space, started and stopped together."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from embedder.base import Embedder
 from embedder.errors import ModelNotFound
 from indexes.collection import Collection
 from indexes.errors import SpaceMismatch
-from service.decoding.pool import DecodePool
+from service.decoding.pool import CAUSES, DecodePool
 from service.intake import bounds_of
 from service.served import ServedModel
 from service.settings import Settings
@@ -29,7 +29,7 @@ class Models:
     def __init__(
         self, embedders: Sequence[Embedder], settings: Settings, telemetry: Telemetry
     ) -> None:
-        self._decoders = _decoders(settings)
+        self._decoders = _decoders(settings, telemetry)
         self.served = tuple(
             ServedModel(it, settings, telemetry, self._decoders) for it in embedders
         )
@@ -109,7 +109,7 @@ class Models:
         return {name: reason for each in found for name, reason in each.items()}
 
 
-def _decoders(settings: Settings) -> Mapping[Priority, DecodePool]:
+def _decoders(settings: Settings, telemetry: Telemetry) -> Mapping[Priority, DecodePool]:
     """Returns the processes that decode for each lane, if there are to be any.
 
     None serves both: bulk that hangs would be waited for, and a process can lower its priority, but
@@ -117,9 +117,19 @@ def _decoders(settings: Settings) -> Mapping[Priority, DecodePool]:
     """
     if not settings.decode_workers:
         return {}
-    bounds = bounds_of(settings)
-    nice = replace(bounds, niceness=settings.bulk_niceness)
-    return {
-        Priority.INTERACTIVE: DecodePool(settings.decode_workers, bounds),
-        Priority.BULK: DecodePool(settings.decode_workers, nice),
+    own = bounds_of(settings)
+    bounds = {
+        Priority.INTERACTIVE: own,
+        Priority.BULK: replace(own, niceness=settings.bulk_niceness),
     }
+    return {
+        lane: DecodePool(settings.decode_workers, bounds[lane], replaced=_counted(telemetry, lane))
+        for lane in bounds
+    }
+
+
+def _counted(telemetry: Telemetry, lane: Priority) -> Callable[[str], None]:
+    """Returns what counts the decoding processes of a lane that are replaced."""
+    # A count that is first seen as 1 would not have risen.
+    counters = {cause: telemetry.decoders_replaced.labels(lane, cause) for cause in CAUSES}
+    return lambda cause: counters[cause].inc()

@@ -23,7 +23,7 @@ from service.answers import Outcome
 from service.batching import Batcher, Encoded, Work
 from service.decoding.pool import DecodePool
 from service.described import describe
-from service.errors import InvalidRequest, item_error
+from service.errors import InvalidRequest, item_error, status_of
 from service.intake import key_of, limits_of, load_of
 from service.messages import (
     BrokenContent,
@@ -76,6 +76,7 @@ class ServedModel:
         self.embedder = embedder
         self._decoders = decoders
         self.info = describe(embedder)
+        self._telemetry = telemetry
         self._batcher = Batcher(embedder, settings, telemetry)
         self._limits = limits_of(settings)
         self._windowing = Windowing(seconds=settings.window_seconds, most=settings.max_windows)
@@ -120,11 +121,18 @@ class ServedModel:
             next(embedded) if isinstance(it, Sent) else await self._known(it, collection)
             for it in contents
         ]
-        if not windows:
-            return outcomes
-        windower = self._windower(agreed)
-        pairs = zip(contents, outcomes, strict=True)
-        return [await windower.windowed(*pair) for pair in pairs]
+        if windows:
+            windower = self._windower(agreed)
+            pairs = zip(contents, outcomes, strict=True)
+            outcomes = [await windower.windowed(*pair) for pair in pairs]
+        self._count_failures(outcomes)
+        return outcomes
+
+    def _count_failures(self, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                reason = status_of(outcome).reason
+                self._telemetry.item_errors.labels(self.info.name, reason).inc()
 
     def _windower(self, agreed: Terms) -> Windower:
         decode = partial(self._decode, agreed.lane, pick=self.embedder.window_frames)
@@ -217,6 +225,7 @@ class ServedModel:
         async with self._probing:
             if time.monotonic() - self._probed_at >= self._ready_seconds:
                 self._failed = await self._probe()
+                self._telemetry.ready.labels(self.info.name).set(not self._failed)
                 self._probed_at = time.monotonic()
         return self._failed
 

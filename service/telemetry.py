@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib.metadata import version
 from typing import Generic, TypeVar
 
 import orjson
@@ -16,13 +17,18 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    Info,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
 
 from service.tracing import Traces
 
 T = TypeVar("T")
+
+# When each label was first seen: as many samples again, of use to nobody.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 """The id of the request that is being answered; also in the header `x-request-id` of its answer."""
@@ -67,6 +73,13 @@ class Telemetry:
         self.traces = Traces(collector)
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
+        build = Info("kindred_build", "What is running.", registry=self.registry)
+        build.info({"version": version("kindred")})
+        self._count_requests()
+        self._count_items()
+        self._count_jobs()
+
+    def _count_requests(self) -> None:
         self.requests = self._count(
             "requests",
             "Requests answered, by transport, method and status.",
@@ -82,11 +95,26 @@ class Telemetry:
             "Time in decode, queue, embed, search or store, by transport.",
             ("stage", "transport"),
         )
+        self.errors = self._count(
+            "errors", "Requests that failed, by transport and reason.", ("transport", "reason")
+        )
+
+    def _count_items(self) -> None:
         self.batch_items = self._spread(
             "batch_items", "Items that shared a forward pass.", ("model", "modality"), _ITEMS
         )
-        self.errors = self._count(
-            "errors", "Requests that failed, by transport and reason.", ("transport", "reason")
+        self.item_errors = self._count(
+            "item_errors",
+            "Items without a vector, by reason; a bad one costs itself alone.",
+            ("model", "reason"),
+        )
+        self.ready = self._level(
+            "ready", "1 if the last probe of a model by /readyz or grpc.health.v1 was well, else 0."
+        )
+        self.decoders_replaced = self._count(
+            "decoders_replaced",
+            "Decoding processes that were replaced, by lane and cause.",
+            ("lane", "cause"),
         )
         self.queue_items = self._level("queue_items", "Items admitted and not yet embedded.")
         self.cache_hits = self._count("cache_hits", "Items whose vector was remembered.")
@@ -96,14 +124,19 @@ class Telemetry:
         )
         self.cache_bytes = self._level("cache_bytes", "Bytes of the vectors that are remembered.")
 
+    def _count_jobs(self) -> None:
+        self.jobs = self._level("jobs", "Jobs of this server that wait or are worked on.", "state")
+        self.jobs_ended = self._count("jobs_ended", "Jobs that are over.", ("task", "state"))
+        self.job_items = self._count("job_items", "Items of jobs, by their fate.", ("task", "fate"))
+
     def _spread(
         self, name: str, meaning: str, by: tuple[str, ...], bounds: tuple[float, ...] = _SECONDS
     ) -> Labelled[Histogram]:
         made = Histogram(f"kindred_{name}", meaning, by, buckets=bounds, registry=self.registry)
         return Labelled(made.labels)
 
-    def _level(self, name: str, meaning: str) -> Labelled[Gauge]:
-        made = Gauge(f"kindred_{name}", meaning, ("model",), registry=self.registry)
+    def _level(self, name: str, meaning: str, by: str = "model") -> Labelled[Gauge]:
+        made = Gauge(f"kindred_{name}", meaning, (by,), registry=self.registry)
         return Labelled(made.labels)
 
     def _count(

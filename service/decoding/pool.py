@@ -23,6 +23,11 @@ from service.decoding.wire import Broken, Decoded, Line, Track, restored
 log = logging.getLogger(__name__)
 
 DECODER = "embedder.decode:decode_as"
+
+CAUSES = ("late", "died", "idle", "unstarted")
+"""Why a process is replaced: it took too long for an item, ended by one, or while it had nothing to
+do, or did not start."""
+
 START_SECONDS = 60.0
 """How long a process may take to import the decoders: half a second, on a machine that idles."""
 
@@ -68,14 +73,21 @@ class DecodePool:
         workers: How many, at most.
         bounds: What one item may cost.
         decoder: What decodes, as `module:function`.
+        replaced: Hears the cause, one of `CAUSES`, whenever one has ended; called from threads.
 
     Attributes:
         is_ill: Whether the last process that was to start did not, or is not known to have.
     """
 
-    def __init__(self, workers: int, bounds: Bounds, decoder: str = DECODER) -> None:
+    def __init__(
+        self,
+        workers: int,
+        bounds: Bounds,
+        decoder: str = DECODER,
+        replaced: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.is_ill = False
-        self._start: Callable[[], _Worker] = lambda: _Worker(bounds, decoder)
+        self._start: Callable[[], _Worker] = lambda: _Worker(bounds, decoder, replaced)
         self._count = workers
         self._busy: set[_Worker] = set()
         # The last to come back is the first to go: as few are started as are needed.
@@ -153,8 +165,9 @@ class DecodePool:
 class _Worker:
     """One process."""
 
-    def __init__(self, bounds: Bounds, decoder: str) -> None:
+    def __init__(self, bounds: Bounds, decoder: str, replaced: Callable[[str], None]) -> None:
         self._bounds = bounds
+        self._replaced = replaced
         self._is_ready = False
         self.is_alive = True
         ours, theirs = socket.socketpair()
@@ -178,11 +191,13 @@ class _Worker:
             self._line.send({"modality": modality, "reducer": reducer}, data)
             return self._answer(pick)
         except TimeoutError:
+            self._replaced("late")
             self.end()
             raise UndecodableMedia(
                 f"media must decode within decode_seconds {seconds:g}, and took longer"
             ) from None
         except Broken:
+            self._replaced("died")
             raise UndecodableMedia(
                 "media must decode without ending their decoder, which may take decode_bytes "
                 f"{self._bounds.memory} of memory; it ended by {self.end(LAST_SECONDS)}"
@@ -192,6 +207,7 @@ class _Worker:
         """Tells whether the process died while it had nothing to do: no item is to blame."""
         if self._process.poll() is None:
             return False
+        self._replaced("idle")
         log.warning("an idle decoding process ended by %s and is replaced", self.end())
         return True
 
@@ -217,6 +233,7 @@ class _Worker:
         try:
             self._line.receive()
         except (TimeoutError, Broken) as error:
+            self._replaced("unstarted")
             raise RuntimeError(
                 f"a decoding process did not start: {self.end(LAST_SECONDS)}"
             ) from error

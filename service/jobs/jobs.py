@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Container, Iterator, Sequence
 from contextlib import suppress
 from contextvars import Context
 from datetime import UTC, datetime
+from functools import partial
+from itertools import product
 
 from service.access.caller import Caller, Scope, caller
 from service.access.needs import needs
@@ -15,7 +17,7 @@ from service.collections import Collections
 from service.errors import JobNotFound, Overloaded
 from service.jobs.claims import Claims
 from service.jobs.files import JobFiles
-from service.jobs.messages import JobErrorPage, JobInfo, Task
+from service.jobs.messages import OVER, TASKS, JobErrorPage, JobInfo, JobState, Task
 from service.jobs.running import RunningJob
 from service.jobs.tasks import Tasks
 from service.settings import Settings
@@ -50,7 +52,7 @@ class Jobs:
         collections: Where they store.
         aliases: What they swap.
         settings: What they may read, how many there may be.
-        telemetry: Where they are traced.
+        telemetry: Where they are counted and traced.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class Jobs:
         settings: Settings,
         telemetry: Telemetry,
     ) -> None:
-        self._traces = telemetry.traces
+        self._telemetry = telemetry
         self.names = collections.names
         self._files = JobFiles(settings.jobs_path)
         self._claims = Claims(settings.jobs_path)
@@ -71,6 +73,10 @@ class Jobs:
         self._shares = collections.names.shared
         self._look_lock = asyncio.Lock()
         self._looking: asyncio.Task[None] | None = None
+        for state in (JobState.QUEUED, JobState.RUNNING):
+            telemetry.jobs.labels(state).set_function(partial(self._count, state))
+        for ended in product(TASKS, OVER):
+            telemetry.jobs_ended.labels(*ended)  # a count that is first seen as 1 has not risen
 
     async def __aenter__(self) -> "Jobs":
         """Goes on with what is unfinished and nobody's, in the order it was asked for."""
@@ -103,7 +109,7 @@ class Jobs:
             for info, creator, is_ours in sorted(found, key=lambda each: each[0].created):
                 job = self._jobs.get(info.id)
                 if job is None:
-                    job = RunningJob(info, creator, self._files, self._settings.job_errors)
+                    job = self._job(info, creator)
                     self._jobs[info.id] = job
                 job.learn(info, is_ours=is_ours)
                 if is_ours and not info.is_over:
@@ -166,7 +172,7 @@ class Jobs:
         now, creator = datetime.now(UTC), caller.get()
         name = f"{now:%Y%m%dt%H%M%S}-{uuid.uuid4().hex[:8]}"
         info = JobInfo(name, collection, prepared, creator.id, time_text(now))
-        job = RunningJob(info, creator, self._files, self._settings.job_errors)
+        job = self._job(info, creator)
         while not await asyncio.to_thread(self._claims.take, name):
             await asyncio.sleep(0)  # somebody is looking what it is
         await job.save()
@@ -218,10 +224,19 @@ class Jobs:
             await found.save()
         return await asyncio.to_thread(self._files.errors, job, size, page_token)
 
+    def _job(self, info: JobInfo, creator: Caller) -> RunningJob:
+        return RunningJob(info, creator, self._files, self._settings.job_errors, self._telemetry)
+
+    def _count(self, state: JobState) -> int:
+        """Returns how many of this process's jobs are in a state."""
+        return sum(job.is_ours and job.info.state is state for job in self._jobs.values())
+
     def _start(self, job: RunningJob) -> None:
         # Nothing of the request that created it holds for its job: no deadline, no caller's terms.
         # Its trace is its own, too, and tells what it came from.
-        job.worker = asyncio.create_task(self._run(job, self._traces.origin()), context=Context())
+        job.worker = asyncio.create_task(
+            self._run(job, self._telemetry.traces.origin()), context=Context()
+        )
 
     async def _run(self, job: RunningJob, origin: Origin) -> None:
         async with self._room:
@@ -229,7 +244,9 @@ class Jobs:
             terms.set(Terms(priority=Priority.BULK))
             request_id.set(job.info.id)
             kind = f"job {job.info.kind}"
-            with self._traces.job(kind, origin, {"kindred.request_id": job.info.id}) as span:
+            with self._telemetry.traces.job(
+                kind, origin, {"kindred.request_id": job.info.id}
+            ) as span:
                 await job.run(self._tasks)
                 info = job.info
                 reason = info.error.reason if info.error else ""

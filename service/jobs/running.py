@@ -1,6 +1,7 @@
 """One job on its way: what it has come to, kept on disk, and told to who watches."""
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -25,6 +26,9 @@ from service.jobs.messages import (
 )
 from service.jobs.tasks import Plan, Tasks
 from service.stored import time_text
+from service.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 1.0
 """How often counts are written down: after a crash they begin anew anyway."""
@@ -41,14 +45,23 @@ class RunningJob:
         creator: For whom it works: as what they might do when they created it.
         files: Where it is kept.
         most_errors: Of so many items at most is kept what went wrong.
+        telemetry: Where its items and its end are counted.
 
     Attributes:
         worker: What works on it; None where nothing does.
         is_ours: Whether this process, and no other that shares the data, is to work on it.
     """
 
-    def __init__(self, info: JobInfo, creator: Caller, files: JobFiles, most_errors: int) -> None:
+    def __init__(
+        self,
+        info: JobInfo,
+        creator: Caller,
+        files: JobFiles,
+        most_errors: int,
+        telemetry: Telemetry,
+    ) -> None:
         self.info = info
+        self._telemetry = telemetry
         self.creator = creator
         self.worker: asyncio.Task[None] | None = None
         self.is_ours = True
@@ -101,6 +114,7 @@ class RunningJob:
 
     def _count(self, outcome: Outcome) -> None:
         counts, name = self.info.counts, counter_of(outcome.fate)
+        self._telemetry.job_items.labels(self.info.kind, name).inc()
         if outcome.fate is Fate.FAILED and outcome.error and counts.failed < self._most_errors:
             self._unsaved.append(JobError(outcome.id, outcome.error))
         counted = replace(counts, **{name: getattr(counts, name) + 1})
@@ -154,10 +168,25 @@ class RunningJob:
         """Tells that it is over, once that is on disk with everything that went wrong."""
         end = {"state": state, "ended": _now(), **more}
         self._last = replace(self.info, **end)
+        self._report(self._last)
         try:
             await self.save()
         finally:
             self._tell(**end)
+
+    def _report(self, info: JobInfo) -> None:
+        """Tells the operator how it ended; why items failed, its errors say."""
+        self._telemetry.jobs_ended.labels(info.kind, info.state).inc()
+        level = logging.ERROR if info.state is JobState.FAILED else logging.INFO
+        facts = {
+            "job": info.id,
+            "task": info.kind,
+            "state": info.state,
+            "reason": info.error.reason if info.error else "",
+            "done": info.counts.done,
+            "failed": info.counts.failed,
+        }
+        log.log(level, "job %s %s", info.id, info.state, extra={"facts": facts})
 
     def _tell(self, **changes: Any) -> None:  # noqa: ANN401 - fields of JobInfo
         self.info = replace(self.info, **changes)

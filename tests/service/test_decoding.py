@@ -158,6 +158,23 @@ def test_poison_has_the_error_that_it_has_here(good: DecodePool, name: str) -> N
     assert str(there.value) == str(here.value)
 
 
+@pytest.mark.parametrize(
+    ("decoder", "data", "cause"),
+    [
+        ("bad_decoders", b"abort", "died"),
+        ("bad_decoders", b"hang", "late"),
+        ("none", b"", "unstarted"),
+    ],
+)
+def test_an_operator_hears_why_a_process_is_replaced(decoder: str, data: bytes, cause: str) -> None:
+    heard: list[str] = []
+    bounds = Bounds(Limits(), 256 * MIB, 1.0)
+    opened = DecodePool(1, bounds, f"tests.service.{decoder}:decode", heard.append)
+    with opened, pytest.raises((UndecodableMedia, RuntimeError)):
+        opened.decode(Modality.IMAGE, data)
+    assert heard == [cause]
+
+
 def test_limits_reach_the_decoder(good: DecodePool) -> None:
     bounds = Bounds(Limits(max_seconds=0.5), 256 * MIB, 20.0)
     with DecodePool(1, bounds) as strict, pytest.raises(AudioTooLong, match=r"at most 0.5 sec"):

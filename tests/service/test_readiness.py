@@ -39,7 +39,12 @@ async def test_decoders_that_do_not_start_are_told_of_until_they_do(
             assert red.json()["failed"] == {
                 "fake/decoding interactive": "no decoding process starts; the log tells why"
             }
+            metrics = (await http.get("/metrics")).text
+            assert 'kindred_ready{model="fake"} 0.0' in metrics
+            replaced = 'kindred_decoders_replaced_total{cause="unstarted",lane="interactive"} 2.0'
+            assert replaced in metrics  # once for the request, once for the probe
             words = await http.post("/v1/embeddings", json={"input": "words"})
             assert words.status_code == 200
         assert (await http.get("/readyz")).json() == {"ready": True, "failed": {}}
+        assert 'kindred_ready{model="fake"} 1.0' in (await http.get("/metrics")).text
         assert (await http.post("/v1/embeddings", json=question)).status_code == 200
