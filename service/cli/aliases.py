@@ -17,6 +17,7 @@ from service.messages import AliasInfo
 commands = typer.Typer(
     cls=RefusingGroup,
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     help="""Names that stand for a collection, today for this one and tomorrow for another.
 
 An alias is taken wherever a collection is named. It is swapped in one step: a question finds the
@@ -40,7 +41,14 @@ def list_(
     data: options.Data = None,
     server: options.Server = None,
 ) -> None:
-    """Lists the aliases, and what each stands for."""
+    """Lists the aliases, and what each stands for.
+
+    Each is taken wherever a collection is named.
+
+    For example:
+
+        kindred aliases list
+    """
     found = asyncio.run(_list(Where.of(ctx, data, server)))
     if as_json:
         known = [{"name": each.name, "collection": each.collection} for each in found]
@@ -64,7 +72,15 @@ def set_(  # noqa: PLR0913 - one parameter per option
     data: options.Data = None,
     server: options.Server = None,
 ) -> None:
-    """Makes an alias stand for a collection, whether or not there was one."""
+    """Makes an alias stand for a collection, whether or not there was one.
+
+    With --expected, one of two who point it elsewhere at once is refused.
+
+    For example:
+
+        kindred aliases set photos photos-1
+        kindred aliases set photos photos-2 --expected photos-1
+    """
     told = asyncio.run(_set(Where.of(ctx, data, server), alias, collection, expected))
     before = f", before for {told.previous}" if told.previous else ""
     answers().print(f"{told.name} stands for {told.collection}{before}")
@@ -77,7 +93,14 @@ def delete(
     data: options.Data = None,
     server: options.Server = None,
 ) -> None:
-    """Deletes an alias; the collection stays."""
+    """Deletes an alias; the collection stays.
+
+    Whoever still asks by it is told that there is no such collection.
+
+    For example:
+
+        kindred aliases delete photos
+    """
     asyncio.run(_delete(Where.of(ctx, data, server), alias))
 
 

@@ -19,6 +19,7 @@ from service.messages import CollectionInfo
 commands = typer.Typer(
     cls=RefusingGroup,
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     help="""What there is to search.
 
 `kindred index` and `kindred import` make collections; this lists, renames and deletes them. In a
@@ -42,7 +43,15 @@ def list_(
     data: options.Data = None,
     server: options.Server = None,
 ) -> None:
-    """Lists the collections: the model of each, and how much it holds."""
+    """Lists the collections: the model of each, and how much it holds.
+
+    Its name is what --collection takes, as is an alias of it.
+
+    For example:
+
+        kindred collections list
+        kindred collections list --json --server http://localhost:8000
+    """
     found = asyncio.run(_list(Where.of(ctx, data, server)))
     if as_json:
         told = [{k: v for k, v in asdict(each).items() if k != HIDDEN_IN_JSON} for each in found]
@@ -55,7 +64,7 @@ def list_(
 def rename(
     ctx: typer.Context,
     collection: options.CollectionArgument,
-    name: Annotated[str, typer.Argument(help="Its new name.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its new name.")],
     data: options.Data = None,
     server: options.Server = None,
 ) -> None:
@@ -63,6 +72,10 @@ def rename(
 
     So what clients ask by already can be made to stand for another collection one day, as
     `kindred jobs reembed --alias` does.
+
+    For example:
+
+        kindred collections rename photos photos-1
     """
     asyncio.run(_rename(Where.of(ctx, data, server), collection, name))
     answers().print(f"{collection} is {name} by now, and an alias of it.")
@@ -76,7 +89,15 @@ def delete(
     data: options.Data = None,
     server: options.Server = None,
 ) -> None:
-    """Deletes a collection and everything in it, after asking; the files it was made of stay."""
+    """Deletes a collection and everything in it, after asking; the files it was made of stay.
+
+    An alias that stands for it has to be deleted first; on a server, this takes an admin's key.
+
+    For example:
+
+        kindred collections delete photos-1
+        kindred collections delete photos-1 --yes
+    """
     where = Where.of(ctx, data, server)
     if not yes:
         typer.confirm(f"Delete {collection} and everything in it?", abort=True)

@@ -32,7 +32,10 @@ Output = Annotated[
 class Wish:
     """What a generator is to listen to."""
 
-    words: options.Words = None
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[WORDS]...", help="What it is to be of, in words."),
+    ] = None
     image: options.Images = None
     audio: options.Sounds = None
     like: options.Likes = None

@@ -58,6 +58,11 @@ def demo(
 
     Nothing is downloaded: the photographs come with scikit-image and scikit-learn, and the sounds
     are computed. No model of ours was trained on any of them.
+
+    For example:
+
+        kindred demo
+        kindred demo --folder ~/kindred-demo --no-serve
     """
     from service.demo.gallery import write_gallery
 

@@ -47,6 +47,11 @@ def doctor(ctx: typer.Context, data: options.Data = None) -> None:
     folder that a server holds is read beside it, as it was last written. The status is 1 if
     something fails, is damaged, or could not be looked at, else 0. Put the output into a report
     about a fault.
+
+    For example:
+
+        kindred doctor
+        kindred doctor --data ./kindred-data
     """
     console = answers()
     where = Where.of(ctx, data, None)

@@ -18,7 +18,7 @@ from service.cli import options
 from service.cli.backend import Backend, Where
 from service.cli.groups import grouped
 from service.cli.refusal import FAILED, INTERRUPTED
-from service.cli.show import answers, harmless, notes, progress
+from service.cli.show import answers, failures, harmless, notes, progress
 from service.ingest.folder import Listing, Stamp, list_files
 from service.ingest.ingest import Fate, Ingest, Outcome
 from service.messages import NewCollection
@@ -214,7 +214,8 @@ class Telling:
                     self.strange[PurePosixPath(outcome.id).suffix.lower() or "no ending"] += 1
                 if self.verbose or outcome.fate == Fate.FAILED:
                     bar.console.print(line(outcome))
-                bar.advance(task)
+                told = failures(self.tally[Fate.FAILED])
+                bar.update(task, advance=1, description=told)
 
     def summary(self) -> str:
         """Returns the counts in words; a fate that no file met is not mentioned."""

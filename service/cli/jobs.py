@@ -11,7 +11,7 @@ from rich.table import Table
 from service.cli import options
 from service.cli.backend import Server
 from service.cli.refusal import FAILED, INTERRUPTED, RefusingGroup
-from service.cli.show import answers, harmless, notes, progress
+from service.cli.show import answers, failures, harmless, notes, progress
 
 if TYPE_CHECKING:
     import kindred
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 commands = typer.Typer(
     cls=RefusingGroup,
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     help="""Long work that a server does by itself, behind every question.
 
 A job reads only what lies below the folders that the server's `--job-folder` names. It goes on when
@@ -51,7 +52,10 @@ MANIFEST_SUFFIX = ".jsonl"
 def index(  # noqa: PLR0913 - one parameter per option
     ctx: typer.Context,
     path: Annotated[
-        str, typer.Argument(help="A folder on the server; or a manifest there, FILE.jsonl.")
+        str,
+        typer.Argument(
+            metavar="PATH", help="A folder on the server; or a manifest there, FILE.jsonl."
+        ),
     ],
     server: TheServer,
     collection: options.Collection = "default",
@@ -70,6 +74,12 @@ def index(  # noqa: PLR0913 - one parameter per option
     A manifest has a JSON object a line: path, and if wanted id and metadata. --prune removes, of a
     folder, only what jobs brought in from PATH with this --prefix; the job fails, and does nothing,
     if none of that is there: no disk may be mounted.
+
+    For example:
+
+        kindred jobs index /photos --collection album --server http://localhost:8000
+        kindred jobs index /photos --collection album --prune --server http://localhost:8000
+        kindred jobs index /photos/list.jsonl --server http://localhost:8000
     """
     import kindred
 
@@ -90,7 +100,7 @@ def index(  # noqa: PLR0913 - one parameter per option
 @commands.command()
 def reembed(  # noqa: PLR0913 - one parameter per option
     ctx: typer.Context,
-    source: Annotated[str, typer.Argument(help="The collection to read.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The collection to read.")],
     collection: options.CollectionArgument,
     server: TheServer,
     model: Annotated[str | None, typer.Option(help="Whose space; by default the first.")] = None,
@@ -111,6 +121,10 @@ def reembed(  # noqa: PLR0913 - one parameter per option
 
     With --alias, clients that ask by that name go on meanwhile, and find the new collection from
     one moment to the next; what they write to the old one until then goes over as well.
+
+    For example:
+
+        kindred jobs reembed photos photos-2 --model other --alias photos --server http://localhost:8000
     """
     import kindred
 
@@ -121,7 +135,14 @@ def reembed(  # noqa: PLR0913 - one parameter per option
 
 @commands.command("list")
 def list_(ctx: typer.Context, server: TheServer) -> None:
-    """Lists the jobs, the newest first."""
+    """Lists the jobs, the newest first.
+
+    Those that this key created; an admin's key lists all.
+
+    For example:
+
+        kindred jobs list --server http://localhost:8000
+    """
     table = Table("id", "collection", "state", "done", "of", "failed", "created")
     with Server.of(ctx, server).client as client:
         for job in client.list_jobs():
@@ -131,21 +152,42 @@ def list_(ctx: typer.Context, server: TheServer) -> None:
 
 @commands.command()
 def watch(ctx: typer.Context, job: JobId, server: TheServer) -> None:
-    """Shows how a job gets on, until it is over; the status is 1 if something failed."""
+    """Shows how a job gets on, until it is over; the status is 1 if something failed.
+
+    Ctrl-C ends watching, not the job.
+
+    For example:
+
+        kindred jobs watch 20261123t101500-1b2c3d4e --server http://localhost:8000
+    """
     with Server.of(ctx, server).client as client:
         _watch(client, job, server)
 
 
 @commands.command()
 def cancel(ctx: typer.Context, job: JobId, server: TheServer) -> None:
-    """Ends a job; what it stored stays."""
+    """Ends a job; what it stored stays.
+
+    One that is over stays as it is.
+
+    For example:
+
+        kindred jobs cancel 20261123t101500-1b2c3d4e --server http://localhost:8000
+    """
     with Server.of(ctx, server).client as client:
         answers().print(_summary(client.cancel_job(job)))
 
 
 @commands.command()
 def errors(ctx: typer.Context, job: JobId, server: TheServer) -> None:
-    """Lists what went wrong with single items of a job."""
+    """Lists what went wrong with single items of a job.
+
+    Of one that runs, what has gone wrong by now.
+
+    For example:
+
+        kindred jobs errors 20261123t101500-1b2c3d4e --server http://localhost:8000
+    """
     with Server.of(ctx, server).client as client:
         _print_errors(client.list_job_errors(job), answers())
 
@@ -192,7 +234,9 @@ def _last(told: Iterable["kindred.Job"]) -> "kindred.Job":
         task = bar.add_task("", total=None)
         try:
             for job in told:
-                bar.update(task, completed=job.counts.done, total=job.counts.total)
+                counts = job.counts
+                failed = failures(counts.failed)
+                bar.update(task, completed=counts.done, total=counts.total, description=failed)
         except kindred.Unavailable:
             if job is None:
                 raise

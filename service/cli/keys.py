@@ -15,6 +15,7 @@ from service.settings import load_settings
 commands = typer.Typer(
     cls=RefusingGroup,
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     help="""Who may call a server, and what they may do there.
 
 Once there is a key, every caller has to show one, over REST and over gRPC. A running server takes
@@ -31,7 +32,7 @@ For example:
 
 @commands.command()
 def create(
-    label: Annotated[str, typer.Argument(help="Whose key it is, in words.")],
+    label: Annotated[str, typer.Argument(metavar="LABEL", help="Whose key it is, in words.")],
     scope: Annotated[
         list[Scope] | None,
         typer.Option(
@@ -51,7 +52,15 @@ def create(
     ] = 0,
     data: options.Data = None,
 ) -> None:
-    """Makes a key, and prints it: the only time that anybody can read it."""
+    """Makes a key, and prints it: the only time that anybody can read it.
+
+    What it may do can't be changed later: make another, and revoke this one.
+
+    For example:
+
+        kindred keys create phone
+        kindred keys create crawler --scope read --scope write --only photos --per-minute 600
+    """
     scopes = tuple(dict.fromkeys(scope or [Scope.READ]))
     key, shown = _file(data).create(label, scopes, tuple(only or ()), per_minute)
     notes().print(f"Key {key.id} for {label}: keep it, nobody can show it again.")
@@ -60,7 +69,14 @@ def create(
 
 @commands.command("list")
 def list_(data: options.Data = None) -> None:
-    """Lists the keys, the revoked too, without what they are."""
+    """Lists the keys, the revoked too, without what they are.
+
+    By their ids, the log `kindred.audit` tells who did what.
+
+    For example:
+
+        kindred keys list
+    """
     table = Table("id", "label", "scopes", "collections", "a minute", "created", "revoked")
     for key in _file(data).list():
         table.add_row(*_cells(key))
@@ -72,7 +88,14 @@ def revoke(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="As `kindred keys list` shows it.")],
     data: options.Data = None,
 ) -> None:
-    """Makes a key worthless from now on."""
+    """Makes a key worthless from now on.
+
+    A running server refuses it from the next request on; jobs that it created go on.
+
+    For example:
+
+        kindred keys revoke 5f0c91ab
+    """
     revoked = _file(data).revoke(key_id)
     answers().print(f"Key {revoked.id} ({revoked.label}) opens nothing from now on.")
 

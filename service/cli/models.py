@@ -22,7 +22,7 @@ from service.settings import load_settings
 if TYPE_CHECKING:
     from embedder.base import Embedder
 
-commands = typer.Typer(invoke_without_command=True)
+commands = typer.Typer(invoke_without_command=True, rich_markup_mode="markdown")
 
 _BATCH, _ROUNDS = 8, 3
 """Probes of one forward pass, and how often each is run; the fastest counts."""
@@ -66,9 +66,10 @@ def models(
     if as_json:
         typer.echo(json.dumps([_described(spec) for spec in found], indent=2))
         return
-    answers().print(specs_table(found))
+    console = answers()
+    console.print(specs_table(found, narrow=console.is_terminal))
     if family is None:
-        answers().print(families_table())
+        console.print(families_table())
 
 
 @commands.command()

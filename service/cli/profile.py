@@ -20,10 +20,25 @@ from embedder.conditioning.profile import Holds, Profile
 from embedder.conditioning.profiles import PROFILES, find_profile
 from service.cli import options
 from service.cli.groups import grouped
+from service.cli.refusal import RefusingGroup
 from service.cli.show import answers, notes
 from service.settings import load_settings
 
-commands = typer.Typer(no_args_is_help=True, help="Targets of conditioning, and ways to them.")
+commands = typer.Typer(
+    cls=RefusingGroup,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="""Targets of conditioning, and ways to them.
+
+Some listen to kindred-mini as it is; others need an adapter, which `fit` makes of pairs of vectors.
+
+For example:
+
+    kindred profile list
+    kindred profile show ip-adapter-sd15
+    kindred profile fit --source kindred.npy --target vit-h.npy --profile sd21-unclip-h
+""",
+)
 
 Rows = NDArray[np.float32]
 Id = Annotated[str, typer.Argument(metavar="PROFILE", help="E.g. sd21-unclip-h.")]
@@ -39,6 +54,10 @@ def list_(data: options.Data = None, as_json: options.AsJson = False) -> None:
 
     A target listens to the served model as it is, or over an adapter that `kindred profile fit` has
     made; until one is fitted, it can't be asked for.
+
+    For example:
+
+        kindred profile list
     """
     settings = load_settings(data=data)
     model, cards = settings.models[0], Adapters(settings.adapter_folder).cards()
@@ -59,7 +78,14 @@ def list_(data: options.Data = None, as_json: options.AsJson = False) -> None:
 
 @commands.command()
 def show(name: Id, data: options.Data = None, as_json: options.AsJson = False) -> None:
-    """Shows one target: its call, its needs, and Python that makes a picture with it."""
+    """Shows one target: its call, its needs, and Python that makes a picture with it.
+
+    That needs diffusers, which Kindred itself does not.
+
+    For example:
+
+        kindred profile show ip-adapter-sd15
+    """
     settings = load_settings(data=data)
     profile, model = find_profile(name), settings.models[0]
     cards = _of(profile, Adapters(settings.adapter_folder).cards())

@@ -17,10 +17,17 @@ MOST_LISTED = 100
 
 def rescue(
     folder: Annotated[
-        Path, typer.Argument(exists=True, file_okay=False, help="Folder of the collections.")
+        Path,
+        typer.Argument(
+            metavar="DIR", exists=True, file_okay=False, help="Folder of the collections."
+        ),
     ],
-    name: Annotated[str, typer.Argument(help="The damaged collection; it is only read.")],
-    target: Annotated[str, typer.Argument(help="Name of the new collection, in the same folder.")],
+    name: Annotated[
+        str, typer.Argument(metavar="DAMAGED", help="The damaged collection; it is only read.")
+    ],
+    target: Annotated[
+        str, typer.Argument(metavar="NEW", help="Name of the new collection, in the same folder.")
+    ],
 ) -> None:
     """Copies every item of a damaged collection that is as it was stored to a new collection.
 

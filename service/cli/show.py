@@ -10,6 +10,7 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    TextColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
@@ -20,7 +21,7 @@ from embedder.media import Modality
 from embedder.windows import Window
 from service.messages import ModelInfo, SearchHit
 
-PIPE_WIDTH = 120
+PIPE_WIDTH = 200
 """Columns where no terminal says how many there are."""
 
 MODALITY_STYLES = {Modality.TEXT: "cyan", Modality.IMAGE: "green", Modality.AUDIO: "magenta"}
@@ -40,10 +41,19 @@ def notes() -> Console:
 
 
 def progress(what: str) -> Progress:
-    """Returns a bar that leaves no trace; a log, which can't take back a line, gets none."""
+    """Returns a bar that leaves no trace; a log, which can't take back a line, gets none.
+
+    The description of its task stands behind it: see `failures`.
+    """
     console = notes()
-    columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    failed = TextColumn("[red]{task.description}")
+    columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), failed)
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def failures(count: int) -> str:
+    """Returns what is told behind a bar of how many have failed by now."""
+    return f"{count:,} failed" if count else ""
 
 
 def transfer(what: str) -> Progress:
@@ -113,12 +123,17 @@ def models_table(models: Sequence[ModelInfo]) -> Table:
     return table
 
 
-def specs_table(specs: Sequence[ModelSpec]) -> Table:
-    """Returns models that may be loaded, one a row, without loading any."""
+def specs_table(specs: Sequence[ModelSpec], *, narrow: bool = False) -> Table:
+    """Returns models that may be loaded, one a row, without loading any.
+
+    Args:
+        specs: The models.
+        narrow: Whether other columns are broken before the names are, which people copy.
+    """
     table = Table(header_style="bold")
-    table.add_column("name", no_wrap=True)
-    for column in ("modalities", "dim", "parameters", "licence", "weights"):
-        table.add_column(column)
+    widths = {"licence": 12, "weights": 16} if narrow else {}
+    for column in ("name", "modalities", "dim", "parameters", "licence", "weights"):
+        table.add_column(column, overflow="fold", max_width=widths.get(column))
     for spec in specs:
         table.add_row(
             Text(spec.name),
