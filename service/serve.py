@@ -106,6 +106,7 @@ def _config(engine: Engine) -> uvicorn.Config:
     settings = engine.settings
     config = uvicorn.Config(
         create_app(engine),
+        http="httptools",
         log_config=None,
         access_log=False,
         server_header=False,

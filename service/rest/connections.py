@@ -1,8 +1,10 @@
-"""Connections that get nowhere: how long they may, and that they give way to others."""
+"""Connections that get nowhere: how long they may, by how many bytes, and who gives way."""
 
 import asyncio
 from typing import Any, ClassVar
 
+from service.errors import PayloadTooLarge
+from service.rest.failures import failure
 from service.settings import Settings
 
 
@@ -83,12 +85,74 @@ class _Waiting:
             self._unread = None
 
 
+class _Bounded:
+    """Mixed into a connection of uvicorn's with httptools, which keeps headers of any length.
+
+    What came since the last piece of a body, or the end of a request, is no body. Most of the time
+    that is the rest of one read, and nothing else is looked at.
+    """
+
+    settings: Settings
+
+    _loose = 0
+    """Bytes of no body so far; those of a body behind them in the same read are among them."""
+
+    def data_received(self, data: bytes) -> None:
+        self._loose += len(data)
+        super().data_received(data)  # type: ignore[misc]  # of what it is mixed with
+        state: Any = self
+        if self._is_long and not state.transport.is_closing():
+            self._refuse()
+
+    def on_headers_complete(self) -> None:
+        state: Any = self
+        if self._is_long:
+            size = len(state.url) + sum(len(name) + len(said) for name, said in state.headers)
+            if size > self.settings.max_header_bytes:
+                raise ValueError("too long")  # which the parser takes for a damaged request
+        self._loose = 0
+        super().on_headers_complete()  # type: ignore[misc]
+
+    def on_body(self, body: bytes) -> None:
+        self._loose = 0
+        super().on_body(body)  # type: ignore[misc]
+
+    def on_message_complete(self) -> None:
+        self._loose = 0
+        super().on_message_complete()  # type: ignore[misc]
+
+    def send_400_response(self, msg: str) -> None:
+        if self._is_long:
+            self._refuse()
+        else:
+            super().send_400_response(msg)  # type: ignore[misc]
+
+    @property
+    def _is_long(self) -> bool:
+        return self._loose > self.settings.max_header_bytes
+
+    def _refuse(self) -> None:
+        state: Any = self
+        transport: asyncio.Transport = state.transport
+        if state.cycle is not None and not state.cycle.response_complete:
+            transport.abort()  # an answer to what came before is on its way
+            return
+        most = self.settings.max_header_bytes
+        answer = failure(
+            PayloadTooLarge(f"a request's line and headers may have at most {most} bytes, got more")
+        )
+        told = [name + b": " + said for name, said in answer.raw_headers]
+        head = [b"HTTP/1.1 %d Content Too Large" % answer.status_code, b"connection: close", *told]
+        transport.write(b"\r\n".join([*head, b"", bytes(answer.body)]))
+        transport.close()
+
+
 def patient(protocol: type[asyncio.Protocol], settings: Settings) -> type[asyncio.Protocol]:
-    """Returns uvicorn's protocol of a connection, with an end to waiting.
+    """Returns uvicorn's protocol of a connection, with an end to waiting and to headers.
 
     Args:
-        protocol: The protocol, h11's or httptools'.
-        settings: How long headers may take, from the connection or the first byte of a later
-            request; how long a client may take nothing of an answer; how many there may be.
+        protocol: The protocol of httptools.
+        settings: How long headers may be, and may take, from the connection or the first byte of a
+            later request; how long a client may take nothing of an answer; how many there may be.
     """
-    return type("Patient", (_Waiting, protocol), {"settings": settings, "waiting": {}})
+    return type("Patient", (_Waiting, _Bounded, protocol), {"settings": settings, "waiting": {}})

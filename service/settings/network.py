@@ -57,6 +57,11 @@ class NetworkSettings(BaseModel):
         ge=1,
         description="Time without calls before a gRPC connection is closed, to make room.",
     )
+    max_header_bytes: int = Field(
+        default=64 * 1024,
+        ge=1024,
+        description="Bytes of a REST request's line and headers, and of trailers behind its body.",
+    )
     header_seconds: float = Field(
         default=10.0,
         gt=0,

@@ -8,12 +8,24 @@ from collections.abc import Callable, Mapping
 from rich.console import Console
 from rich.table import Table
 
-from tests.attack import bombs, connections, decoders, filters, headers, paths, races, rest, rpc
+from tests.attack import (
+    bombs,
+    connections,
+    decoders,
+    filters,
+    framing,
+    headers,
+    paths,
+    races,
+    rest,
+    rpc,
+)
 from tests.attack.outcome import Outcome
 
 ATTACKS: Mapping[str, Callable[[float], Outcome]] = {
     "rest": rest.attack,
     "headers": headers.attack,
+    "framing": framing.attack,
     "rpc": rpc.attack,
     "races": races.attack,
     "decoders": decoders.attack,

@@ -50,6 +50,12 @@ class Victim:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     @property
+    def cpu_seconds(self) -> float:
+        """Processor time that the server took, without its decoding processes."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
     def children(self) -> frozenset[int]:
         """Decoding processes that are there."""
         return children(self.pid)
