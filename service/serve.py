@@ -20,7 +20,7 @@ from service.rest.app import create_app
 from service.rest.connections import patient
 from service.rpc.server import create_server
 from service.settings import Settings
-from service.telemetry import configure_logging
+from service.telemetry import VERSION, configure_logging
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ async def serve(
         made.guard.require_safe()
         async with made as engine, listening(engine) as addresses:
             _shorten_pauses()
-            log.info("listening on %s and gRPC %s", *addresses)
+            log.info("kindred %s listens on %s and gRPC %s", VERSION, *addresses)
             announce(addresses)
             await stop.wait()
             log.info("stopping")

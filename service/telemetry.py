@@ -3,11 +3,12 @@
 import functools
 import logging
 import random
+import re
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Generic, TypeVar
 
@@ -27,6 +28,9 @@ from service.tracing import Traces
 
 T = TypeVar("T")
 
+VERSION = version("kindred")
+"""Of what is running."""
+
 # When each label was first seen: as many samples again, of use to nobody.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -34,17 +38,20 @@ request_id: ContextVar[str] = ContextVar("request_id", default="-")
 """The id of the request that is being answered; also in the header `x-request-id` of its answer."""
 
 _naming = random.Random()
+_SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _ITEMS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
-def new_request_id() -> str:
-    """Returns 16 random hexadecimal digits.
+def request_id_of(sent: str | None) -> str:
+    """Returns the client's own request id if it can stand in a log, else 16 hexadecimal digits.
 
-    They name a request and keep no secret: to ask the system for them lets other threads go first,
-    for which each request would wait.
+    They are random, but keep no secret: to ask the system for them lets other threads go first, for
+    which each request would wait.
     """
+    if sent and _SAFE_ID.fullmatch(sent):
+        return sent
     return f"{_naming.getrandbits(64):016x}"
 
 
@@ -74,7 +81,7 @@ class Telemetry:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         build = Info("kindred_build", "What is running.", registry=self.registry)
-        build.info({"version": version("kindred")})
+        build.info({"version": VERSION})
         self._count_requests()
         self._count_items()
         self._count_jobs()
@@ -177,7 +184,7 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Returns the line, without its end."""
         line: dict[str, object] = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)),
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),

@@ -81,5 +81,8 @@ OWNER = Caller("owner", EVERYTHING)
 ANONYMOUS = Caller("anonymous", EVERYTHING)
 """Anybody, where nobody has to show a key."""
 
+NOBODY = Caller("nobody", frozenset())
+"""Who has not been let in yet."""
+
 caller: ContextVar[Caller] = ContextVar("caller", default=OWNER)
 """Who asks the question that is being answered; each transport sets it for each request."""

@@ -38,9 +38,10 @@ class Guard:
 
         Raises:
             SettingsError: If it is to listen beyond loopback, and nobody has to show a key.
+            KeysError: If the file of keys cannot be read or is not one.
         """
-        settings = self._settings
-        if settings.host in LOOPBACK or settings.allow_anonymous or self.file.list():
+        settings, keys = self._settings, self.file.list()
+        if settings.host in LOOPBACK or settings.allow_anonymous or keys:
             return
         raise SettingsError(
             f"host {settings.host} is not loopback, and nobody has to show a key: create one with "

@@ -8,6 +8,7 @@ place, and read again when it has changed: a revoked key stops working at once, 
 import fcntl
 import hashlib
 import hmac
+import logging
 import os
 import secrets
 import tempfile
@@ -21,6 +22,8 @@ from pydantic import TypeAdapter
 
 from service.access.caller import Scope
 from service.errors import InvalidRequest, KeysError
+
+audit = logging.getLogger("kindred.audit")
 
 PREFIX = "kindred"
 ID_BYTES = 4
@@ -62,13 +65,15 @@ _FILE = TypeAdapter(dict[str, tuple[Key, ...]])
 class KeyFile:
     """The keys of a server. May be shared by threads and by processes.
 
+    What others have changed in it is written down in the audit log when it is noticed.
+
     Args:
         path: The file; there need not be one.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._seen: tuple[int, ...] = ()
+        self._seen: tuple[int, ...] | None = None
         self._keys: dict[str, Key] = {}
 
     def list(self) -> tuple[Key, ...]:
@@ -121,14 +126,22 @@ class KeyFile:
         try:
             found = self.path.stat()
         except FileNotFoundError:
-            self._seen, self._keys = (), {}
+            self._take((), {})
             return
         except OSError as error:
             raise KeysError(f"cannot read the keys: {error}") from error
         seen = (found.st_ino, found.st_mtime_ns, found.st_size)
         if seen != self._seen:
-            self._keys = {key.id: key for key in _read(self.path)}
-            self._seen = seen
+            self._take(seen, {key.id: key for key in _read(self.path)})
+
+    def _take(self, seen: tuple[int, ...], keys: dict[str, Key]) -> None:
+        known, is_first = self._keys, self._seen is None
+        self._seen, self._keys = seen, keys
+        for key in () if is_first else {**known, **keys}.values():
+            if known.get(key.id) != keys.get(key.id):
+                what = _became(known.get(key.id), keys.get(key.id))
+                facts = {"key": key.id, "scopes": key.scopes, "only": key.collections}
+                audit.info("Keys.%s OK", what, extra={"facts": {"method": f"Keys.{what}", **facts}})
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
@@ -137,7 +150,7 @@ class KeyFile:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.with_suffix(".lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                self._seen = ()
+                self._seen = None
                 self._refresh()
                 yield
                 _write(self.path, self._keys.values())
@@ -150,6 +163,15 @@ def parts_of(shown: str) -> tuple[str, str]:
     prefix, _, rest = shown.partition("_")
     key_id, _, secret = rest.partition("_")
     return (key_id, secret) if prefix == PREFIX and secret else ("", "")
+
+
+def _became(before: Key | None, now: Key | None) -> str:
+    """Returns what was done to a key that is another than before."""
+    if now is None:
+        return "lose"
+    if before is None:
+        return "create"
+    return "revoke" if now.revoked and not before.revoked else "change"
 
 
 def _read(path: Path) -> tuple[Key, ...]:

@@ -20,6 +20,16 @@ audit.setLevel(logging.INFO)  # whatever `log_level` says: who changed what is a
 MOST_TOLD = 100
 """Characters of a name; those that can exist are shorter."""
 
+TOLD = {
+    "alias": "alias",
+    "job": "job",
+    "name": "name",
+    "new": "new",
+    "items": "items",
+    "ids": "items",
+}
+"""Parameters that are in the audit log beside the collection, and as what: names, and numbers."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -79,11 +89,12 @@ def needs(
 
 
 def _facts(asked: BoundArguments, of: str | None) -> dict[str, Any]:
-    """Returns which collection and alias are asked for."""
+    """Returns what is to be changed: names and numbers, never what an item holds."""
     name = asked.arguments.get(of or "")
     facts = {"collection": getattr(name, "name", name)}
-    if "alias" in asked.arguments:
-        facts["alias"] = asked.arguments["alias"]
+    for each, given in asked.arguments.items():
+        if each in TOLD and each != of:
+            facts[TOLD[each]] = given if isinstance(given, str) else len(given)
     return facts
 
 

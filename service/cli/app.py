@@ -1,5 +1,8 @@
 """The commands of `kindred`, together."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from service.cli import options
@@ -21,6 +24,7 @@ from service.cli.refusal import RefusingGroup
 from service.cli.rescue import rescue
 from service.cli.search import search
 from service.cli.serve import serve
+from service.cli.show import answers
 from service.cli.snapshot import restore, snapshot
 from service.cli.tables import export, import_
 from service.cli.train import train
@@ -75,10 +79,19 @@ app.add_typer(key_commands, name="keys")
 app.add_typer(job_commands, name="jobs")
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        answers().print(f"kindred {version('kindred')}", highlight=False)
+        raise typer.Exit
+
+
 @app.callback()
 def _(
     api_key: options.ApiKey = None,
     ca: options.Authorities = None,
     priority: options.Urgency = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell it.")
+    ] = False,
 ) -> None:
     """Takes what every command that asks a server needs; `Where.of` reads it."""

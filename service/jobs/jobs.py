@@ -177,6 +177,7 @@ class Jobs:
             await asyncio.sleep(0)  # somebody is looking what it is
         await job.save()
         self._jobs[name] = job
+        log.info("job %s created", name, extra={"facts": {"job": name, "task": info.kind}})
         self._start(job)
         return info
 

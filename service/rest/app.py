@@ -1,7 +1,5 @@
 """Puts the application together."""
 
-from importlib.metadata import version
-
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
@@ -26,6 +24,7 @@ from service.rest.document import Api
 from service.rest.edge import Edge
 from service.rest.failures import ErrorBody, handle_failures
 from service.rest.shortcut import Shortcut
+from service.telemetry import VERSION
 
 DESCRIPTION = "One embedding space for pictures, words and sounds."
 
@@ -68,7 +67,7 @@ def create_api(engine: Engine) -> FastAPI:
     api = Api(
         title="Kindred",
         description=DESCRIPTION,
-        version=version("kindred"),
+        version=VERSION,
         docs_url=None,  # its page loads scripts from elsewhere; ours is in `pages`
         redoc_url=None,
         responses={"default": {"model": ErrorBody, "description": "What went wrong."}},

@@ -1,21 +1,20 @@
 """What all requests share: a request id, bounds, the origin, who asks, metrics and a log line."""
 
 import logging
-import re
 import time
 from collections.abc import Mapping
 
 from opentelemetry.trace import Span
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.access.caller import caller
+from service.access.caller import NOBODY, caller
 from service.engine import Engine
 from service.errors import PermissionDenied, ServiceError
 from service.rest.bounds import Body
 from service.rest.failures import REASON, failure
 from service.rest.patience import ClientGone, answer_in_time
 from service.settings import LOOPBACK
-from service.telemetry import new_request_id, request_id
+from service.telemetry import request_id, request_id_of
 from service.terms import (
     PRIORITY_HEADER,
     TIMEOUT_HEADER,
@@ -41,8 +40,10 @@ CLIENT_GONE = 499
 FAULT = 500
 """From this status on, the fault is not the client's."""
 
+MOST_PATH = 300
+"""Characters of a path in the log: those of strangers may be of any length."""
+
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
-_SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Edge:
@@ -69,8 +70,9 @@ class Edge:
             await self._app(scope, receive, send)
             return
         headers, body = _headers_of(scope), self._body(scope)
-        name = _id_of(headers)
+        name = request_id_of(headers.get("x-request-id"))
         request_id.set(name)
+        caller.set(NOBODY)
         began, status = time.perf_counter(), 500
         # As it was sent: decoded, an id with a slash would look like two segments.
         scope = {**scope, "path": scope["raw_path"].decode("ascii", "replace")}
@@ -137,7 +139,8 @@ class Edge:
         path = route.path if route and scope["method"] in route.methods else ""
         method = f"{scope['method']} {path}" if path else "unknown"
         self._telemetry.answered(("rest", method, str(status)), reason, seconds)
-        log.info("%s %s %d %.1f ms", scope["method"], scope["path"], status, 1000 * seconds)
+        told = scope["method"], scope["path"][:MOST_PATH], status, 1000 * seconds
+        log.info("%s %s %d %.1f ms", *told, extra={"facts": {"caller": caller.get().id}})
         facts = {
             "http.request.method": scope["method"],
             "http.response.status_code": status,
@@ -157,9 +160,3 @@ def _headers_of(scope: Scope) -> Mapping[str, str]:
     """Returns the headers by name; of one that was sent twice, the first."""
     sent = reversed(scope["headers"])
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in sent}
-
-
-def _id_of(headers: Mapping[str, str]) -> str:
-    """Returns the client's own request id if it can stand in a log, else a new one."""
-    sent = headers.get("x-request-id", "")
-    return sent if _SAFE_ID.fullmatch(sent) else new_request_id()

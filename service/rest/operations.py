@@ -3,14 +3,16 @@
 from fastapi import APIRouter, Response
 
 from service.rest.wire import Answer, TheEngine, reply
+from service.telemetry import VERSION
 
 router = APIRouter(tags=["operations"])
 
 
 class Health(Answer):
-    """Alive."""
+    """Alive, and of which version."""
 
     status: str = "ok"
+    version: str = VERSION
 
 
 class Readiness(Answer):

@@ -16,11 +16,11 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 from opentelemetry.trace import Span
 
-from service.access.caller import caller
+from service.access.caller import NOBODY, caller
 from service.engine import Engine
 from service.errors import DeadlineExceeded, Problem, problem
 from service.rpc.received import checked, forgiving, linger, size_of
-from service.telemetry import new_request_id, request_id
+from service.telemetry import request_id, request_id_of
 from service.terms import PRIORITY_HEADER, Terms, deadline_after, priority_of, terms
 from service.tracing import conclude
 
@@ -62,10 +62,11 @@ class Edge:
 
     def _guarded(self, behaviour: Behaviour, method: str, *, is_upload: bool) -> Behaviour:
         async def guarded(request: Any, context: Any) -> Any:  # noqa: ANN401
-            request_id.set(new_request_id())
-            context.set_trailing_metadata(_named())
             start, status, reason = time.perf_counter(), "CANCELLED", ""
             sent = dict(context.invocation_metadata() or ())
+            request_id.set(request_id_of(sent.get("x-request-id")))
+            caller.set(NOBODY)
+            context.set_trailing_metadata(_named())
             with (
                 self._telemetry.traces.request(method.lstrip("/"), sent) as span,
                 self._bodies.held() as take,
@@ -88,7 +89,8 @@ class Edge:
                 finally:
                     took = time.perf_counter() - start
                     self._telemetry.answered(("grpc", method, status), reason, took)
-                    log.info("%s %s %.1f ms", method, status, 1000 * took)
+                    who = {"facts": {"caller": caller.get().id}}
+                    log.info("%s %s %.1f ms", method, status, 1000 * took, extra=who)
                     _conclude(span, method, status, reason)
 
         return guarded

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import trustme
 import kindred
 from kindred import AsyncClient, InvalidArgument, ItemInput, PermissionDenied, Tls, Unauthenticated
 from service.access.caller import Scope
+from service.access.keys import KeyFile
 from service.collections import Collections
 from service.engine import Engine
 from service.jobs.jobs import Jobs
@@ -186,28 +187,99 @@ async def test_only_pages_of_origins_that_are_named_may_call(tmp_path: Path) -> 
         assert "access-control-allow-origin" not in refused.headers
 
 
+@WIRES
 async def test_every_change_has_a_line_in_the_audit_log(
-    server: Server, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, wire: str
 ) -> None:
     caplog.set_level(logging.INFO, logger="kindred.audit")
-    async with server.client("grpc", server.key(Scope.WRITE)) as writer:
-        await writer.create_collection("photos")
-        await writer.upsert("photos", [ItemInput("a")])
-        with pytest.raises(PermissionDenied):
-            await writer.delete_collection("photos")
-        with pytest.raises(InvalidArgument):
-            await writer.create_collection("x" * 20_000)
-    async with server.client("http", server.key(Scope.READ)) as reader:
-        await reader.search("photos", "a")
-    writer_id = server.engine.guard.file.list()[0].id
-    facts = [vars(record)["facts"] for record in caplog.records if record.name == "kindred.audit"]
-    assert [
-        (each["caller"], each["method"], each["collection"], each["outcome"]) for each in facts
-    ] == [
-        (writer_id, "Collections.create", "photos", "OK"),
-        (writer_id, "Collections.upsert", "photos", "OK"),
-        (writer_id, "Collections.delete", "photos", "PERMISSION_DENIED"),
-        (writer_id, "Collections.create", "x" * 100, "INVALID_ARGUMENT"),
+    (tmp_path / "red.txt").write_text("red")
+    async with running(tmp_path / "data", job_folders=[tmp_path]) as server:
+        async with server.client(wire, server.key(Scope.ADMIN)) as admin:
+            job, taken = await changes(admin, tmp_path)
+        async with server.client(wire, server.key(Scope.WRITE)) as writer:
+            with pytest.raises(PermissionDenied):
+                await writer.delete_collection("photos")
+            with pytest.raises(InvalidArgument):
+                await writer.create_collection("x" * 20_000)
+        async with server.client(wire, server.key(Scope.READ)) as reader:
+            await reader.search("photos", "a")
+        first, second, _ = (key.id for key in server.engine.guard.file.list())
+    assert list(_audited(caplog)) == [
+        (first, "Collections.create", "photos", "OK", {}),
+        (first, "Collections.update", "photos", "OK", {}),
+        (first, "Aliases.point", "photos", "OK", {"alias": "shown"}),
+        (first, "Collections.upsert", "photos", "OK", {"items": 2, "alias": "shown"}),
+        (first, "Collections.delete_items", "photos", "OK", {"items": 1}),
+        (first, "Aliases.delete", "shown", "OK", {}),
+        (first, "Jobs.create", "photos", "OK", {}),
+        (first, "Collections.upsert", "photos", "OK", {"items": 1}),
+        (first, "Jobs.cancel", None, "OK", {"job": job}),
+        (first, "Snapshots.take", "photos", "OK", {}),
+        (first, "Snapshots.file", None, "OK", {"name": taken}),
+        (first, "Snapshots.keep", None, "OK", {"name": "kept.snapshot"}),
+        (first, "Snapshots.restore", "again", "OK", {"name": taken}),
+        (first, "Snapshots.list", None, "OK", {}),
+        (first, "Snapshots.delete", None, "OK", {"name": taken}),
+        (first, "Collections.rename", "again", "OK", {"new": "once-more"}),
+        (first, "Collections.delete", "once-more", "COLLECTION_ALIASED", {}),
+        (second, "Collections.delete", "photos", "PERMISSION_DENIED", {}),
+        (second, "Collections.create", "x" * 100, "INVALID_ARGUMENT", {}),
+    ]
+
+
+def _audited(caplog: pytest.LogCaptureFixture) -> Iterator[tuple[object, ...]]:
+    """Yields who changed what, of which collection, how it ended, and what else is told."""
+    for record in caplog.records:
+        if record.name == "kindred.audit":
+            facts = dict(vars(record)["facts"])
+            assert facts.pop("seconds") >= 0
+            main = (facts.pop(each) for each in ("caller", "method", "collection", "outcome"))
+            yield *main, facts
+
+
+async def changes(admin: AsyncClient, folder: Path) -> tuple[str, str]:
+    """Changes whatever can be; returns the names of the job and of the snapshot."""
+    await admin.create_collection("photos")
+    await admin.update_collection("photos", indexed=["year"])
+    await admin.set_alias("shown", "photos")
+    await admin.upsert("shown", [ItemInput("a", "private/a"), ItemInput("b", "b")])
+    await admin.delete_items("photos", ["private/a"])
+    await admin.delete_alias("shown")
+    job = await admin.create_job("photos", kindred.IngestFolder(str(folder), "by job/"))
+    async for _ in admin.watch_job(job.id):
+        pass
+    await admin.cancel_job(job.id)
+    taken = await admin.take_snapshot("photos")
+    pieces = [piece async for piece in admin.snapshot_pieces(taken.name)]
+    (folder / "kept.snapshot").write_bytes(b"".join(pieces))
+    await admin.upload_snapshot(folder / "kept.snapshot")
+    await admin.restore_snapshot(taken.name, collection="again")
+    await admin.list_snapshots()
+    await admin.delete_snapshot(taken.name)
+    await admin.rename_collection("again", "once-more")
+    with pytest.raises(kindred.KindredError):
+        await admin.delete_collection("once-more")
+    return job.id, taken.name
+
+
+@WIRES
+async def test_keys_that_are_made_and_revoked_elsewhere_are_in_the_audit_log_of_the_server(
+    server: Server, caplog: pytest.LogCaptureFixture, wire: str
+) -> None:
+    caplog.set_level(logging.INFO, logger="kindred.audit")
+    elsewhere = KeyFile(server.engine.guard.file.path)
+    server.engine.guard.require_safe()
+    made, shown = elsewhere.create("phone", (Scope.READ,), ("photos",))
+    async with server.client(wire, shown) as client:
+        await client.models()
+        elsewhere.revoke(made.id)
+        with pytest.raises(Unauthenticated):
+            await client.models()
+    lines = [record for record in caplog.records if record.name == "kindred.audit"]
+    about = {"key": made.id, "scopes": ("read",), "only": ("photos",)}
+    assert [vars(line)["facts"] for line in lines] == [
+        {"method": "Keys.create", **about},
+        {"method": "Keys.revoke", **about},
     ]
 
 
