@@ -4,6 +4,7 @@ import ssl
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import grpc
 
@@ -51,16 +52,19 @@ class Access:
         """Returns what an address means.
 
         Raises:
-            InvalidArgument: If it is none, or TLS is set up for one that does not use it.
+            InvalidArgument: If it is none, if TLS is set up for one that does not use it, or if the
+                key can't be sent.
         """
         scheme, _, rest = address.rpartition("://")
         is_rest, secure = scheme in ("http", "https"), scheme in ("https", "grpcs")
         is_rpc = scheme in ("", "grpc", "grpcs") and rest.rpartition(":")[2].isdecimal()
-        if not (is_rest or is_rpc):
+        if not (is_rest or is_rpc) or not _has_host_and_port(f"//{rest}"):
             raise InvalidArgument(
                 "address must be host:port, grpc://host:port, grpcs://host:port, http://... or "
                 f"https://..., got {address!r}"
             )
+        if api_key and not (api_key.isascii() and api_key.isprintable()):
+            raise InvalidArgument("api_key must be of printable ASCII characters")
         if tls and not secure:
             raise InvalidArgument(f"tls takes an address of https:// or grpcs://, got {address!r}")
         return cls(address if is_rest else rest, is_rest, secure, api_key, tls or Tls())
@@ -72,18 +76,40 @@ class Access:
 
     @cached_property
     def ssl_context(self) -> ssl.SSLContext:
-        """What httpx verifies a server with."""
-        context = ssl.create_default_context(cafile=self.tls.ca)
-        if self.tls.certificate is not None:
-            context.load_cert_chain(self.tls.certificate, self.tls.key)
+        """What httpx verifies a server with.
+
+        Raises:
+            InvalidArgument: If a file of `tls` is not what it should be.
+        """
+        try:
+            context = ssl.create_default_context(cafile=self.tls.ca)
+            if self.tls.certificate is not None:
+                context.load_cert_chain(self.tls.certificate, self.tls.key)
+        except OSError as error:
+            raise InvalidArgument(f"{self.tls} must be of PEM files: {error}") from error
         return context
 
     @property
     def credentials(self) -> grpc.ChannelCredentials:
-        """What gRPC verifies a server with."""
+        """What gRPC verifies a server with.
+
+        Raises:
+            InvalidArgument: If a file of `tls` is not what it should be.
+        """
+        if self.tls != Tls():
+            self.ssl_context  # noqa: B018 - of a bad file, gRPC says nothing before it connects
         return grpc.ssl_channel_credentials(
             _bytes(self.tls.ca), _bytes(self.tls.key), _bytes(self.tls.certificate)
         )
+
+
+def _has_host_and_port(address: str) -> bool:
+    """Tells whether an address names a host, and if a port, one that there may be."""
+    try:
+        parts = urlsplit(address)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _bytes(path: str | Path | None) -> bytes | None:

@@ -11,10 +11,13 @@ import httpx
 from kindred._access import Access
 from kindred._calls import Call, terms_of
 from kindred._content import json_text
-from kindred._errors import DeadlineExceeded, KindredError, Unavailable, error_type
+from kindred._errors import DeadlineExceeded, KindredError, ServerError, Unavailable, error_type
 from kindred._rest.routes import ROUTES, Route
 
 T = TypeVar("T")
+
+PAGE_LETTERS = 200
+"""So much of a proxy's page is told."""
 
 DATA = "data: "
 """How the line of a server-sent event begins that holds what is told."""
@@ -164,12 +167,19 @@ def _named_errors() -> Iterator[None]:
         raise DeadlineExceeded(f"no answer in time: {type(error).__name__}") from error
     except httpx.TransportError as error:
         asked = error.request.url
-        raise Unavailable(f"no answer from {asked.copy_with(raw_path=b'/')}: {error}") from error
+        told = str(error) or type(error).__name__
+        raise Unavailable(f"no answer from {asked.copy_with(raw_path=b'/')}: {told}") from error
 
 
 def _answer(route: Route, response: httpx.Response) -> object:
     if response.is_success or response.status_code in route.statuses:
-        return route.read(response)
+        try:
+            return route.read(response)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise ServerError(
+                f"{response.url} answered what this client does not know: it is no Kindred, or "
+                "one of another version"
+            ) from error
     raise _kindred_error(response)
 
 
@@ -177,7 +187,7 @@ def _kindred_error(response: httpx.Response) -> KindredError:
     """Returns what an answer of failure means; without our body it is a proxy's."""
     error = error_type(response.status_code)
     if not response.headers.get("content-type", "").startswith("application/json"):
-        return error(response.text or response.reason_phrase)
+        return error(response.text.strip()[:PAGE_LETTERS] or response.reason_phrase)
     found = response.json().get("error", {})
     retry_after = response.headers.get("retry-after")
     return error(

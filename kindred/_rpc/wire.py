@@ -16,6 +16,7 @@ from kindred._calls import Call, terms_of
 from kindred._errors import (
     DeadlineExceeded,
     KindredError,
+    NotFound,
     ServerError,
     TooLarge,
     Unavailable,
@@ -187,7 +188,10 @@ def _kindred_error(error: Any) -> KindredError:  # noqa: ANN401 - grpc has no ty
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin":
             return _from_status(Status.FromString(value))
-    return _WITHOUT_INFO.get(error.code(), ServerError)(error.details() or error.code().name)
+    told = error.details() or error.code().name
+    if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+        return NotFound(f"the server knows no such call: {told}", reason="ROUTE_NOT_FOUND")
+    return _WITHOUT_INFO.get(error.code(), ServerError)(told)
 
 
 def _from_status(status: Status) -> KindredError:

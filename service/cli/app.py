@@ -89,6 +89,8 @@ def _tell_version(asked: bool) -> None:
 def _(
     api_key: options.ApiKey = None,
     ca: options.Authorities = None,
+    client_certificate: options.Certificate = None,
+    client_key: options.CertificateKey = None,
     priority: options.Urgency = None,
     _version: Annotated[
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell it.")

@@ -1,6 +1,7 @@
 """Where a command works: in this process or on a server. Commands are written once, for both."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,6 +85,10 @@ class Backend(Items, Protocol):
         """Creates a collection from such a file; without a name, of the name it had."""
 
 
+_TLS = {"ca": "ca", "certificate": "client_certificate", "key": "client_key"}
+"""Of each field of `kindred.Tls`, its option before the command's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A server that a command asks.
@@ -91,39 +96,44 @@ class Server:
     Attributes:
         address: As `kindred.Client` takes it.
         api_key: Shown to it; None where none must be.
-        ca: Authorities that its certificate may be of; None means the system's.
+        tls: Whose certificate is believed and which is shown, as fields of `kindred.Tls`.
         priority: Of what it is to embed; None leaves that to it.
     """
 
     address: str
     api_key: str | None
-    ca: Path | None
+    tls: Mapping[str, Path]
     priority: Priority | None = None
 
     @classmethod
     def of(cls, ctx: typer.Context, address: str) -> "Server":
         """Returns the server of an address, with what was said before the command's name."""
         said = ctx.find_root().params
-        return cls(address, said.get("api_key"), said.get("ca"), said.get("priority"))
+        asked = {name: said.get(option) for name, option in _TLS.items()}
+        tls = {name: path for name, path in asked.items() if path}
+        return cls(address, said.get("api_key"), tls, said.get("priority"))
 
     @property
     def client(self) -> "kindred.Client":
         """Asks and waits."""
-        import kindred
+        access = self._access()
+        from kindred import Client
 
-        return kindred.Client(self.address, **self._access())
+        return Client(self.address, **access)
 
     @property
     def async_client(self) -> "kindred.AsyncClient":
         """Asks and awaits."""
-        import kindred
+        access = self._access()
+        from kindred import AsyncClient
 
-        return kindred.AsyncClient(self.address, **self._access())
+        return AsyncClient(self.address, **access)
 
     def _access(self) -> dict[str, Any]:
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it logs what it also answers
         import kindred
 
-        tls = kindred.Tls(self.ca) if self.ca else None
+        tls = kindred.Tls(**self.tls) if self.tls else None
         return {"api_key": self.api_key, "tls": tls, "timeout": PATIENCE_SECONDS}
 
 

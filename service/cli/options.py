@@ -44,6 +44,28 @@ Authorities = Annotated[
         help="Authorities (PEM) that the server's certificate may be of. Default: the system's.",
     ),
 ]
+Certificate = Annotated[
+    Path | None,
+    typer.Option(
+        "--client-certificate",
+        metavar="FILE",
+        envvar="KINDRED_CLIENT_CERTIFICATE",
+        exists=True,
+        dir_okay=False,
+        help="Shown to a server that asks for one (--tls-client-ca), with --client-key. PEM.",
+    ),
+]
+CertificateKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--client-key",
+        metavar="FILE",
+        envvar="KINDRED_CLIENT_KEY",
+        exists=True,
+        dir_okay=False,
+        help="Its private key (PEM).",
+    ),
+]
 Urgency = Annotated[
     Priority | None,
     typer.Option(

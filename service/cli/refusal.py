@@ -51,6 +51,9 @@ def needs(extra: str) -> Iterator[None]:
 _ADVICE = {
     "COLLECTION_NOT_FOUND": "`kindred collections list` tells what there is, and "
     "`kindred index FOLDER` makes one",
+    "UNAVAILABLE": "is a server there, and asked as it listens: http:// or grpc://, with TLS "
+    "https:// or grpcs://? `kindred --ca FILE ...` says whose certificates are believed",
+    "ROUTE_NOT_FOUND": "the server is no Kindred, or one of another version",
     "UNAUTHENTICATED": "`kindred --api-key KEY ...` or KINDRED_API_KEY shows one",
 }
 """What to do next on the command line, by the reason of what failed."""

@@ -99,5 +99,6 @@ def _announce(addresses: "Addresses") -> None:
     console = notes()
     console.print(f"Search page  {addresses.http}/")
     console.print(f"REST         {addresses.http}/v1, explained at {addresses.http}/docs")
-    console.print(f"gRPC         grpc://{addresses.grpc}")
+    scheme = "grpcs" if addresses.http.startswith("https:") else "grpc"
+    console.print(f"gRPC         {scheme}://{addresses.grpc}")
     console.print("Ctrl-C stops it.")

@@ -79,8 +79,9 @@ def harmless(text: str) -> str:
 
 
 def complain(message: str) -> None:
-    """Says in one line what is wrong."""
-    notes().print(Text.assemble(("error: ", "bold red"), message))
+    """Says what is wrong; whoever worded it, a terminal obeys none of it."""
+    told = "\n".join(map(harmless, message.splitlines()))
+    notes().print(Text.assemble(("error: ", "bold red"), told))
 
 
 def hits_table(hits: Sequence[SearchHit]) -> Table:

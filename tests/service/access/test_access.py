@@ -358,3 +358,25 @@ def test_a_client_refuses_tls_where_there_is_none() -> None:
         AsyncClient("http://localhost:8000", tls=Tls())
     with pytest.raises(kindred.InvalidArgument, match="belong together"):
         Tls(certificate="a.pem")
+
+
+@WIRES
+async def test_a_client_tells_what_cannot_be_sent_or_believed(tmp_path: Path, wire: str) -> None:
+    wrong = tmp_path / "wrong.pem"
+    wrong.write_text("no certificate")
+    secure = {"http": "https", "grpc": "grpcs"}[wire]
+    with pytest.raises(InvalidArgument, match=r"wrong\.pem.* must be of PEM files"):
+        await AsyncClient(f"{secure}://localhost:1", tls=Tls(wrong)).models()
+    for key in ("two\nlines", "caf\xe9", "a\0b"):
+        with pytest.raises(InvalidArgument, match="must be of printable ASCII") as refused:
+            AsyncClient(f"{wire}://localhost:1", api_key=key)
+        assert key not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "localhost", "ftp://a", "http://", "http://[::1", "http://a:99999", "grpc://a:0", "a:b"],
+)
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(InvalidArgument, match="address must be host:port"):
+        AsyncClient(address)
