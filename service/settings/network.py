@@ -62,6 +62,12 @@ class NetworkSettings(BaseModel):
         ge=1024,
         description="Bytes of a REST request's line and headers, and of trailers behind its body.",
     )
+    max_pipelined: int = Field(
+        default=100,
+        ge=1,
+        description="REST requests that may wait on a connection behind the one that is answered; "
+        "it is cut if more do.",
+    )
     header_seconds: float = Field(
         default=10.0,
         gt=0,
