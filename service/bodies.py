@@ -22,7 +22,10 @@ class Bodies:
 
     @contextmanager
     def held(self) -> Iterator[Callable[[int], None]]:
-        """Yields what counts bytes that came, until leaving; it raises Overloaded beyond `most`."""
+        """Yields what counts bytes that came, until leaving; it raises Overloaded beyond `most`.
+
+        Less than none are bytes that were let go before.
+        """
         held = 0
 
         def take(size: int) -> None:

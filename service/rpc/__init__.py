@@ -3,10 +3,12 @@
     server    where it listens, and its limits
     models, embeddings, collections, conditioning, jobs, snapshots
               a service each, with one short method per call: asked -> engine -> answered
-    edge      what all calls share: request id, deadline, errors, metrics
+    edge      what all calls share: request id, who asks, deadline, metrics
     asked     `kindred.v1` -> `service.messages`
     answered  `service.messages` -> `kindred.v1`
-    received  what a client sends, read or refused
+    received  what a client sends in a call, read or refused
+    arrivals  how long messages may be on their way, and how many at a time
+    failures  errors by the table, with their details
     health    grpc.health.v1, as the engine's readiness has it
 
 Nothing else in the service imports `kindred.v1`.

@@ -1,91 +1,116 @@
-"""What all calls share at their edge: a request id, who asks, the deadline, errors and metrics."""
+"""What all calls share at their edge: a request id, who asks, the deadline, errors and metrics.
+
+Every method is served as one to which messages are streamed: of others gRPC reads the message, for
+as long as it takes, before it asks us anything.
+"""
 
 import asyncio
-import json
+import inspect
 import logging
-import math
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
 
 import grpc
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
-from google.rpc.status_pb2 import Status
-from grpc_status import rpc_status
 from opentelemetry.trace import Span
 
 from service.access.caller import NOBODY, caller
 from service.engine import Engine
-from service.errors import DeadlineExceeded, Problem, problem
-from service.rpc.received import checked, forgiving, linger, size_of
+from service.errors import DeadlineExceeded, RouteNotFound, ServiceError, problem
+from service.rpc.arrivals import QUICK_SECONDS, Arrivals
+from service.rpc.context import Context
+from service.rpc.failures import abort, named
+from service.rpc.received import Messages, forgiving
 from service.telemetry import request_id, request_id_of
 from service.terms import PRIORITY_HEADER, Terms, deadline_after, priority_of, terms
 from service.tracing import conclude
 
 log = logging.getLogger(__name__)
 
-DOMAIN = "kindred"
-"""The domain of every ErrorInfo: reasons are unique within it."""
-
 FAULTS = frozenset(
     ("UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS")
 )
 """Statuses that are errors of a server; what it refuses is none (OpenTelemetry's conventions)."""
 
+OPEN_BYTES = 64 * 1024
+"""Of a message to health or reflection, which take no key, and hold it while they are watched."""
+
+LINGER_SECONDS = 5.0
+"""As nginx's lingering_timeout has it, for the same reason: a client that was refused amid an
+upload may end it, since grpc.aio reads INTERNAL where it is cut off while it sends."""
+
+STRANGER_SECONDS = 1.0
+"""The same of a client without a key: before what it sends is slow, and takes a place."""
+
 Behaviour = Callable[[Any, Any], Awaitable[Any]]
 """A call's coroutine function: takes a request, or an iterator of them, and a context."""
 
+Streamed = Callable[[Messages, Context], Awaitable[Any]]
+"""The same of a call that reads what it is asked."""
+
 
 class Edge:
-    """Stands around every call of `kindred.v1`.
+    """Stands around every call.
 
     Args:
         engine: Its guard knows who may call; it counts calls and what they hold.
     """
 
     def __init__(self, engine: Engine) -> None:
+        settings = engine.settings
         self._guard = engine.guard
         self._bodies = engine.bodies
         self._telemetry = engine.telemetry
+        self._limit = settings.max_body_bytes
+        places = settings.max_pending_bytes // settings.max_body_bytes
+        self._arrivals = Arrivals(places, settings.body_seconds)
+        self._strangers = Arrivals(0, min(QUICK_SECONDS, settings.body_seconds))
 
     def around(self, handler: Any, method: str) -> Any:  # noqa: ANN401 - grpc has no types
         """Returns the handler of a method with its behaviour wrapped."""
-        if not method.startswith("/kindred."):
-            return handler
-        kind = f"{_arity(handler.request_streaming)}_{_arity(handler.response_streaming)}"
-        behaviour = self._guarded(getattr(handler, kind), method, is_upload=kind == "stream_unary")
-        return handler._replace(
-            **{kind: behaviour}, request_deserializer=forgiving(handler.request_deserializer)
+        answers = _arity(handler.response_streaming)
+        kind = f"{_arity(handler.request_streaming)}_{answers}"
+        behaviour = getattr(handler, kind)
+        streamed = _written(behaviour) if handler.request_streaming else _of_one(behaviour)
+        is_ours = method.startswith("/kindred.")
+        made = self._guarded(streamed, method, kind) if is_ours else self._open(streamed)
+        limit = self._limit if is_ours else OPEN_BYTES
+        return getattr(grpc, f"stream_{answers}_rpc_method_handler")(
+            made, forgiving(handler.request_deserializer, limit), handler.response_serializer
         )
 
-    def _guarded(self, behaviour: Behaviour, method: str, *, is_upload: bool) -> Behaviour:
-        async def guarded(request: Any, context: Any) -> Any:  # noqa: ANN401
+    def unknown(self, method: str) -> Any:  # noqa: ANN401 - grpc has no types
+        """Returns the handler of a method that there is not."""
+
+        async def refused(messages: Messages, context: Context) -> None:
+            raise RouteNotFound(f"there is no method {method}; reflection lists those that are")
+
+        return grpc.stream_unary_rpc_method_handler(self._open(refused))
+
+    def _guarded(self, behaviour: Streamed, method: str, kind: str) -> Behaviour:
+        async def guarded(_: object, context: Context) -> Any:  # noqa: ANN401
+            sent = _begun(context)
             start, status, reason = time.perf_counter(), "CANCELLED", ""
-            sent = dict(context.invocation_metadata() or ())
-            request_id.set(request_id_of(sent.get("x-request-id")))
-            caller.set(NOBODY)
-            context.set_trailing_metadata(_named())
+            lingers = STRANGER_SECONDS
             with (
                 self._telemetry.traces.request(method.lstrip("/"), sent) as span,
                 self._bodies.held() as take,
             ):
+                # What is answered as it comes is counted one by one, where each has its answer.
+                counts = _uncounted if kind == "stream_stream" else take
+                messages = Messages(context, self._arrivals, counts)
                 try:
-                    caller.set(self._guard.admit(sent.get("authorization")))
-                    take(size_of(request))
-                    seconds = context.time_remaining()
-                    priority = priority_of(sent.get(PRIORITY_HEADER))
-                    terms.set(Terms("", priority, deadline_after(seconds), "grpc"))
-                    answer = await _in_time(behaviour(checked(request), context), seconds)
+                    seconds = self._let_in(sent, context)
+                    lingers = LINGER_SECONDS
+                    answer = await _in_time(behaviour(messages, context), seconds)
                     status = "OK"
                     return answer
                 except Exception as error:  # noqa: BLE001 - the table knows all; the rest is INTERNAL
                     found = problem(error)
                     status, reason = found.status.grpc, found.status.reason
-                    if is_upload:
-                        await linger(request)
-                    await _abort(context, found)
+                    if kind == "stream_unary":
+                        await messages.let_end(lingers)
+                    await abort(context, found)
                 finally:
                     took = time.perf_counter() - start
                     self._telemetry.answered(("grpc", method, status), reason, took)
@@ -94,6 +119,61 @@ class Edge:
                     _conclude(span, method, status, reason)
 
         return guarded
+
+    def _let_in(self, sent: Mapping[str, str], context: Context) -> float | None:
+        """Notes who asks and on what terms, and returns the seconds that the answer may take."""
+        caller.set(self._guard.admit(sent.get("authorization")))
+        seconds: float | None = context.time_remaining()
+        priority = priority_of(sent.get(PRIORITY_HEADER))
+        terms.set(Terms("", priority, deadline_after(seconds), "grpc"))
+        return seconds
+
+    def _open(self, behaviour: Streamed) -> Behaviour:
+        """Returns what answers everybody, and so waits for nobody who is slow."""
+
+        async def opened(_: object, context: Context) -> Any:  # noqa: ANN401
+            _begun(context)
+            try:
+                return await behaviour(Messages(context, self._strangers, _uncounted), context)
+            except ServiceError as error:
+                await abort(context, problem(error))
+
+        return opened
+
+
+def _uncounted(size: int) -> None:
+    """Counts nothing: what is asked takes few bytes, or is counted elsewhere."""
+
+
+def _begun(context: Context) -> Mapping[str, str]:
+    """Names the request, of which nobody is known yet, and returns the metadata of it."""
+    sent = dict(context.invocation_metadata() or ())
+    request_id.set(request_id_of(sent.get("x-request-id")))
+    caller.set(NOBODY)
+    context.set_trailing_metadata(named())
+    return sent
+
+
+def _of_one(behaviour: Behaviour) -> Streamed:
+    """Returns what reads the message of a call that has one."""
+
+    async def answered(messages: Messages, context: Context) -> Any:  # noqa: ANN401
+        return await behaviour(await messages.only(), context)
+
+    return answered
+
+
+def _written(behaviour: Any) -> Streamed:  # noqa: ANN401 - a coroutine function or a generator
+    """Returns what sends the answers that a generator yields."""
+    if not inspect.isasyncgenfunction(behaviour):
+        return behaviour  # type: ignore[no-any-return]
+
+    async def answered(messages: Messages, context: Context) -> None:
+        answers: AsyncIterator[Any] = behaviour(messages, context)
+        async for each in answers:
+            await context.write(each)
+
+    return answered
 
 
 def _conclude(span: Span, method: str, status: str, reason: str) -> None:
@@ -119,39 +199,3 @@ async def _in_time(call: Awaitable[Any], seconds: float | None) -> Any:  # noqa:
         if not deadline.expired():
             raise
         raise DeadlineExceeded("the deadline that the call came with has passed") from error
-
-
-async def _abort(context: Any, found: Problem) -> NoReturn:  # noqa: ANN401
-    status = rpc_status.to_status(_status(found))
-    trailer = (*status.trailing_metadata, *_named())
-    await context.abort(status.code, status.details, trailer)
-    raise AssertionError("abort raises")
-
-
-def _named() -> tuple[tuple[str, str], ...]:
-    """Returns what tells the client the id of its request, as REST does in a header."""
-    return (("x-request-id", request_id.get()),)
-
-
-def _status(found: Problem) -> Status:
-    """Returns the error with its details: the same facts as in the error body of REST.
-
-    ErrorInfo's metadata are texts, so every value there is written as JSON.
-    """
-    facts = {"code": found.status.http, **found.details}
-    metadata = {name: json.dumps(value) for name, value in facts.items()}
-    details: list[Message] = [
-        ErrorInfo(reason=found.status.reason, domain=DOMAIN, metadata=metadata)
-    ]
-    if found.retry_after is not None:
-        retry = RetryInfo()
-        retry.retry_delay.FromMilliseconds(math.ceil(found.retry_after * 1000))
-        details.append(retry)
-    code = grpc.StatusCode[found.status.grpc].value[0]
-    return Status(code=code, message=found.message, details=[_packed(each) for each in details])
-
-
-def _packed(message: Message) -> AnyMessage:
-    packed = AnyMessage()
-    packed.Pack(message)
-    return packed

@@ -7,7 +7,7 @@ from embedder.errors import EmbedderError
 from kindred.v1 import embedding_service_pb2 as embeddings_pb
 from kindred.v1 import embedding_service_pb2_grpc as embeddings_grpc
 from service.engine import Engine
-from service.errors import InvalidRequest, ServiceError, item_error
+from service.errors import ServiceError, item_error
 from service.rpc import answered, asked
 from service.rpc.context import Context
 
@@ -40,7 +40,7 @@ class Embeddings(embeddings_grpc.EmbeddingServiceServicer):
         """Embeds contents as they come: many at a time, answered in their order."""
         room = asyncio.Semaphore(STREAM_WINDOW)
         answers = asyncio.Queue[asyncio.Task[embeddings_pb.EmbedStreamResponse] | None]()
-        broken: list[InvalidRequest] = []
+        broken: list[ServiceError] = []
 
         async def read() -> None:
             index = 0
@@ -49,7 +49,7 @@ class Embeddings(embeddings_grpc.EmbeddingServiceServicer):
                     await room.acquire()
                     answers.put_nowait(group.create_task(self._embed_one(index, request)))
                     index += 1
-            except InvalidRequest as error:  # what came before it is answered first
+            except ServiceError as error:  # what came before it is answered first
                 broken.append(error)
             answers.put_nowait(None)
 
@@ -65,12 +65,14 @@ class Embeddings(embeddings_grpc.EmbeddingServiceServicer):
         self, index: int, request: embeddings_pb.EmbedStreamRequest
     ) -> embeddings_pb.EmbedStreamResponse:
         try:
-            answer = await self._engine.embed(
-                [asked.content(request.content)],
-                model=asked.optional(request, "model"),
-                dimensions=asked.optional(request, "dimensions"),
-                windows=request.windows,
-            )
+            with self._engine.bodies.held() as take:
+                take(request.ByteSize())
+                answer = await self._engine.embed(
+                    [asked.content(request.content)],
+                    model=asked.optional(request, "model"),
+                    dimensions=asked.optional(request, "dimensions"),
+                    windows=request.windows,
+                )
         except (ServiceError, EmbedderError) as error:
             result = embeddings_pb.EmbedResult(index=index, error=answered.error(item_error(error)))
             return embeddings_pb.EmbedStreamResponse(result=result)

@@ -34,6 +34,7 @@ class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no type
             method = f"/{service}/{name}"
             self._handlers[method] = self._edge.around(handler, method)
 
-    def service(self, handler_call_details: Any) -> Handler | None:  # noqa: ANN401 - grpc has no types
-        """Returns what answers a call; None if there is no such method."""
-        return self._handlers.get(handler_call_details.method)
+    def service(self, handler_call_details: Any) -> Handler:  # noqa: ANN401 - grpc has no types
+        """Returns what answers a call, which may be that there is no such method."""
+        method = handler_call_details.method
+        return self._handlers.get(method) or self._edge.unknown(method)

@@ -1,83 +1,105 @@
-"""What a client sends: noise is its own mistake, and an upload that is refused is let end."""
+"""What a client sends in one call: noise is its own mistake, and what is refused is let end."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
 
-from google.protobuf.message import DecodeError, Message
+import grpc
+from google.protobuf.message import DecodeError
 
-from service.errors import DeadlineExceeded, InvalidRequest
+from service.errors import InvalidRequest, PayloadTooLarge, ServiceError
+from service.rpc.arrivals import Arrivals
+from service.rpc.context import Context
 
-LINGER_SECONDS = 5.0
-"""As nginx's lingering_timeout has it, for the same reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class _NoMessage:
-    """Stands for bytes that could not be read."""
-
-    why: str
+LEAVE_SECONDS = 0.05
+"""A call that ends without a message has mostly been called off, and is cancelled by then."""
 
 
-def forgiving(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """Returns what reads a message and never raises: gRPC would log it as a failure of ours."""
+def forgiving(read: Callable[[bytes], Any], limit: int) -> Callable[[bytes], Any]:
+    """Returns what reads a message and never raises: gRPC would log it as a failure of ours.
 
-    def message_of(data: bytes) -> Any:  # noqa: ANN401 - any message
+    Args:
+        read: Reads one.
+        limit: Bytes that it may have.
+
+    Returns:
+        What returns the message with its size, or the error with 0.
+    """
+
+    def sized(data: bytes) -> tuple[Any, int]:
+        if len(data) > limit:
+            return PayloadTooLarge(f"a request may have at most {limit} bytes, got {len(data)}"), 0
         try:
-            return read(data)
+            return read(data), len(data)
         except DecodeError as error:
-            return _NoMessage(str(error))
+            return InvalidRequest(f"a request must be a message of its method: {error}"), 0
 
-    return message_of
-
-
-def size_of(request: Any) -> int:  # noqa: ANN401 - a message or an iterator of them
-    """Returns the bytes of a message; a stream's are not held together, and are not counted."""
-    return request.ByteSize() if isinstance(request, Message) else 0
+    return sized
 
 
-def checked(request: Any) -> Any:  # noqa: ANN401 - a message or an iterator of them
-    """Returns a request whose messages could be read; of a stream, as far as it is.
+class Messages:
+    """The messages of one call, which are read as they are asked for.
 
-    Raises:
-        InvalidRequest: If they could not, also by the iterator that it returns.
+    Args:
+        context: The call.
+        arrivals: Waits for them.
+        take: Counts the bytes of the one that is in hand.
     """
-    if isinstance(request, _NoMessage):
-        raise InvalidRequest(f"a request must be a message of its method: {request.why}")
-    return _each_checked(request) if hasattr(request, "__aiter__") else request
 
+    def __init__(self, context: Context, arrivals: Arrivals, take: Callable[[int], None]) -> None:
+        self._context = context
+        self._arrivals = arrivals
+        self._take = take
+        self._held = 0
+        self._is_over = False
 
-async def _each_checked(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
-    async for request in requests:
-        yield checked(request)
+    def __aiter__(self) -> Self:
+        return self
 
+    async def __anext__(self) -> Any:  # noqa: ANN401 - any message
+        """Returns the next message; the one before it counts no more.
 
-async def paced(requests: AsyncIterator[Any], seconds: float) -> AsyncIterator[Any]:
-    """Yields the pieces of a file, each of which is waited for so long, as REST does.
+        Raises:
+            InvalidRequest: If it is none, or too large.
+            DeadlineExceeded: If it does not come in time.
+            Overloaded: If too much is in work, or too many others are slow as well.
+        """
+        self._take(-self._held)
+        self._held = 0
+        found = await self._read()
+        if found is grpc.aio.EOF:
+            raise StopAsyncIteration
+        message, size = found
+        if isinstance(message, InvalidRequest):
+            raise message
+        self._take(size)
+        self._held = size
+        return message
 
-    Raises:
-        DeadlineExceeded: If one does not come.
-    """
-    while True:
+    async def only(self) -> Any:  # noqa: ANN401 - any message
+        """Returns the message of a call that has one; raises as `__anext__` does."""
         try:
-            async with asyncio.timeout(seconds):
-                request = await anext(requests)
+            return await anext(self)
         except StopAsyncIteration:
-            return
-        except TimeoutError:
-            rule = f"each piece of a file must be sent within {seconds:g} s"
-            raise DeadlineExceeded(f"{rule}, and one was not") from None
-        yield request
+            await asyncio.sleep(LEAVE_SECONDS)
+            raise InvalidRequest("a request must be a message of its method: none came") from None
 
+    async def let_end(self, seconds: float) -> None:
+        """Lets a client that was refused amid an upload end it, for a while; that is dropped.
 
-async def linger(requests: AsyncIterator[Any]) -> None:
-    """Lets a client that was refused amid an upload end it, for a while; what it sends is dropped.
+        A client that is cut off while it sends may never read why: grpc.aio then reports INTERNAL.
+        """
+        with contextlib.suppress(TimeoutError, ServiceError):
+            async with asyncio.timeout(seconds):
+                while not self._is_over:
+                    await self._read()
 
-    A client that is cut off while it sends may never read why: grpc.aio then reports INTERNAL.
-    """
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(LINGER_SECONDS):
-            async for _ in requests:
-                pass
+    async def _read(self) -> Any:  # noqa: ANN401 - a message with its size, or the end
+        """Reads one; after the end, or once a reading was broken off, there is nothing to read."""
+        if self._is_over:
+            return grpc.aio.EOF
+        self._is_over = True
+        found = await self._arrivals.message(self._context.read)
+        self._is_over = found is grpc.aio.EOF
+        return found

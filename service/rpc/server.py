@@ -115,7 +115,11 @@ def _servicers(engine: Engine) -> tuple[tuple[Callable[[Any, Any], None], object
 
 def _options(settings: Settings) -> list[tuple[str, int]]:
     return [
-        ("grpc.max_receive_message_length", settings.max_body_bytes),
+        # What is too large is told why, if it is not far too large.
+        ("grpc.max_receive_message_length", _whole(2 * settings.max_body_bytes)),
+        # Windows stay at 64 KiB, which is all that comes of a message before we ask for it: with
+        # a fast line they would grow to 32 MiB for each call.
+        ("grpc.http2.bdp_probe", 0),
         ("grpc.max_send_message_length", -1),
         ("grpc.max_allowed_incoming_connections", _whole(settings.max_connections)),
         ("grpc.max_concurrent_streams", _whole(settings.max_streams)),

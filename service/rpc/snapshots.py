@@ -9,7 +9,6 @@ from service.engine import Engine
 from service.rpc import answered, asked
 from service.rpc.context import Context
 from service.rpc.pages import page_of
-from service.rpc.received import paced
 
 PIECE_BYTES = 256 * 1024
 """So much of a file is one message: far below gRPC's own limit of 4 MiB."""
@@ -66,12 +65,11 @@ class Snapshots(snapshots_grpc.SnapshotServiceServicer):
         self, request_iterator: AsyncIterator[snapshots_pb.UploadSnapshotRequest], context: Context
     ) -> snapshots_pb.UploadSnapshotResponse:
         """Keeps a file as a snapshot."""
-        sent = paced(request_iterator, self._engine.settings.body_seconds)
-        first = await anext(sent, snapshots_pb.UploadSnapshotRequest())
+        first = await anext(request_iterator, snapshots_pb.UploadSnapshotRequest())
 
         async def pieces() -> AsyncIterator[bytes]:
             yield first.data
-            async for message in sent:
+            async for message in request_iterator:
                 yield message.data
 
         info = await self._engine.snapshots.keep(first.name, pieces())

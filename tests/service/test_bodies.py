@@ -11,6 +11,8 @@ import pytest
 
 from kindred.v1 import embedding_service_pb2 as embeddings_pb
 from kindred.v1 import embedding_service_pb2_grpc as embeddings_grpc
+from kindred.v1 import snapshot_service_pb2 as snapshots_pb
+from kindred.v1 import snapshot_service_pb2_grpc as snapshots_grpc
 from service.bodies import Bodies
 from service.engine import Engine
 from service.errors import Overloaded
@@ -48,6 +50,9 @@ def test_what_is_held_counts_until_it_is_let_go() -> None:
         with bodies.held() as other:
             other(2)
         take(2)
+        take(-4)
+        with bodies.held() as other:
+            other(4)
     with bodies.held() as take:
         take(10)
 
@@ -82,3 +87,47 @@ async def test_large_requests_together_are_refused_over_both_transports(tmp_path
         engine.gate.set()
         await call
         assert (await http.post("/v1/embeddings", json=question)).status_code == 200
+
+
+async def test_each_message_of_a_stream_counts_until_it_is_answered(tmp_path: Path) -> None:
+    engine = Gated(tmp_path)
+    large = embeddings_pb.EmbedStreamRequest(content=text(WORDS))
+    async with (
+        engine,
+        listening(engine) as addresses,
+        grpc.aio.insecure_channel(addresses.grpc) as channel,
+    ):
+        stub = embeddings_grpc.EmbeddingServiceStub(channel)
+        stream = stub.EmbedStream()
+        for _ in range(2):
+            await stream.write(large)
+        await engine.there.wait()
+        with pytest.raises(grpc.aio.AioRpcError, match="max_pending_bytes 1500"):
+            await stub.Embed(embeddings_pb.EmbedRequest(contents=[text(WORDS)]))
+        engine.gate.set()
+        first, second = [(await stream.read()).result for _ in range(2)]
+        assert (first.error.reason, second.error.reason) == ("", "OVERLOADED")
+        for _ in range(5):  # of those that are answered nothing is held
+            await stream.write(large)
+            assert (await stream.read()).result.embedding.vector.values
+        stream.cancel()
+
+
+async def test_the_pieces_of_a_file_count_one_at_a_time(tmp_path: Path) -> None:
+    engine = Gated(tmp_path)
+    piece = snapshots_pb.UploadSnapshotRequest(name="mine", data=b"x" * 900)
+    async with (
+        engine,
+        listening(engine) as addresses,
+        grpc.aio.insecure_channel(addresses.grpc) as channel,
+    ):
+        stub = snapshots_grpc.SnapshotServiceStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError, match="not a snapshot of Kindred"):
+            await stub.UploadSnapshot(iter([piece] * 5))
+        embed = embeddings_grpc.EmbeddingServiceStub(channel).Embed
+        held = embed(embeddings_pb.EmbedRequest(contents=[text(WORDS)]))
+        await engine.there.wait()
+        with pytest.raises(grpc.aio.AioRpcError, match="max_pending_bytes 1500"):
+            await stub.UploadSnapshot(iter([piece] * 5))
+        engine.gate.set()
+        assert len((await held).results) == 1

@@ -145,9 +145,41 @@ async def test_a_message_over_the_limit_is_refused(tmp_path: Path) -> None:
         stub = embeddings_grpc.EmbeddingServiceStub(channel)
         allowed = await stub.Embed(embeddings_pb.EmbedRequest(contents=[text("a" * 9_000)]))
         assert allowed.results
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
+        with pytest.raises(grpc.aio.AioRpcError, match="at most 10000 bytes, got 11006") as caught:
             await stub.Embed(embeddings_pb.EmbedRequest(contents=[text("a" * 11_000)]))
-    assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+        _, info = facts_of(caught.value)
+        assert (info.reason, info.metadata["code"]) == ("PAYLOAD_TOO_LARGE", "413")
+        with pytest.raises(grpc.aio.AioRpcError, match=r"21008 vs\. 20000") as caught:
+            await stub.Embed(embeddings_pb.EmbedRequest(contents=[text("a" * 21_000)]))
+        assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED  # gRPC's own
+
+
+@pytest.mark.parametrize("method", ["/kindred.v1.EmbeddingService/Nothing", "/no.Service/Embed"])
+async def test_a_method_that_there_is_not_is_told_so(tmp_path: Path, method: str) -> None:
+    async with serving(engine_in(tmp_path)) as channel:
+        with pytest.raises(grpc.aio.AioRpcError, match=f"there is no method {method}") as caught:
+            await channel.unary_unary(method)(b"")
+    _, info = facts_of(caught.value)
+    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert (info.reason, info.metadata["code"]) == ("NOT_FOUND", "404")
+
+
+async def test_a_client_may_name_its_request(tmp_path: Path) -> None:
+    async with serving(engine_in(tmp_path)) as channel:
+        stub = models_grpc.ModelServiceStub(channel)
+
+        async def named(sent: str) -> str:
+            call = stub.ListModels(models_pb.ListModelsRequest(), metadata=[("x-request-id", sent)])
+            return str(dict(await call.trailing_metadata())["x-request-id"])
+
+        assert await named("mine-1") == "mine-1"
+        for odd in ("", "two words", "a" * 65):  # which can't stand in a log: the rule of REST
+            assert len(await named(odd)) == 16
+        missing = stub.GetModel(
+            models_pb.GetModelRequest(name="nobody"), metadata=[("x-request-id", "mine-2")]
+        )
+        assert dict(await missing.trailing_metadata())["x-request-id"] == "mine-2"
 
 
 async def test_calls_are_counted_and_logged_by_status(

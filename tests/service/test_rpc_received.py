@@ -11,6 +11,7 @@ import pytest
 from kindred.v1 import embedding_service_pb2 as embeddings_pb
 from kindred.v1 import snapshot_service_pb2 as snapshots_pb
 from kindred.v1 import snapshot_service_pb2_grpc as snapshots_grpc
+from service.access.caller import Scope
 from service.engine import Engine
 from service.settings import Settings
 from tests.fakes import FakeEmbedder
@@ -50,6 +51,42 @@ async def test_what_a_stream_sent_before_it_broke_is_answered(channel: Channel) 
         await stream.read()
 
 
+async def test_a_call_without_its_message_is_the_clients_mistake(
+    channel: Channel, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        for method in ("kindred.v1.EmbeddingService/Embed", "kindred.v1.JobService/WatchJob"):
+            call = channel.stream_unary(f"/{method}")(iter(()))
+            assert await reason_of(call) == "INVALID_ARGUMENT"
+    assert caplog.records == []
+
+
+async def test_calls_that_are_called_off_as_they_begin_are_no_failures(
+    channel: Channel, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of such a call gRPC says that its message does not come."""
+    call = channel.unary_unary("/kindred.v1.EmbeddingService/Embed")
+    large = embeddings_pb.EmbedRequest(contents=[text("a" * 3_000_000)]).SerializeToString()
+    with caplog.at_level(logging.ERROR):
+        for turns in range(50):
+            begun = call(large)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            begun.cancel()
+        assert await reason_of(call(b"")) == "INVALID_ARGUMENT"
+    assert caplog.records == []
+
+
+async def test_who_is_refused_before_all_is_sent_reads_why(tmp_path: Path) -> None:
+    engine = engine_in(tmp_path)
+    engine.guard.file.create("tests", (Scope.READ,))
+    async with serving(engine) as channel:
+        embed = channel.unary_unary("/kindred.v1.EmbeddingService/Embed")
+        large = embeddings_pb.EmbedRequest(contents=[text("a" * 3_000_000)]).SerializeToString()
+        reasons = await asyncio.gather(*(reason_of(embed(large)) for _ in range(50)))
+    assert set(reasons) == {"UNAUTHENTICATED"}
+
+
 async def test_a_client_that_is_refused_while_it_sends_reads_why(channel: Channel) -> None:
     """Without an end to the upload, one call in forty is INTERNAL in grpc.aio."""
     stub = snapshots_grpc.SnapshotServiceStub(channel)
@@ -78,3 +115,14 @@ async def test_an_upload_that_stands_still_is_ended_and_leaves_nothing(
             await call.write(snapshots_pb.UploadSnapshotRequest(name="mine", data=b"piece"))
         assert await reason_of(call) == "DEADLINE_EXCEEDED"
         assert not [path for path in (tmp_path / ".snapshots").glob("*") if path.is_file()]
+
+
+async def test_a_refused_upload_that_stands_still_is_told_why_it_was_refused(
+    tmp_path: Path,
+) -> None:
+    options = {"data": tmp_path, "port": 0, "grpc_port": 0, "body_seconds": 0.2}
+    settings = Settings.model_validate(options)
+    async with serving(Engine(settings, [FakeEmbedder()])) as channel:
+        call = snapshots_grpc.SnapshotServiceStub(channel).UploadSnapshot()
+        await call.write(snapshots_pb.UploadSnapshotRequest(name="no/name", data=b"piece"))
+        assert await reason_of(call) == "INVALID_ARGUMENT"
