@@ -35,7 +35,7 @@ class RequestSettings(BaseModel):
         default=0.02,
         gt=0,
         description="About how long a forward pass of several items may take, since others wait "
-        "for it, unless so many do that a quarter of them takes longer.",
+        "for it, unless so many do that a quarter of them (half of texts) takes longer.",
     )
     bulk_pass_seconds: float = Field(
         default=0.01,

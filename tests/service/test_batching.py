@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -363,11 +364,22 @@ async def test_what_waits_is_shared_out_among_the_passes_that_can_begin() -> Non
     np.testing.assert_allclose([vector(o) for o in outcomes], expected, atol=1e-6)
 
 
-async def test_a_pass_takes_as_long_as_it_may_or_a_quarter_of_what_waits() -> None:
+@pytest.mark.parametrize(
+    ("media", "first"),
+    [
+        ([Text(f"{i:02}") for i in range(17)], [8, 4, 2]),
+        ([picture(size=(32, 24 + i)) for i in range(17)], [4, 3, 2]),
+    ],
+    ids=["half of texts", "a quarter of pictures"],
+)
+async def test_a_pass_takes_as_long_as_it_may_or_its_part_of_what_waits(
+    media: Sequence[Media], first: list[int]
+) -> None:
     model = Watched()
     async with batcher(model, pass_seconds=1e-9) as batches:
-        await batches.embed([Work(partial(Text, f"{i:02}"), is_light=True) for i in range(17)])
-    assert model.batches[:3] == [4, 3, 2]
+        work = [replace(load(each), is_light=True) for each in media]
+        await batches.embed(work)
+    assert model.batches[:3] == first
     assert sum(model.batches) == 17
 
 
