@@ -1,7 +1,6 @@
 """`kindred jobs`: long work that a server does by itself."""
 
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -92,9 +91,7 @@ def index(  # noqa: PLR0913 - one parameter per option
         else kindred.IngestFolder(path, prefix, windows, prune)
     )
     with Server.of(ctx, server).client as client:
-        with suppress(kindred.Conflict):  # it is there already
-            client.create_collection(collection)
-        _begun(client, client.create_job(collection, task), wait, server)
+        _begun(client, _job_into(client, collection, task), wait, server)
 
 
 @commands.command()
@@ -190,6 +187,21 @@ def errors(ctx: typer.Context, job: JobId, server: TheServer) -> None:
     """
     with Server.of(ctx, server).client as client:
         _print_errors(client.list_job_errors(job), answers())
+
+
+def _job_into(
+    client: "kindred.Client",
+    collection: str,
+    task: "kindred.IngestFolder | kindred.IngestManifest",
+) -> "kindred.Job":
+    """Creates a job, and a collection for it if there is none; for one that is refused, none."""
+    import kindred
+
+    try:
+        return client.create_job(collection, task)
+    except kindred.NotFound:
+        client.create_collection(collection)
+    return client.create_job(collection, task)
 
 
 def _begun(client: "kindred.Client", job: "kindred.Job", wait: bool, server: str) -> None:

@@ -63,6 +63,13 @@ def test_a_folder_is_pruned_and_a_list_is_not(addresses: Addresses, files: Path)
     assert (refused.exit_code, "--prune is of folders" in refused.stderr) == (2, True)
 
 
+def test_what_is_refused_leaves_no_collection(addresses: Addresses) -> None:
+    told = ask(addresses, "index", "/elsewhere", "-c", "unmade")
+    assert (told.exit_code, "PERMISSION_DENIED" in told.stderr) == (2, True)
+    with Client(addresses.http) as client:
+        assert "unmade" not in {each.name for each in client.list_collections()}
+
+
 def test_a_job_is_begun_listed_watched_and_ended(addresses: Addresses, files: Path) -> None:
     begun = ask(addresses, "index", str(files), "-c", "other", "--no-wait")
     job = begun.stdout.strip()
