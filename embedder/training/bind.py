@@ -71,11 +71,14 @@ def bind_audio(
 
     Raises:
         UnsupportedModality: If the base embeds no text.
+        FileNotFoundError: If there is nothing to hear.
     """
     recipe = recipe or BindSenseRecipe()
     _require_words(base)
     work = _work_beside(out)
     every = [item for item in read_items(data) if item.modality == Modality.AUDIO and item.captions]
+    if not every:
+        raise FileNotFoundError(f"shards must have sounds with captions, and those of {data} don't")
     taught = pairs_of([i for i in every if not is_held_out(i)], base, data, work / "train", recipe)
     judged = pairs_of([i for i in every if is_held_out(i)], base, data, work / "held_out", recipe)
     bound = train(

@@ -47,9 +47,16 @@ class ShardItem:
 
 
 def read_items(folder: Path, pattern: str = "*.parquet") -> list[ShardItem]:
-    """Returns every row of every shard in the folder, in file and row order, without media."""
+    """Returns every row of every shard in the folder, in file and row order, without media.
+
+    Raises:
+        FileNotFoundError: If there is no shard.
+    """
     items: list[ShardItem] = []
-    for shard in sorted(folder.glob(pattern)):
+    shards = sorted(folder.glob(pattern))
+    if not shards:
+        raise FileNotFoundError(f"a folder of shards must have {pattern}, and {folder} has none")
+    for shard in shards:
         table = pq.read_table(shard, columns=_COLUMNS)
         items += [_item(row, shard, i) for i, row in enumerate(table.to_pylist())]
     return items

@@ -133,6 +133,16 @@ def test_a_base_without_words_is_refused(shards: Path, tmp_path: Path) -> None:
         bind_audio(blind, shards, tmp_path / "x.safetensors")
 
 
+def test_a_folder_without_sounds_is_told(
+    base: ClipModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(FileNotFoundError, match=r"must have \*\.parquet, and .* has none"):
+        bind_audio(base, tmp_path, tmp_path / "file")
+    monkeypatch.setattr("embedder.training.bind.read_items", lambda _: [])
+    with pytest.raises(FileNotFoundError, match="must have sounds with captions"):
+        bind_audio(base, tmp_path, tmp_path / "file")
+
+
 def test_a_base_that_hears_gets_another_ear(body: AudioTower, tmp_path: Path) -> None:
     base, path = FakeEmbedder(), tmp_path / "ear.safetensors"
     tower = AudioTower(replace(body.shape, dim=base.space.dim))
