@@ -15,6 +15,7 @@ from embedder.conditioning.prior import Sampling
 from embedder.conditioning.tensors import DType
 from embedder.media import Modality
 from service.conditioning.messages import ConditionQuery, FileFormat, ProfileInfo
+from service.rest.files import ANY_BYTES
 from service.rest.search import Hit, Part, parts_of
 from service.rest.wire import (
     Answer,
@@ -254,7 +255,11 @@ async def get_profile(name: PathText, engine: TheEngine) -> Response:
     return reply(_profile(await engine.conditions.profile(name)))
 
 
-@router.post("/condition", response_model=Conditioned)
+@router.post(
+    "/condition",
+    response_model=Conditioned,
+    responses={200: {"content": dict.fromkeys(FILES.values(), ANY_BYTES)}},
+)
 async def condition(question: ConditionQuestion, engine: TheEngine) -> Response:
     """Makes the tensors of a target's call, from any mix of words, pictures, sounds and items."""
     answer = await engine.conditions.condition(question.asked())

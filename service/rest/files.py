@@ -8,6 +8,9 @@ from starlette.types import Receive, Scope, Send
 
 from service.errors import RangeNotSatisfiable
 
+ANY_BYTES = {"schema": {"type": "string", "format": "binary"}}
+"""What the document says of a file."""
+
 _ONE_RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))")
 
 

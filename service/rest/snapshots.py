@@ -8,13 +8,12 @@ from pydantic import Field
 from starlette.types import Receive, Scope, Send
 
 from service.rest.collections import Collection
-from service.rest.files import File
+from service.rest.files import ANY_BYTES, File
 from service.rest.wire import Answer, JsonRoute, PathText, Question, TheEngine, reply
 
 router = APIRouter(prefix="/v1", tags=["snapshots"], route_class=JsonRoute)
 
 BYTES = "application/octet-stream"
-_ANY_BYTES = {"schema": {"type": "string", "format": "binary"}}
 
 
 class Snapshot(Answer):
@@ -79,7 +78,10 @@ async def list_snapshots(engine: TheEngine) -> Response:
 @router.get(
     "/snapshots/{name}",
     response_class=File,
-    responses={200: {"content": {BYTES: _ANY_BYTES}}},
+    responses={
+        200: {"content": {BYTES: ANY_BYTES}},
+        206: {"content": {BYTES: ANY_BYTES}, "description": "The bytes that `Range` asks for."},
+    },
 )
 async def download_snapshot(name: PathText, engine: TheEngine) -> Response:
     """Gets the file of a snapshot."""
@@ -90,7 +92,7 @@ async def download_snapshot(name: PathText, engine: TheEngine) -> Response:
     "/snapshots/{name}",
     response_model=Snapshot,
     status_code=201,
-    openapi_extra={"requestBody": {"required": True, "content": {BYTES: _ANY_BYTES}}},
+    openapi_extra={"requestBody": {"required": True, "content": {BYTES: ANY_BYTES}}},
 )
 async def upload_snapshot(name: PathText, request: Request, engine: TheEngine) -> Response:
     """Keeps a file, sent as it is, as a snapshot to be restored."""

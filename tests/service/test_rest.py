@@ -15,6 +15,7 @@ import pytest
 from embedder.media import Modality, Text
 from service.engine import Engine
 from service.messages import MediaContent
+from service.rest.conditioning import FILES
 from service.rest.embeddings import Embeddings
 from service.serve import Addresses, listening
 from service.settings import Settings
@@ -438,6 +439,19 @@ async def test_the_openapi_document_names_every_route(http: httpx.AsyncClient) -
     known = document["components"]["parameters"]
     assert {each["name"] for each in known.values()} == {"x-request-timeout", "x-kindred-priority"}
     assert (await http.get("/docs")).status_code == 200
+
+
+async def test_the_openapi_document_names_every_kind_of_answer(http: httpx.AsyncClient) -> None:
+    paths = (await http.get("/openapi.json")).json()["paths"]
+    assert (await http.post("/v1/collections", json={"name": "album"})).is_success
+    name = (await http.post("/v1/collections/album:snapshot")).json()["name"]
+    path, known = f"/v1/snapshots/{name}", paths["/v1/snapshots/{name}"]["get"]["responses"]
+    for asked, status in (("", 200), ("bytes=0-0", 206)):
+        told = await http.get(path, headers={"range": asked})
+        assert told.status_code == status
+        assert told.headers["content-type"] in known[str(status)]["content"]
+    known = paths["/v1/condition"]["post"]["responses"]["200"]["content"]
+    assert known.keys() == {"application/json", *FILES.values()}
 
 
 class Broken(FakeEmbedder):
