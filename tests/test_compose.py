@@ -48,3 +48,28 @@ def test_both_replicas_share_a_store_and_the_balancer_knows_them(compose: dict[s
         assert parse_address(str(settings.store_address)).where == "milvus:19530"
         assert f"server {name}:{settings.port};" in balancer
         assert f"server {name}:{settings.grpc_port};" in balancer
+
+
+def test_the_server_writes_only_data_and_what_is_uploaded(compose: dict[str, Any]) -> None:
+    kindred = compose["services"]["kindred"]
+    assert kindred["read_only"] is True
+    assert kindred["tmpfs"] == ["/tmp"]
+    assert kindred["cap_drop"] == ["ALL"]
+    assert [volume.partition(":")[2] for volume in kindred["volumes"]] == ["/data"]
+
+
+def test_the_image_is_warm_and_serves_as_nobody_special() -> None:
+    steps = (ROOT / "Dockerfile").read_text().split("FROM ")[-1].splitlines()
+    order = [next(i for i, step in enumerate(steps) if step.startswith(each)) for each in STEPS]
+    assert order == sorted(order)
+    assert "KINDRED_CACHE=/var/cache/kindred" in steps[order[0]]
+
+
+STEPS = (
+    "ENV PATH",
+    "USER kindred",
+    "RUN kindred models warm",
+    "VOLUME /data",
+    "HEALTHCHECK",
+    "CMD",
+)

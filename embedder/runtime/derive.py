@@ -40,8 +40,8 @@ def derive(tower: Tower, *precisions: str) -> Graph:
         RuntimeError: If torch or openvino can't convert the tower.
         WeightsError: If the tower can't be built.
     """
-    module, probes = tower.build().eval().requires_grad_(False), tower.probes()
     with one_thread():
+        module, probes = tower.build().eval().requires_grad_(False), tower.probes()
         model = _convert(module, tower.shape, probes[0])
         reference = TorchRuntime(module)
         expected = [reference.run(probe) for probe in probes]

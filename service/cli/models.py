@@ -16,6 +16,7 @@ from embedder.catalog import ModelSpec
 from service.cli import options
 from service.cli.backend import Where
 from service.cli.show import answers, families_table, models_table, specs_table
+from service.cli.warm import warm
 from service.messages import ModelInfo
 from service.settings import load_settings
 
@@ -106,6 +107,9 @@ def check(
         highlight=False,
         soft_wrap=True,
     )
+
+
+commands.command()(warm)
 
 
 def _probed(embedder: "Embedder", reference: "Embedder") -> list[tuple[str, str, str, str]]:

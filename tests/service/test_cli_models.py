@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from embedder import catalog
+from embedder.media import Text
+from embedder.runtime import derive
+from embedder.runtime.openvino import native_precision
+from service.settings import load_settings
 from tests.embedder.open_clip_folders import write_folder
 from tests.embedder.training.sound_shards import write_sounds
 from tests.service.test_cli import kindred
@@ -100,3 +105,25 @@ def test_binding_from_the_command_line(tmp_path: Path) -> None:
     checked = kindred("models", "check", f"bound:{out}", "--runtime", "torch")
     assert len(re.findall(r"(audio|image|text).*1\.000000", checked.stdout)) == 3
     assert kindred(*asked, "--modality", "smell").exit_code == 2
+
+
+def test_a_warmed_cache_is_all_that_a_start_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a tiny model: what CPUs with and without bfloat16 take, and then nothing is derived."""
+    name = f"open_clip:local-dir:{write_folder(tmp_path / 'vit', 'vit')}"
+    monkeypatch.setenv("KINDRED_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("KINDRED_RUNTIME", "openvino")
+    told = kindred("models", "warm", name).stdout
+    assert re.search(r"openvino f32, [\d.]+ s\nkept in .*cache\n$", told)
+    kept = {path.name for path in (tmp_path / "cache/graphs").iterdir()}
+    towers = {file.partition("-openvino")[0] for file in kept}
+    native = native_precision()
+    ways = {"f32"} if native == "f32" else {"f32", "bf16-f32"}
+    assert len(towers) == 2
+    assert len(kept) == len(towers) * len(ways)
+    assert {re.sub(r".*-openvino[\d.]+-(.*)-\d+\.npz", r"\1", file) for file in kept} == ways
+    monkeypatch.setattr(derive, "derive", None)  # would be a TypeError
+    for precision in ("auto", "fp32"):
+        placement = load_settings(precision=precision).placement
+        catalog.load(name, placement).embed([Text("red")])
