@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -201,7 +202,7 @@ async def _events(infos: AsyncIterator[JobInfo]) -> AsyncIterator[bytes]:
                 continue
             if (info := news.result()) is None:
                 return
-            yield b"event: job\ndata: " + bytes(json_response(_fields(info)).body) + b"\n\n"
+            yield _event(info)
             news = asyncio.ensure_future(anext(infos, None))
     finally:
         news.cancel()
@@ -211,5 +212,8 @@ def _job(info: JobInfo) -> Job:
     return Job.model_validate(info.as_json())
 
 
-def _fields(info: JobInfo) -> dict[str, object]:
-    return _job(info).model_dump(exclude_none=True)
+@lru_cache(maxsize=16)
+def _event(info: JobInfo) -> bytes:
+    """Returns what tells of a job; made once for all who watch, for they may be hundreds."""
+    fields = _job(info).model_dump(exclude_none=True)
+    return b"event: job\ndata: " + bytes(json_response(fields).body) + b"\n\n"

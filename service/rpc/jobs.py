@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from kindred.v1 import job_service_pb2 as jobs_pb
@@ -73,7 +74,7 @@ class Jobs(jobs_grpc.JobServiceServicer):
     async def WatchJob(self, request: jobs_pb.WatchJobRequest, context: Context) -> None:
         """Sends a job as it gets on."""
         async for info in await self._engine.jobs.watch(request.id):
-            await context.write(jobs_pb.WatchJobResponse(job=_job(info)))
+            await context.write(_told(info))
 
     async def ListJobErrors(
         self, request: jobs_pb.ListJobErrorsRequest, context: Context
@@ -112,6 +113,12 @@ def _task(request: jobs_pb.CreateJobRequest) -> Task:
             )
         case _:
             raise InvalidRequest("a job must have a task: folder, manifest or reembed")
+
+
+@lru_cache(maxsize=16)
+def _told(info: JobInfo) -> jobs_pb.WatchJobResponse:
+    """Returns what tells of a job; made once for all who watch, for they may be hundreds."""
+    return jobs_pb.WatchJobResponse(job=_job(info))
 
 
 def _job(info: JobInfo) -> jobs_pb.Job:

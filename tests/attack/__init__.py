@@ -10,6 +10,7 @@ rpc          messages of protobuf that nobody meant
 races        clients that change the same things at once
 decoders     damaged files of every format, by the thousand
 connections  clients that are slow, leave, do not read, or are ten thousand
+watchers     jobs that hundreds watch who read nothing
 paths        names that lead elsewhere
 bombs        small files that become large ones
 filters      filters that speak SQL

@@ -20,6 +20,7 @@ from tests.attack import (
     races,
     rest,
     rpc,
+    watchers,
 )
 from tests.attack.outcome import Outcome
 
@@ -32,6 +33,7 @@ ATTACKS: Mapping[str, Callable[[float], Outcome]] = {
     "races": races.attack,
     "decoders": decoders.attack,
     "connections": connections.attack,
+    "watchers": watchers.attack,
     "paths": paths.attack,
     "bombs": bombs.attack,
     "filters": filters.attack,
