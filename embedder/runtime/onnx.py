@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from embedder.errors import MissingDependency
 from embedder.runtime import archive
 from embedder.runtime.base import Tower
+from embedder.runtime.onnx_import import import_onnxruntime
+
+onnxruntime = import_onnxruntime()
 
 INPUT = "batch"
 

@@ -1,5 +1,6 @@
 """ONNX Runtime: as true as torch, at every length, kept between starts, and where it belongs."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -138,3 +139,40 @@ def test_what_it_has_not_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         MissingDependency, match=r'must be installed: pip install "kindred\[onnx\]"'
     ):
         place(tower(), Placement(runtime="onnx"))
+
+
+def test_nobody_is_told_that_it_runs(cache: Path, tmp_path: Path) -> None:
+    """Unless it is kept from it, its import keeps an id of the machine, and events to be sent."""
+    graph_of(tower(), cache)
+    code = f"""
+from pathlib import Path
+import numpy as np
+from embedder.runtime.base import Tower
+from embedder.runtime.onnx import OnnxRuntime, graph_of
+tower = Tower(digest="attention", shape=(None, None), build=None, probes=None)
+print(OnnxRuntime(graph_of(tower, Path({str(cache)!r})), threads=1).run(np.ones((3, 4), int)).shape)
+"""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("ORT_")}
+    home = tmp_path / "home"
+    home.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=True,
+        text=True,
+        env={**environment, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "CI": ""},
+        cwd=tmp_path,
+    )
+    assert done.stdout.strip() == "(3, 8)"
+    assert [path.name for path in tmp_path.rglob("*")] == ["home"]
+
+
+def test_only_one_place_imports_it() -> None:
+    rooms = Path(__file__).parents[2]
+    users = [
+        path.name
+        for room in ("embedder", "indexes", "service", "kindred")
+        for path in (rooms / room).rglob("*.py")
+        if "import onnxruntime" in path.read_text()
+    ]
+    assert users == []
