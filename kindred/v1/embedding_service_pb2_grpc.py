@@ -65,7 +65,8 @@ class EmbeddingServiceServicer:
 
     def EmbedStream(self, request_iterator, context):
         """Embeds contents as they come. Answers keep the order of the requests and carry their index; a bad content
-        has an error in its place and the stream goes on. A server that is behind stops reading.
+        has an error in its place and the stream goes on. A server that is behind stops reading. A stream that pauses
+        for longer than `body_seconds` is ended, and those that pause for seconds take the places of slow messages.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

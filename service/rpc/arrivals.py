@@ -5,6 +5,7 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from indexes.derived.heap import give_back
 from service.bodies import RETRY_SECONDS
 from service.errors import DeadlineExceeded, Overloaded, ServiceError
 
@@ -16,6 +17,10 @@ brings 250 MB, of all of them together."""
 
 _LOOKS = 4
 """How often one is looked at before it is slow: a loop that was late itself blames nobody."""
+
+
+GIVE_BACK_SECONDS = 1.0
+"""After so long what was gathered of a message in vain is free, and can be given back."""
 
 
 class Arrivals:
@@ -37,6 +42,7 @@ class Arrivals:
         self._waiting: dict[_Arrival, None] = {}  # in the order in which they began
         self._slow = 0
         self._is_looking = False
+        self._is_given_back = True
 
     async def message(self, read: Callable[[], Awaitable[T]]) -> T:
         """Returns what is read.
@@ -49,9 +55,12 @@ class Arrivals:
         self._waiting[arrival] = None
         if not self._is_looking:
             self._look_later()
+        is_whole = False
         try:
             async with arrival.patience:
-                return await read()
+                found = await read()
+            is_whole = True
+            return found
         except TimeoutError:
             if arrival.refusal is None:
                 raise
@@ -59,6 +68,8 @@ class Arrivals:
         finally:
             del self._waiting[arrival]
             self._slow -= arrival.has_place
+            if not is_whole:
+                self._give_back_later()
 
     def _look_later(self) -> None:
         self._is_looking = bool(self._waiting)
@@ -73,6 +84,15 @@ class Arrivals:
             elif each.looks == _LOOKS:
                 self._give_place(each)
         self._look_later()
+
+    def _give_back_later(self) -> None:
+        if self._is_given_back:
+            self._is_given_back = False
+            asyncio.get_running_loop().call_later(GIVE_BACK_SECONDS, self._give_back)
+
+    def _give_back(self) -> None:
+        self._is_given_back = True
+        asyncio.get_running_loop().run_in_executor(None, give_back)
 
     def _give_place(self, arrival: "_Arrival") -> None:
         if self._slow < self._places:

@@ -17,7 +17,7 @@ from opentelemetry.trace import Span
 from service.access.caller import NOBODY, caller
 from service.engine import Engine
 from service.errors import DeadlineExceeded, RouteNotFound, ServiceError, problem
-from service.rpc.arrivals import QUICK_SECONDS, Arrivals
+from service.rpc.arrivals import Arrivals
 from service.rpc.context import Context
 from service.rpc.failures import abort, named
 from service.rpc.received import Messages, forgiving
@@ -39,8 +39,9 @@ LINGER_SECONDS = 5.0
 """As nginx's lingering_timeout has it, for the same reason: a client that was refused amid an
 upload may end it, since grpc.aio reads INTERNAL where it is cut off while it sends."""
 
-STRANGER_SECONDS = 1.0
-"""The same of a client without a key: before what it sends is slow, and takes a place."""
+STRANGER_SECONDS = 0.5
+"""Time for a message to health or reflection, which comes with its headers, and to end an upload
+without a key: whoever connects can send so long, and it is held."""
 
 Behaviour = Callable[[Any, Any], Awaitable[Any]]
 """A call's coroutine function: takes a request, or an iterator of them, and a context."""
@@ -64,7 +65,7 @@ class Edge:
         self._limit = settings.max_body_bytes
         places = settings.max_pending_bytes // settings.max_body_bytes
         self._arrivals = Arrivals(places, settings.body_seconds)
-        self._strangers = Arrivals(0, min(QUICK_SECONDS, settings.body_seconds))
+        self._strangers = Arrivals(0, min(STRANGER_SECONDS, settings.body_seconds))
 
     def around(self, handler: Any, method: str) -> Any:  # noqa: ANN401 - grpc has no types
         """Returns the handler of a method with its behaviour wrapped."""

@@ -77,8 +77,8 @@ class NetworkSettings(BaseModel):
     body_seconds: float = Field(
         default=60.0,
         gt=0,
-        description="Time to send a REST request's body; of a snapshot, each piece of it, "
-        "over gRPC too; and to take some of a REST answer.",
+        description="Time to send a REST request's body, or a gRPC message; of a snapshot, each "
+        "piece of it; and to take some of a REST answer.",
     )
 
     @field_validator("cors_origins", mode="after")

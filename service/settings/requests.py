@@ -19,7 +19,9 @@ class RequestSettings(BaseModel):
     max_pending_bytes: int = Field(
         default=1024 * MIB,
         ge=1,
-        description="Bytes of all requests in work together; beyond, OVERLOADED is answered.",
+        description="Bytes of all requests in work together; beyond, OVERLOADED is answered. gRPC "
+        "gathers messages outside of that: as many of the largest as fit may take longer than two "
+        "seconds to come.",
     )
     max_snapshot_bytes: int = Field(
         default=64 * 1024 * MIB,

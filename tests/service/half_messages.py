@@ -30,6 +30,8 @@ class Halves:
         self._moved = asyncio.Condition()
         self.ended: dict[int, bytes] = {}
         """Of each call that is over, the headers that told it, as they came."""
+        self.sent = 0
+        """Bytes of messages, of all calls."""
         writer.write(_PREFACE + _frame(SETTINGS, 0, 0, b""))
 
     @classmethod
@@ -76,6 +78,7 @@ class Halves:
 
     def _put(self, number: int, data: bytes) -> None:
         self._writer.write(_frame(DATA, 0, number, data))
+        self.sent += len(data)
         self._room[0] -= len(data)
         self._room[number] -= len(data)
 

@@ -92,6 +92,24 @@ async def test_an_error_of_the_reading_itself_is_what_is_raised() -> None:
         await Arrivals(places=1, seconds=1).message(broken)
 
 
+async def test_what_was_gathered_in_vain_is_given_back_to_the_system(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("service.rpc.arrivals.GIVE_BACK_SECONDS", 0)
+    loop, given = asyncio.get_running_loop(), asyncio.Event()
+    monkeypatch.setattr(
+        "service.rpc.arrivals.give_back", lambda: loop.call_soon_threadsafe(given.set)
+    )
+    arrivals = Arrivals(places=1, seconds=0.05)
+    await arrivals.message(lambda: asyncio.sleep(0))
+    for _ in range(2):
+        assert not given.is_set()
+        with pytest.raises(DeadlineExceeded):
+            await arrivals.message(asyncio.Event().wait)
+        await given.wait()
+        given.clear()
+
+
 async def test_half_a_message_is_refused_in_the_end_and_the_connection_goes_on(
     tmp_path: Path,
 ) -> None:
@@ -148,7 +166,7 @@ async def test_who_shows_no_key_is_refused_before_the_message_is_read(tmp_path: 
 async def test_health_takes_no_key_and_so_waits_for_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.rpc.edge.QUICK_SECONDS", 0.1)
+    monkeypatch.setattr("service.rpc.edge.STRANGER_SECONDS", 0.1)
     async with listening(engine_of(tmp_path)) as address, Halves.to(address) as halves:
         half = halves.begin(HEALTH, MIB)
         assert b"a message must be sent within 0.1 s" in await halves.end(half)
