@@ -92,6 +92,7 @@ class Engine:
         self.bodies = Bodies(settings.max_pending_bytes)
         self._embedders = embedders
         self._models: Models
+        self._is_leaving = False
         self._running = AsyncExitStack()
 
     async def __aenter__(self) -> "Engine":
@@ -200,7 +201,13 @@ class Engine:
             timing_ms=answers.timing([first, *rest], began),
         )
 
+    def leave(self) -> None:
+        """Is not ready from now on, so that nobody is sent here any more, and answers who is."""
+        self._is_leaving = True
+
     async def readiness(self) -> Readiness:
         """Tells whether every model has lately embedded a probe of each of its modalities."""
+        if self._is_leaving:
+            return Readiness(False, {"server": "it is about to stop"})
         failed = await self._models.failures()
         return Readiness(not failed, failed)

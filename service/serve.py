@@ -134,7 +134,7 @@ async def serve(
     announce: Callable[[Addresses], None] = lambda _: None,
     make_engine: Callable[[Settings], Engine] = Engine,
 ) -> None:
-    """Serves until SIGTERM or SIGINT, then finishes what has begun.
+    """Serves until SIGTERM or SIGINT, then finishes what has begun; a second one ends it at once.
 
     Args:
         settings: What to serve, and where.
@@ -159,6 +159,8 @@ async def serve(
             announce(addresses)
             await stop.wait()
             log.info("stopping")
+            engine.leave()
+            await asyncio.sleep(settings.drain_seconds)
 
 
 def run(serving: Coroutine[Any, Any, None]) -> None:
@@ -184,11 +186,19 @@ def _allow_files() -> None:
 
 @contextmanager
 def _stop_signal() -> Iterator[asyncio.Event]:
-    """Yields what SIGTERM and SIGINT set, instead of ending the process."""
+    """Yields what SIGTERM and SIGINT set the first time, instead of ending the process."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     numbers = (signal.SIGTERM, signal.SIGINT)
+
+    def heed(number: signal.Signals) -> None:
+        if stop.is_set():
+            log.warning("told to stop twice: what has begun is not finished")
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        stop.set()
+
     for number in numbers:
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, heed, number)
     try:
         yield stop
     finally:

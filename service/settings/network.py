@@ -20,6 +20,13 @@ class NetworkSettings(BaseModel):
     grpc_port: int = Field(
         default=50051, ge=0, le=65535, description="gRPC port; 0 picks a free one."
     )
+    drain_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        description="How long readiness is red and everybody answered all the same, once the "
+        "server is told to stop, before connections are refused: as long as balancers take to "
+        "notice.",
+    )
     allow_anonymous: bool = Field(
         default=False, description="Listen beyond loopback although nobody has to show a key."
     )

@@ -1,5 +1,6 @@
 """The command line as a process of its own: signals, pipes and start-up time."""
 
+import contextlib
 import functools
 import os
 import re
@@ -7,8 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from kindred import Client
@@ -52,6 +56,37 @@ def test_ctrl_c_keeps_what_was_reported(tmp_path: Path) -> None:
     added = set(re.findall(r"^\+ (\S+)", again.stderr, re.MULTILINE))
     assert reported <= kept
     assert len(kept) + len(added) == FILES
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_told_to_stop_twice_ends_at_once(tmp_path: Path, number: int) -> None:
+    """Its model hangs; the first time it would wait for what has begun."""
+    program = [sys.executable, "-m", "tests.service.gated_cli", str(tmp_path / "gate")]
+    ports = ["--port", "0", "--grpc-port", "0", "--decode-workers", "0"]
+    command = [*program, "serve", *ports, "--data", str(tmp_path / "data")]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, preexec_fn=HEEDING
+    ) as process:
+        assert process.stderr is not None
+        address = next(line for line in process.stderr if line.startswith("Search page")).split()[2]
+        asking = threading.Thread(target=_ask_for_much, args=(address,))
+        asking.start()
+        begun = f'queue_items{{model="fake"}} {FILES}.0'
+        while begun not in httpx.get(f"{address}metrics").text:
+            time.sleep(0.01)
+        process.send_signal(number)
+        next(line for line in process.stderr if '"stopping"' in line)
+        process.send_signal(number)
+        said = process.stderr.read()
+        asking.join()
+    assert process.returncode == -number
+    assert "told to stop twice" in said
+    assert "Traceback" not in said
+
+
+def _ask_for_much(address: str) -> None:
+    with contextlib.suppress(httpx.TransportError):
+        httpx.post(f"{address}v1/embeddings", json={"input": [f"{n}" for n in range(FILES)]})
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,31 @@ async def test_what_has_begun_is_answered_after_sigterm(tmp_path: Path, logs: No
         await asyncio.open_connection(*addresses.http.removeprefix("http://").split(":"))
 
 
+async def test_while_it_drains_it_is_not_ready_and_answers(tmp_path: Path, logs: None) -> None:
+    started = asyncio.get_running_loop().create_future()
+    draining = settings(tmp_path, drain_seconds=1.0)
+    serving = asyncio.create_task(
+        serve(draining, started.set_result, lambda told: Engine(told, [FakeEmbedder()]))
+    )
+    addresses: Addresses = await started
+    async with (
+        grpc.aio.insecure_channel(addresses.grpc) as channel,
+        httpx.AsyncClient(base_url=addresses.http) as client,
+    ):
+        assert (await client.get("/readyz")).status_code == 200
+        os.kill(os.getpid(), signal.SIGTERM)
+        while (told := await client.get("/readyz")).status_code == 200:
+            await asyncio.sleep(0)
+        assert told.json() == {"ready": False, "failed": {"server": "it is about to stop"}}
+        health = health_pb2_grpc.HealthStub(channel)
+        status = (await health.Check(health_pb2.HealthCheckRequest())).status
+        assert status == health_pb2.HealthCheckResponse.NOT_SERVING
+        async with httpx.AsyncClient(base_url=addresses.http) as another:
+            assert (await another.post("/v1/embeddings", json={"input": "red"})).status_code == 200
+        assert (await client.get("/healthz")).status_code == 200
+    await serving
+
+
 async def test_both_transports_answer_in_one_process(addresses: Addresses) -> None:
     async with (
         grpc.aio.insecure_channel(addresses.grpc) as channel,
