@@ -51,6 +51,10 @@ _SERVICES = frozenset(
     for service in module.DESCRIPTOR.services_by_name.values()
 )
 
+WINDOW_BYTES = 4 * 1024 * 1024
+"""So much of a message comes before it is asked for. Left to itself gRPC lets that grow with the
+line, to 32 MiB for each call; with 64 KiB, a client 50 ms away sends a fifth as fast as with this."""
+
 
 class RpcServer(NamedTuple):
     """A server that is bound and not yet started."""
@@ -117,10 +121,9 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
     return [
         # What is too large is told why, if it is not far too large.
         ("grpc.max_receive_message_length", _whole(2 * settings.max_body_bytes)),
-        # Windows stay at 64 KiB, which is all that comes of a message before we ask for it: with
-        # a fast line they would grow to 32 MiB for each call.
-        ("grpc.http2.bdp_probe", 0),
         ("grpc.max_send_message_length", -1),
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
         ("grpc.max_allowed_incoming_connections", _whole(settings.max_connections)),
         ("grpc.max_concurrent_streams", _whole(settings.max_streams)),
         # A call that has been answered counts until it is cleared away: without room for these a

@@ -14,9 +14,9 @@ from service.access.caller import Scope
 from service.engine import Engine
 from service.errors import DeadlineExceeded, Overloaded
 from service.rpc.arrivals import Arrivals
-from service.rpc.server import create_server
+from service.rpc.server import WINDOW_BYTES, create_server
 from tests.fakes import FakeEmbedder
-from tests.service.half_messages import FIRST_WINDOW, Halves
+from tests.service.half_messages import Halves
 from tests.service.rpc_server import settings_in
 
 pytestmark = pytest.mark.anyio
@@ -158,8 +158,8 @@ async def test_who_shows_no_key_is_refused_before_the_message_is_read(tmp_path: 
         assert b"show a key" in await halves.end(call)
         stub = "/kindred.v1.SnapshotService/UploadSnapshot"
         assert b"show a key" in await halves.end(halves.begin(stub, 100 * MIB))
-        good = halves.begin(EMBED, 2 * FIRST_WINDOW, authorization=f"Bearer {shown}")
-        await halves.fill(good, FIRST_WINDOW + 1)  # more than comes before anybody reads
+        good = halves.begin(EMBED, 100 * MIB, authorization=f"Bearer {shown}")
+        await halves.fill(good, 2 * WINDOW_BYTES)  # more than comes before anybody reads
         assert good not in halves.ended
 
 
