@@ -53,7 +53,7 @@ _SERVICES = frozenset(
 
 WINDOW_BYTES = 4 * 1024 * 1024
 """So much of a message comes before it is asked for. Left to itself gRPC lets that grow with the
-line, to 32 MiB for each call; with 64 KiB, a client 50 ms away sends a fifth as fast as with this."""
+line, to 32 MiB for each call; with 64 KiB, a client 50 ms away sends a fifth as fast."""
 
 
 class RpcServer(NamedTuple):
