@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from indexes.errors import StorageError
+from embedder.media import Modality
+from indexes.errors import InvalidSnapshot, StorageError
 from indexes.progress import Progress, silent
 from indexes.store import Store
 from service.access.caller import Scope
@@ -113,6 +114,10 @@ class Snapshots:
             space = self._models.of_space(found.space, found.model, holder).info.space
             name = collection or found.collection
             made = self._store.restore(path, name, space_id=space, progress=progress)
+            if strange := made.count().keys() - set(Modality):
+                self._store.delete(name)
+                known = ", ".join(Modality)
+                raise InvalidSnapshot(f"a snapshot must hold {known}, got {min(strange)!r:.80}")
             return collection_info(made)
 
         with present(path):

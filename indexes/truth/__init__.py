@@ -3,6 +3,6 @@
 ledger, schema, state     the file, its tables and its facts
 records, vectors, tags    items as rows; dead and asked beside them
 selection, conditions     which items satisfy a filter
-snapshot                  one moment in one file
+snapshot, genuine         one moment in one file; whether others made it up
 inspection, rescue        damage found, and what can be saved
 """

@@ -117,7 +117,7 @@ def version(connection: sqlite3.Connection, name: str) -> int:
     """
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (found,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != _APPLICATION:
+    if application != _APPLICATION or found < 1:
         raise StorageError(f"{name} is not a collection of Kindred's")
     if found > VERSION:
         raise StorageError(

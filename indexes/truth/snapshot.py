@@ -28,6 +28,7 @@ from indexes.errors import InvalidSnapshot, StorageError
 from indexes.progress import Progress, silent
 from indexes.truth import dead, schema, state, vectors
 from indexes.truth.connections import connect, failures
+from indexes.truth.genuine import NONSENSE, require_genuine
 from indexes.truth.ledger import Ledger, read_facts, sequence
 
 _MAGIC = b"KINDRED-SNAP"
@@ -35,8 +36,6 @@ _VERSION = 1
 _END = 8 + hashlib.sha256().digest_size + len(_MAGIC) + 4
 _MOST_FACTS = 1_000_000
 _PIECE = 4 * 2**20
-_NONSENSE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
-"""What comes of facts that are not what they should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +149,7 @@ def unpack(path: Path, database: Path, progress: Progress = silent) -> Snapshot:
         disk.sync(database)
     _require_ours(database, found)
     with closing(Ledger(database)) as ledger, ledger.write() as connection:
+        require_genuine(connection)
         state.put(connection, "segments", "{}")
         dead.clear(connection)
     return found
@@ -168,7 +168,7 @@ def _require_ours(database: Path, found: Snapshot) -> None:
             schema.version(connection, found.name)
             kinds = {kind for (kind,) in connection.execute("SELECT type FROM sqlite_master")}
             facts = read_facts(partial(state.get, connection))
-    except (sqlite3.Error, StorageError, *_NONSENSE) as error:
+    except (sqlite3.Error, StorageError, *NONSENSE) as error:
         raise InvalidSnapshot(f"a snapshot must hold a collection, got: {error}") from error
     if not kinds <= {"table", "index"}:
         raise InvalidSnapshot(f"a snapshot must hold tables and their indexes, got {sorted(kinds)}")
@@ -250,7 +250,7 @@ def _parsed(facts: bytes, path: Path) -> Snapshot:
         if found.schema > schema.VERSION:
             raise _too_new(path, f"schema versions up to {schema.VERSION}, it has {found.schema}")
         return found
-    except _NONSENSE as error:
+    except NONSENSE as error:
         raise InvalidSnapshot(f"the snapshot {path.name} is damaged: no facts") from error
 
 

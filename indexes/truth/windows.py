@@ -16,11 +16,16 @@ from indexes.windows import Window, Windows
 _TABLE = "CREATE TABLE IF NOT EXISTS windows (seq INTEGER PRIMARY KEY, data BLOB NOT NULL)"
 
 
+def create(connection: sqlite3.Connection) -> None:
+    """Makes the table, where there is none."""
+    connection.execute(_TABLE)
+
+
 def insert(connection: sqlite3.Connection, rows: Iterable[tuple[int, Windows]]) -> None:
     """Writes windows, each with the number of its item."""
     packed = [(seq, windows.packed()) for seq, windows in rows]
     if packed:
-        connection.execute(_TABLE)
+        create(connection)
         connection.executemany("INSERT OR REPLACE INTO windows VALUES (?,?)", packed)
 
 

@@ -12,6 +12,7 @@ decoders     damaged files of every format, by the thousand
 connections  clients that are slow, leave, do not read, or are ten thousand
 watchers     jobs that hundreds watch who read nothing
 paths        names that lead elsewhere
+forgeries    snapshots that somebody made up
 bombs        small files that become large ones
 filters      filters that speak SQL
 """

@@ -14,6 +14,7 @@ from tests.attack import (
     decoders,
     filters,
     floods,
+    forgeries,
     framing,
     halves,
     headers,
@@ -37,6 +38,7 @@ ATTACKS: Mapping[str, Callable[[float], Outcome]] = {
     "connections": connections.attack,
     "watchers": watchers.attack,
     "paths": paths.attack,
+    "forgeries": forgeries.attack,
     "bombs": bombs.attack,
     "filters": filters.attack,
 }

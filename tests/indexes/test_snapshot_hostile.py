@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from indexes.errors import InvalidSnapshot
 from indexes.local.folder import FolderStore
-from indexes.truth import snapshot, state
+from indexes.truth import checksums, snapshot, state
 from tests.indexes.collection_contract import DIM, some_items
 
 Forge = Callable[..., Path]
@@ -133,3 +134,113 @@ def test_a_payload_that_is_no_database_is_refused(
     path.write_bytes(body + end)
     with pytest.raises(InvalidSnapshot, match="must hold a collection"):
         store.restore(path, "again")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "CREATE TABLE more (x)",
+        "CREATE VIRTUAL TABLE more USING fts5(x)",
+        "DROP TABLE tag",
+        "DROP INDEX of_modality",
+        "ALTER TABLE item ADD COLUMN more AS (hex(zeroblob(100000000)))",
+        "CREATE UNIQUE INDEX one ON item (length(id) + seq)",
+    ],
+)
+def test_tables_that_are_not_ours_are_refused(store: FolderStore, forge: Forge, sql: str) -> None:
+    with pytest.raises(InvalidSnapshot, match="tables and indexes that differ from ours"):
+        store.restore(forge(lambda connection: connection.execute(sql)), "again")
+    assert store.list() == ("things",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("indexed", "{"),
+        ("indexed", "[1]"),
+        ("indexed", '{"a": "b"}'),
+        ("indexed", '{"": 1}'),
+        ("structure", "pyramid"),
+        ("backgrounds", "[[1]]"),
+    ],
+)
+def test_facts_that_nobody_would_write_are_refused(
+    store: FolderStore, forge: Forge, name: str, value: str
+) -> None:
+    with pytest.raises(InvalidSnapshot, match="must hold a collection"):
+        store.restore(forge(lambda connection: state.put(connection, name, value)), "again")
+    assert store.list() == ("things",)
+
+
+def test_a_version_below_the_first_is_refused(store: FolderStore, forge: Forge) -> None:
+    with pytest.raises(InvalidSnapshot, match="not a collection"):
+        store.restore(forge(lambda it: it.execute("PRAGMA user_version = -5")), "again")
+
+
+def _with_item(connection: sqlite3.Connection, **columns: object) -> None:
+    """Changes columns of the first item, and makes its checksum right."""
+    connection.create_function("crc", 6, checksums.of_item)
+    for name, value in columns.items():
+        connection.execute(f"UPDATE item SET {name} = ? WHERE seq = 1", (value,))
+    connection.execute("UPDATE item SET crc = crc(seq, id, modality, created, mime, metadata)")
+
+
+def _with_vector(connection: sqlite3.Connection, data: bytes) -> None:
+    connection.create_function("crc", 3, checksums.of_vector)
+    connection.execute("UPDATE vector SET data = ? WHERE seq = 1", (data,))
+    connection.execute("UPDATE vector SET crc = crc(seq, modality, data)")
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"id": b"\xff"},
+        {"id": ""},
+        {"id": "a\r\nb"},
+        {"id": "x" * 1000},
+        {"modality": "smell"},
+        {"modality": ""},
+        {"created": "once"},
+        {"created": 2**62},
+        {"mime": "text/html\r\nset-cookie: a"},
+        {"mime": b"\xff"},
+        {"metadata": "{"},
+        {"metadata": "[1]"},
+        {"metadata": b"{}"[:1]},
+        {"metadata": '{"a": NaN}'},
+        {"metadata": '{"a":' + "[" * 100_000 + "]" * 100_000 + "}"},
+        {"metadata": '{"a": "' + "x" * 70_000 + '"}'},
+    ],
+    ids=lambda columns: str(columns)[:40],
+)
+def test_an_item_that_is_none_is_refused(
+    store: FolderStore, forge: Forge, columns: dict[str, object]
+) -> None:
+    with pytest.raises(InvalidSnapshot, match="items as they are stored, got number 1: "):
+        store.restore(forge(lambda connection: _with_item(connection, **columns)), "again")
+    assert store.list() == ("things",)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"x" * (2 * DIM - 1),
+        np.full(DIM - 1, (DIM - 1) ** -0.5, "<f2").tobytes(),
+        np.zeros(DIM, "<f2").tobytes(),
+        np.full(DIM, np.nan, "<f2").tobytes(),
+        np.full(DIM, np.inf, "<f2").tobytes(),
+        np.full(DIM, 1, "<f2").tobytes(),
+    ],
+    ids=["empty", "odd", "short", "zero", "nan", "inf", "long"],
+)
+def test_a_vector_that_is_none_is_refused(store: FolderStore, forge: Forge, data: bytes) -> None:
+    with pytest.raises(InvalidSnapshot, match="items as they are stored, got number 1: "):
+        store.restore(forge(lambda connection: _with_vector(connection, data)), "again")
+
+
+def test_what_is_damaged_by_its_checksum_is_passed_over(store: FolderStore, forge: Forge) -> None:
+    again = store.restore(
+        forge(lambda it: it.execute("UPDATE item SET crc = 1 WHERE seq = 1")), "a"
+    )
+    assert len(again.items(page_size=10).items) == 2
