@@ -82,12 +82,7 @@ class Item:
             InvalidVector: If the vector is not finite or not of unit norm, or its windows have
                 vectors of another length.
         """
-        _check_id(self.id)
-        if not _MODALITY.fullmatch(self.modality):
-            raise InvalidItem(
-                "a modality is a lower-case letter and up to 31 letters, digits or _, "
-                f"got {self.modality!r}"
-            )
+        check_name(self.id, self.modality)
         if self.created is not None:
             object.__setattr__(self, "created", _in_utc(self.created))
         object.__setattr__(self, "encoded", encode_metadata(self.metadata))
@@ -97,6 +92,19 @@ class Item:
                 f"windows must have vectors of {len(self.vector)} numbers as their item has, "
                 f"got {self.windows.vectors.shape[1]}"
             )
+
+
+def check_name(item_id: object, modality: str) -> None:
+    """Refuses what can't be the id and the modality of an item.
+
+    Raises:
+        InvalidItem: If one breaks a rule.
+    """
+    _check_id(item_id)
+    if not _MODALITY.fullmatch(modality):
+        raise InvalidItem(
+            f"a modality is a lower-case letter and up to 31 letters, digits or _, got {modality!r}"
+        )
 
 
 def encode_metadata(metadata: Metadata) -> str:

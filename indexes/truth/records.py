@@ -225,6 +225,11 @@ def _columns(numbered: Numbered) -> tuple[int, tuple[str, str, int, str | None, 
     return seq, (item.id, str(item.modality), created, mime, item.encoded)
 
 
+def time_of(row: Row) -> datetime:
+    """Returns when an item was created."""
+    return _EPOCH + timedelta(microseconds=row.created)
+
+
 def item(row: Row, content: Content | None = None, windows: Windows | None = None) -> Item:
     """Returns the item that a row is, if it is `intact`."""
     return Item(
@@ -232,7 +237,7 @@ def item(row: Row, content: Content | None = None, windows: Windows | None = Non
         modality=row.modality,
         vector=vectors.decoded(row.vector or b""),
         metadata=json.loads(row.metadata),
-        created=_EPOCH + timedelta(microseconds=row.created),
+        created=time_of(row),
         content=content,
         mime=row.mime,
         windows=windows,

@@ -235,7 +235,7 @@ def test_an_item_that_is_none_is_refused(
     ids=["empty", "odd", "short", "zero", "nan", "inf", "long"],
 )
 def test_a_vector_that_is_none_is_refused(store: FolderStore, forge: Forge, data: bytes) -> None:
-    with pytest.raises(InvalidSnapshot, match="items as they are stored, got number 1: "):
+    with pytest.raises(InvalidSnapshot, match="items as they are stored, got number 1"):
         store.restore(forge(lambda connection: _with_vector(connection, data)), "again")
 
 
