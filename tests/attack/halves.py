@@ -1,6 +1,7 @@
-"""Messages of gRPC of which the end never comes: from strangers, and from who may ask."""
+"""Messages of gRPC of which the end never comes, or that unpack to far more than was sent."""
 
 import asyncio
+import gzip
 import time
 from collections.abc import Sequence
 
@@ -28,6 +29,9 @@ HALF, STRANGE, CALLS = 90 * MIB, 1_000, 24
 PLACES = 8
 """`max_pending_bytes` over `max_body_bytes`, as they are by default."""
 
+PACKED, MOST_UNPACKED = 40, 2_500
+"""Messages that unpack, and MiB that they may take: what may be in work, and what is unpacked."""
+
 MOST_KEPT = 100
 """MiB that may be left of what came, a while after it was refused."""
 
@@ -39,9 +43,10 @@ def attack(seconds: float) -> Outcome:
         KeyFile(server.folder / "data" / ".keys.json").create("attack", (Scope.READ,))
         asyncio.run(_strangers(server, outcome))
         outcome.expect(not server.traceback(), server.traceback())
-    with victim(body_seconds=PATIENCE) as server:
-        asyncio.run(_callers(server, outcome))
-        outcome.expect(not server.illness(), server.illness())
+    for each in (_callers, _packed):
+        with victim(body_seconds=PATIENCE) as server:
+            asyncio.run(each(server, outcome))
+            outcome.expect(not server.illness(), server.illness())
     return outcome
 
 
@@ -88,10 +93,28 @@ async def _callers(server: Victim, outcome: Outcome) -> None:
     outcome.expect(server.memory - before < MOST_KEPT, told)
 
 
+async def _packed(server: Victim, outcome: Outcome) -> None:
+    """Sends whole messages of 0s in gzip: under the limit, up to twice as much, and beyond."""
+    for count, size in ((1, 512 * MIB), (PACKED, 250 * MIB), (PACKED, 120 * MIB)):
+        data, before, most = gzip.compress(bytes(size)), server.memory, server.memory
+        async with Halves.to(server.grpc) as halves:
+            calls = [halves.begin(EMBED, len(data), is_packed=True) for _ in range(count)]
+            sending = asyncio.gather(*(halves.send(call, data) for call in calls))
+            while len(halves.ended) < count:
+                most = max(most, server.memory)
+                await asyncio.sleep(0.02)
+            await sending
+        told = f"{count} of {len(data):,} bytes that unpack to {size // MIB} MiB: "
+        told += f"memory {before} -> {most} MiB"
+        outcome.note(f"({told})")
+        outcome.expect(most - before < MOST_UNPACKED, told)
+
+
 def _sent(halves: Halves, methods: Sequence[str], count: int) -> "asyncio.Future[list[None]]":
     """Begins so many calls, and goes on to send all of each message but its end."""
     calls = [halves.begin(methods[n % len(methods)], HALF + 1) for n in range(count)]
-    return asyncio.gather(*(halves.fill(call, HALF) for call in calls))
+    half = bytes(HALF)
+    return asyncio.gather(*(halves.send(call, half) for call in calls))
 
 
 async def _served(server: Victim) -> float:

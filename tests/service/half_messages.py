@@ -49,22 +49,28 @@ class Halves:
                 await reading
             made._writer.transport.abort()
 
-    def begin(self, method: str, size: int, **metadata: str) -> int:
+    def begin(self, method: str, size: int, *, is_packed: bool = False, **metadata: str) -> int:
         """Begins a call with a message that says it has so many bytes; returns its number."""
         number = next(self._numbers)
         fields = {":method": "POST", ":scheme": "http", ":path": method, ":authority": "localhost"}
         fields |= {"te": "trailers", "content-type": "application/grpc", **metadata}
+        fields |= {"grpc-encoding": "gzip"} if is_packed else {}
         self._writer.write(_frame(HEADERS, END_HEADERS, number, _literal(fields)))
-        self._put(number, b"\0" + size.to_bytes(4, "big"))
+        self._put(number, bytes((is_packed,)) + size.to_bytes(4, "big"))
         return number
 
     async def fill(self, number: int, size: int) -> None:
-        """Sends so many bytes of the message as the windows let through, unless the call ends."""
-        while size and number not in self.ended:
-            piece = min(size, self._room[0], self._room[number], FRAME_BYTES)
-            if piece:
-                self._put(number, bytes(piece))
-                size -= piece
+        """Sends so many bytes of the message, all of them 0."""
+        await self.send(number, bytes(size))
+
+    async def send(self, number: int, data: bytes) -> None:
+        """Sends some of the message, as the windows let it through, unless the call ends."""
+        left = memoryview(data)
+        while left and number not in self.ended:
+            size = min(len(left), self._room[0], self._room[number], FRAME_BYTES)
+            if size:
+                self._put(number, bytes(left[:size]))
+                left = left[size:]
                 await self._writer.drain()
             else:
                 async with self._moved:
