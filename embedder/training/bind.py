@@ -26,7 +26,7 @@ from embedder.models.mini_towers import build_tower
 from embedder.models.mini_weights import read_weights
 from embedder.training.bind_pairs import BindSenseRecipe, Drawn, Pairs, draw, pairs_of
 from embedder.training.loop import Losses, train
-from embedder.training.shards import is_held_out, read_items
+from embedder.training.shards import ShardItem, is_held_out, read_items
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +71,11 @@ def bind_audio(
 
     Raises:
         UnsupportedModality: If the base embeds no text.
-        FileNotFoundError: If there is nothing to hear.
     """
     recipe = recipe or BindSenseRecipe()
     _require_words(base)
     work = _work_beside(out)
-    every = [item for item in read_items(data) if item.modality == Modality.AUDIO and item.captions]
-    if not every:
-        raise FileNotFoundError(f"shards must have sounds with captions, and those of {data} don't")
+    every = _captioned(data)
     taught = pairs_of([i for i in every if not is_held_out(i)], base, data, work / "train", recipe)
     judged = pairs_of([i for i in every if is_held_out(i)], base, data, work / "held_out", recipe)
     bound = train(
@@ -91,6 +88,18 @@ def bind_audio(
     found = judge(bound.tower, judged)
     write(out, bound.tower, base, found)
     return found
+
+
+def _captioned(data: Path) -> list[ShardItem]:
+    """Returns the sounds of a folder of shards that somebody has described.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    items = [item for item in read_items(data) if item.modality == Modality.AUDIO and item.captions]
+    if not items:
+        raise FileNotFoundError(f"shards must have sounds with captions, and those of {data} don't")
+    return items
 
 
 def _work_beside(out: Path) -> Path:

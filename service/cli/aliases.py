@@ -11,7 +11,7 @@ from rich.table import Table
 from service.cli import options
 from service.cli.backend import Where
 from service.cli.refusal import RefusingGroup
-from service.cli.show import answers
+from service.cli.show import answers, show_table
 from service.messages import AliasInfo
 
 commands = typer.Typer(
@@ -57,7 +57,7 @@ def list_(
     table = Table("alias", "collection")
     for each in found:
         table.add_row(each.name, each.collection)
-    answers().print(table)
+    show_table(table)
 
 
 @commands.command("set")

@@ -13,7 +13,7 @@ from embedder.media import Modality
 from service.cli import options
 from service.cli.backend import Where
 from service.cli.refusal import RefusingGroup
-from service.cli.show import answers
+from service.cli.show import answers, show_table
 from service.messages import CollectionInfo
 
 commands = typer.Typer(
@@ -57,7 +57,7 @@ def list_(
         told = [{k: v for k, v in asdict(each).items() if k != HIDDEN_IN_JSON} for each in found]
         typer.echo(json.dumps(told, indent=2))
         return
-    answers().print(_table(found))
+    show_table(_table(found))
 
 
 @commands.command()

@@ -17,7 +17,7 @@ from service.cli import options
 from service.cli.backend import Where
 from service.cli.groups import grouped
 from service.cli.parts import filed, required, spoken, unwanted
-from service.cli.show import answers, complain, notes
+from service.cli.show import answers, complain, notes, show_table
 from service.conditioning.messages import ConditionAnswer, ConditionQuery, FileFormat
 
 _FORMATS: dict[str, FileFormat] = {".safetensors": "safetensors", ".npz": "npz"}
@@ -136,14 +136,14 @@ def _show(answer: ConditionAnswer, output: Path | None) -> None:
         table.add_row(
             each.modality, f"{each.weight:+.2f}", each.bridge, f"{each.cos_to_result:.3f}"
         )
-    notes().print(table)
+    show_table(table, notes())
     shapes = {name: list(tensor.shape) for name, tensor in answer.tensors.items()}
     if output is None:
         answers().print_json(json.dumps(_facts(answer)))
         return
     notes().print(f"Wrote {shapes} for {answer.profile}, seed {answer.seed}, to {output}.")
     pasted = reading(answer.call.snippet, output.as_posix())
-    answers().print(pasted, markup=False, soft_wrap=True)
+    answers().print(pasted, soft_wrap=True)
 
 
 def _facts(answer: ConditionAnswer) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from rich.text import Text
 from service.cli.backend import Where
 from service.cli.index import Telling
 from service.cli.serve import run_server
-from service.cli.show import answers
+from service.cli.show import answers, show_table
 from service.ingest.folder import list_files
 from service.ingest.ingest import Ingest
 from service.messages import NewCollection, QueryPart, SearchHit, SearchQuery
@@ -69,7 +69,8 @@ def demo(
     gallery, data = folder / "gallery", folder / "data"
     write_gallery(gallery)
     found = asyncio.run(_run(Where.of(ctx, data, None), gallery))
-    answers().print(table(found), *score(found), sep="\n")
+    show_table(table(found))
+    answers().print(*score(found), sep="\n")
     if serve if serve is not None else sys.stdout.isatty():
         run_server(ctx, _settings(data, port))
     else:

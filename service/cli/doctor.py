@@ -15,7 +15,7 @@ from rich.text import Text
 from service.cli import options
 from service.cli.backend import Where
 from service.cli.refusal import FAILED
-from service.cli.show import answers, models_table
+from service.cli.show import answers, models_table, show_table
 from service.messages import ModelInfo, Readiness
 from service.settings import Settings
 
@@ -58,9 +58,9 @@ def doctor(ctx: typer.Context, data: options.Data = None) -> None:
     table = Table(show_header=False)
     for name, value in facts(where.settings.forward_threads):
         table.add_row(name, value)
-    console.print(table)
+    show_table(table)
     models, readiness = asyncio.run(_examine(where))
-    console.print(models_table(models))
+    show_table(models_table(models))
     failed = [f"{name}: {reason}" for name, reason in readiness.failed.items()]
     failed += damage(where.settings, lambda note: console.print(f"! {note}", soft_wrap=True))
     for failure in failed:

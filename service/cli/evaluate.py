@@ -13,7 +13,7 @@ from rich.table import Table
 from service.cli.evaluate_options import BUNDLED, Beside, Folder, Instead, Judged, Told
 from service.cli.groups import grouped
 from service.cli.refusal import needs
-from service.cli.show import answers, moving, progress
+from service.cli.show import moving, progress, show_table
 from service.settings import load_settings
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def evaluate(data: Folder, judged: Judged, beside: Beside, instead: Instead, tol
     elif told.markdown:
         typer.echo(_conditioning_card(report) if instead.conditioning else _card(report))
     else:
-        answers().print(figures_table(report))
+        show_table(figures_table(report))
 
 
 def _report(

@@ -78,6 +78,15 @@ class Prune:
     ] = False
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
 
+    def check(self) -> None:
+        """Makes sure that somebody can answer, before anything is done.
+
+        Raises:
+            typer.BadParameter: If nobody can.
+        """
+        if self.prune and not self.yes and not sys.stdin.isatty():
+            raise typer.BadParameter("--prune asks, and nobody can answer here: give --yes as well")
+
 
 @grouped
 def index(  # noqa: PLR0913 - one parameter per group of options
@@ -95,10 +104,9 @@ def index(  # noqa: PLR0913 - one parameter per group of options
     files of a few sentences to find what is further down. A film is two items: what is seen of it,
     and what is heard, whose id has #sound behind it. A file is embedded again when its content has
     changed. What can't be read is named with the reason, and the status is then 1; files that don't
-    claim to be media are passed by. Bounds are settings here as well:
-    KINDRED_MAX_PIXELS=100000000. Ctrl-C is safe: the next run goes on from there. --prune removes
-    only what this command brought in from FOLDER with this --prefix on this machine, and nothing if
-    none of that is there: no disk may be mounted.
+    claim to be media are passed by. Bounds are settings here as well, as KINDRED_MAX_PIXELS=100000.
+    Ctrl-C is safe: the next run goes on from there. --prune removes only what this command brought
+    in from FOLDER with this --prefix on this machine, and nothing if none of that is left.
 
     For example:
 
@@ -107,8 +115,7 @@ def index(  # noqa: PLR0913 - one parameter per group of options
         kindred index ~/Pictures --indexed modified
         kindred index ~/Sounds --collection sounds --server http://localhost:8000
     """
-    if prune.prune and not prune.yes and not sys.stdin.isatty():
-        raise typer.BadParameter("--prune asks, and nobody can answer here: give --yes as well")
+    prune.check()
     work = Work(Where.of(ctx, place.data, place.server), into, Telling(verbose))
     telling, started = work.telling, time.monotonic()
     try:
@@ -119,12 +126,20 @@ def index(  # noqa: PLR0913 - one parameter per group of options
     except KeyboardInterrupt:
         notes().print(f"Stopped: {telling.summary()}. Run it again to go on from there.")
         raise typer.Exit(INTERRUPTED) from None
-    seconds = time.monotonic() - started
+    _tell(telling, into.collection, time.monotonic() - started)
+
+
+def _tell(telling: "Telling", collection: str, seconds: float) -> None:
+    """Tells what came of it.
+
+    Raises:
+        typer.Exit: If a file failed.
+    """
     if telling.strange:
         notes().print(telling.passed_by())
     if telling.cut:
         notes().print(f"of {telling.cut:,} long texts, only the beginning can be found")
-    answers().print(f"{into.collection}: {telling.summary()}, in {seconds:.1f} s")
+    answers().print(f"{collection}: {telling.summary()}, in {seconds:.1f} s")
     if telling.tally[Fate.FAILED]:
         raise typer.Exit(FAILED)
 
@@ -137,9 +152,7 @@ def _is_to_go(gone: Collection[str], folder: Path, collection: str) -> bool:
     """
     first = [harmless(name) for name in islice(gone, NAMES_TOLD)]
     more = f" and {len(gone) - len(first):,} more" if len(gone) > len(first) else ""
-    notes().print(
-        f"Not in {harmless(str(folder))} any more: {', '.join(first)}{more}", markup=False
-    )
+    notes().print(f"Not in {harmless(str(folder))} any more: {', '.join(first)}{more}")
     try:
         return typer.confirm(f"Remove {len(gone):,} items from {collection}?", err=True)
     except typer.Abort:

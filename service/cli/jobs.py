@@ -1,16 +1,17 @@
 """`kindred jobs`: long work that a server does by itself."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from service.cli import options
 from service.cli.backend import Server
-from service.cli.refusal import FAILED, INTERRUPTED, RefusingGroup
-from service.cli.show import answers, failures, harmless, notes, progress
+from service.cli.groups import grouped
+from service.cli.refusal import RefusingGroup
+from service.cli.show import answers, show_table
+from service.cli.watching import print_errors, summary, watch_job
 
 if TYPE_CHECKING:
     import kindred
@@ -47,25 +48,47 @@ Wait = Annotated[bool, typer.Option(help="Watch it until it is over.")]
 MANIFEST_SUFFIX = ".jsonl"
 
 
-@commands.command()
-def index(  # noqa: PLR0913 - one parameter per option
-    ctx: typer.Context,
+@dataclass(frozen=True)
+class Files:
+    """Which files are brought in, and how."""
+
     path: Annotated[
         str,
         typer.Argument(
             metavar="PATH", help="A folder on the server; or a manifest there, FILE.jsonl."
         ),
-    ],
-    server: TheServer,
-    collection: options.Collection = "default",
+    ]
     prefix: Annotated[
         str, typer.Option(metavar="TEXT", help="Put before every id, of a folder.")
-    ] = "",
-    windows: Annotated[bool, typer.Option(help="Keep windows of longer sounds and films.")] = True,
+    ] = ""
+    windows: Annotated[bool, typer.Option(help="Keep windows of longer sounds and films.")] = True
     prune: Annotated[
         bool,
         typer.Option("--prune", help="Then remove what jobs brought in of files that are gone."),
-    ] = False,
+    ] = False
+
+    def task(self) -> "kindred.IngestFolder | kindred.IngestManifest":
+        """Returns what the server is asked to do.
+
+        Raises:
+            typer.BadParameter: If a manifest is to be pruned.
+        """
+        import kindred
+
+        if not self.path.endswith(MANIFEST_SUFFIX):
+            return kindred.IngestFolder(self.path, self.prefix, self.windows, self.prune)
+        if self.prune:
+            raise typer.BadParameter("--prune is of folders: no manifest tells what is gone")
+        return kindred.IngestManifest(self.path, self.windows)
+
+
+@commands.command()
+@grouped
+def index(
+    ctx: typer.Context,
+    files: Files,
+    server: TheServer,
+    collection: options.Collection = "default",
     wait: Wait = True,
 ) -> None:
     """Has the server bring in a folder, or the files of a manifest: only what is new.
@@ -80,16 +103,7 @@ def index(  # noqa: PLR0913 - one parameter per option
         kindred jobs index /photos --collection album --prune --server http://localhost:8000
         kindred jobs index /photos/list.jsonl --server http://localhost:8000
     """
-    import kindred
-
-    is_manifest = path.endswith(MANIFEST_SUFFIX)
-    if is_manifest and prune:
-        raise typer.BadParameter("--prune is of folders: of a manifest, nothing tells what is gone")
-    task: kindred.IngestFolder | kindred.IngestManifest = (
-        kindred.IngestManifest(path, windows)
-        if is_manifest
-        else kindred.IngestFolder(path, prefix, windows, prune)
-    )
+    task = files.task()
     with Server.of(ctx, server).client as client:
         _begun(client, _job_into(client, collection, task), wait, server)
 
@@ -144,7 +158,7 @@ def list_(ctx: typer.Context, server: TheServer) -> None:
     with Server.of(ctx, server).client as client:
         for job in client.list_jobs():
             table.add_row(*_cells(job))
-    answers().print(table)
+    show_table(table)
 
 
 @commands.command()
@@ -158,7 +172,7 @@ def watch(ctx: typer.Context, job: JobId, server: TheServer) -> None:
         kindred jobs watch 20261123t101500-1b2c3d4e --server http://localhost:8000
     """
     with Server.of(ctx, server).client as client:
-        _watch(client, job, server)
+        watch_job(client, job, server)
 
 
 @commands.command()
@@ -172,7 +186,7 @@ def cancel(ctx: typer.Context, job: JobId, server: TheServer) -> None:
         kindred jobs cancel 20261123t101500-1b2c3d4e --server http://localhost:8000
     """
     with Server.of(ctx, server).client as client:
-        answers().print(_summary(client.cancel_job(job)))
+        answers().print(summary(client.cancel_job(job)))
 
 
 @commands.command()
@@ -186,7 +200,7 @@ def errors(ctx: typer.Context, job: JobId, server: TheServer) -> None:
         kindred jobs errors 20261123t101500-1b2c3d4e --server http://localhost:8000
     """
     with Server.of(ctx, server).client as client:
-        _print_errors(client.list_job_errors(job), answers())
+        print_errors(client.list_job_errors(job), answers())
 
 
 def _job_into(
@@ -206,84 +220,9 @@ def _job_into(
 
 def _begun(client: "kindred.Client", job: "kindred.Job", wait: bool, server: str) -> None:
     if wait:
-        _watch(client, job.id, server)
+        watch_job(client, job.id, server)
     else:
         answers().print(job.id)
-
-
-def _watch(client: "kindred.Client", name: str, server: str) -> None:
-    try:
-        job = _last(client.watch_job(name))
-    except KeyboardInterrupt:
-        notes().print(
-            f"Nobody watches; job {name} goes on. "
-            f"`kindred jobs cancel {name} --server {server}` ends it."
-        )
-        raise typer.Exit(INTERRUPTED) from None
-    if not job.is_over:
-        notes().print(
-            f"The server has stopped; job {name} goes on when it starts again. "
-            f"`kindred jobs watch {name} --server {server}` then shows how."
-        )
-        raise typer.Exit(FAILED)
-    if job.counts.failed:
-        _print_errors(client.list_job_errors(name), notes())
-    answers().print(_summary(job))
-    if job.state != "succeeded" or job.counts.failed:
-        raise typer.Exit(FAILED)
-
-
-def _last(told: Iterable["kindred.Job"]) -> "kindred.Job":
-    """Moves a bar as a job gets on, and returns what was told of it last.
-
-    Raises:
-        kindred.Unavailable: If the server has ended before it told anything.
-    """
-    import kindred
-
-    job = None
-    with progress("job") as bar:
-        task = bar.add_task("", total=None)
-        try:
-            for job in told:
-                counts = job.counts
-                failed = failures(counts.failed)
-                bar.update(task, completed=counts.done, total=counts.total, description=failed)
-        except kindred.Unavailable:
-            if job is None:
-                raise
-    if job is None:
-        raise kindred.Unavailable("the server has ended before it told of the job")
-    return job
-
-
-def _print_errors(errors: Iterable["kindred.JobError"], console: Console) -> None:
-    for each in errors:
-        told = f"x {harmless(each.id)}: {harmless(each.error.message)}"
-        console.print(told, markup=False, soft_wrap=True)
-
-
-def _summary(job: "kindred.Job") -> str:
-    counts = job.counts
-    fates = {
-        "added": counts.added,
-        "changed": counts.changed,
-        "unchanged": counts.unchanged,
-        "removed": counts.removed,
-        "passed by": counts.passed_by,
-        "failed": counts.failed,
-    }
-    told = ", ".join(f"{count} {fate}" for fate, count in fates.items() if count) or "no item"
-    reason = f" ({job.error.message})" if job.error else ""
-    return f"{job.collection}: job {job.id} {job.state}{reason}: {told}{_swapped(job.swap)}"
-
-
-def _swapped(swap: "kindred.AliasSwap | None") -> str:
-    if swap is None or swap.time is None:
-        return ""
-    dropped = ", which is deleted" if swap.source_dropped else ""
-    before = f", before for {swap.previous}{dropped}" if swap.previous else ""
-    return f"; {swap.alias} stands for {swap.collection}{before}"
 
 
 def _cells(job: "kindred.Job") -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from service.access.caller import Scope
 from service.access.keys import Key, KeyFile
 from service.cli import options
 from service.cli.refusal import RefusingGroup
-from service.cli.show import answers, notes
+from service.cli.show import answers, notes, show_table
 from service.settings import load_settings
 
 commands = typer.Typer(
@@ -80,7 +80,7 @@ def list_(data: options.Data = None) -> None:
     table = Table("id", "label", "scopes", "collections", "a minute", "created", "revoked")
     for key in _file(data).list():
         table.add_row(*_cells(key))
-    answers().print(table)
+    show_table(table)
 
 
 @commands.command()

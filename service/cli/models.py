@@ -15,7 +15,7 @@ from embedder import catalog
 from embedder.catalog import ModelSpec
 from service.cli import options
 from service.cli.backend import Where
-from service.cli.show import answers, families_table, models_table, specs_table
+from service.cli.show import answers, families_table, models_table, show_table, specs_table
 from service.cli.warm import warm
 from service.messages import ModelInfo
 from service.settings import load_settings
@@ -67,10 +67,9 @@ def models(
     if as_json:
         typer.echo(json.dumps([_described(spec) for spec in found], indent=2))
         return
-    console = answers()
-    console.print(specs_table(found, narrow=console.is_terminal))
+    show_table(specs_table(found, narrow=answers().is_terminal))
     if family is None:
-        console.print(families_table())
+        show_table(families_table())
 
 
 @commands.command()
@@ -98,7 +97,7 @@ def check(
     table = Table("modality", "norm", "items/s", "cosine to float32", header_style="bold")
     for row in _probed(embedder, reference):
         table.add_row(*row)
-    answers().print(table)
+    show_table(table)
     answers().print(
         f"{name}: {embedder.space.dim} dimensions, licence {catalog.find(name).licence}, "
         f"{embedder.runtime} on {embedder.device}, {embedder.precision}, "
@@ -151,7 +150,7 @@ def _show_served(found: Sequence[ModelInfo], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps([_json(model) for model in found], indent=2))
     else:
-        answers().print(models_table(found))
+        show_table(models_table(found))
 
 
 def _described(spec: ModelSpec) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from embedder.conditioning.profiles import PROFILES, find_profile
 from service.cli import options
 from service.cli.groups import grouped
 from service.cli.refusal import RefusingGroup
-from service.cli.show import answers, notes
+from service.cli.show import answers, notes, show_table
 from service.settings import load_settings
 
 commands = typer.Typer(
@@ -73,7 +73,7 @@ def list_(data: options.Data = None, as_json: options.AsJson = False) -> None:
             Text(profile.encoder),
             Text("\n".join(_way(profile, model, _of(profile, cards)))),
         )
-    answers().print(table)
+    show_table(table)
 
 
 @commands.command()
@@ -104,9 +104,9 @@ def show(name: Id, data: options.Data = None, as_json: options.AsJson = False) -
     }
     for row, lines in rows.items():
         table.add_row(row, Text("\n".join(lines)))
-    answers().print(table)
+    show_table(table)
     names = [argument.name for argument in profile.arguments]
-    answers().print(call_of(profile, names, {}).snippet, markup=False, soft_wrap=True)
+    answers().print(call_of(profile, names, {}).snippet, soft_wrap=True)
 
 
 @dataclasses.dataclass(frozen=True)

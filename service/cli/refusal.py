@@ -20,15 +20,26 @@ INTERRUPTED = 130
 class RefusingGroup(TyperGroup):
     """Runs a command and words its refusal for people."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as typer declares it
+        """Reads the options before the command's name, of which some answer by themselves."""
+        with _worded():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - as typer declares it
         """Runs the command that was named."""
-        try:
+        with _worded():
             return super().invoke(ctx)
-        except (typer.Exit, BrokenPipeError):
-            raise
-        except _known_errors() as error:
-            complain(f"{str(error) or type(error).__name__}{_advice(error)}")
-            raise typer.Exit(_status(error)) from error
+
+
+@contextmanager
+def _worded() -> Iterator[None]:
+    try:
+        yield
+    except (typer.Exit, BrokenPipeError):
+        raise
+    except _known_errors() as error:
+        complain(f"{str(error) or type(error).__name__}{_advice(error)}")
+        raise typer.Exit(_status(error)) from error
 
 
 @contextmanager

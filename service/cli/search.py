@@ -10,7 +10,7 @@ import typer
 from service.cli import options
 from service.cli.backend import Where
 from service.cli.parts import filed, required, spoken, unwanted
-from service.cli.show import answers, hits_table
+from service.cli.show import answers, hits_table, show_table
 from service.messages import SearchAnswer, SearchQuery
 
 
@@ -57,7 +57,7 @@ def _show(answer: SearchAnswer, collection: str, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(answer_json(answer), ensure_ascii=False, indent=2))
     elif answer.hits:
-        answers().print(hits_table(answer.hits))
+        show_table(hits_table(answer.hits))
     else:
         answers().print(f"Nothing found in collection {collection}.")
 

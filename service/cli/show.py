@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -24,12 +23,15 @@ from service.messages import ModelInfo, SearchHit
 PIPE_WIDTH = 200
 """Columns where no terminal says how many there are."""
 
+NARROW = 60
+"""Columns below which a table is no help."""
+
 MODALITY_STYLES = {Modality.TEXT: "cyan", Modality.IMAGE: "green", Modality.AUDIO: "magenta"}
 
 
 def answers() -> Console:
     """Returns the console of what was asked for; pipes get it wide and without colours."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = PIPE_WIDTH
     return console
@@ -37,7 +39,27 @@ def answers() -> Console:
 
 def notes() -> Console:
     """Returns the console of progress and complaints, out of the way of pipes."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+
+def show_table(table: Table, console: Console | None = None) -> None:
+    """Prints a table, of which nothing is cut off; in a narrow terminal, a line for each cell.
+
+    Args:
+        table: With headers in words.
+        console: That of answers, by default.
+    """
+    console = console or answers()
+    for column in table.columns:
+        column.overflow = "fold"
+    if console.width >= NARROW:
+        console.print(table)
+        return
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        for column, cell in zip(table.columns, row, strict=True):
+            named = f"{column.header} " if column.header else ""
+            console.print(Text.assemble((named, "bold"), cell or ""))
+        console.print()
 
 
 def progress(what: str) -> Progress:
@@ -118,7 +140,7 @@ def moment(window: Window) -> str:
 
 def models_table(models: Sequence[ModelInfo]) -> Table:
     """Returns the models side by side, the default one first."""
-    table = Table("", *(escape(model.name) for model in models), header_style="bold")
+    table = Table("", *(model.name for model in models), header_style="bold")
     for name, value in _MODEL_ROWS.items():
         table.add_row(name, *(Text(value(model)) for model in models))
     return table
