@@ -14,6 +14,7 @@ from typing import Literal
 from embedder import catalog
 from embedder.base import Embedder
 from indexes.derived.partition import Layout
+from indexes.errors import StorageError
 from indexes.local.tuning import Tuning
 from indexes.opening import open_store
 from indexes.store import Store
@@ -48,8 +49,11 @@ def opened_store(settings: Settings) -> Store:
     Raises:
         StorageError: If it cannot be used.
     """
-    layout = Layout(exact=settings.exact_rows)
-    return open_store(settings.store_address, Tuning(layout, threads=settings.search_threads))
+    tuning = Tuning(Layout(exact=settings.exact_rows), threads=settings.search_threads)
+    try:
+        return open_store(settings.store_address, tuning)
+    except StorageError as error:
+        raise type(error)(f"{'store' if settings.store else 'data'}: {error}") from error
 
 
 class Engine:

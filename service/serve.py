@@ -62,10 +62,12 @@ async def listening(engine: Engine) -> AsyncIterator[Addresses]:
     """
     settings = engine.settings
     config = _config(engine)
+    _require_ours(settings)
     with _binding(settings, "grpc_port"):
+        _listener(settings, settings.grpc_port).close()  # gRPC would not say why it can't
         rpc = create_server(engine, settings)
     with _binding(settings, "port"):
-        listener = socket.create_server((settings.host, settings.port), family=_family(settings))
+        listener = _listener(settings, settings.port)
     with listener as bound:
         # asyncio sets this only on sockets that it made; without it answers wait 40 ms for an ACK.
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -83,18 +85,36 @@ async def listening(engine: Engine) -> AsyncIterator[Addresses]:
             await asyncio.gather(serving, rpc.server.stop(GRACE_SECONDS))
 
 
+def _require_ours(settings: Settings) -> None:
+    """Makes sure that there can be listened on the host at all.
+
+    Raises:
+        OSError: If it is no address of this machine.
+    """
+    try:
+        _listener(settings, 0).close()
+    except OSError as error:
+        raise OSError(
+            f"host must be an address of this machine, got {settings.host!r}: {error.strerror}"
+        ) from error
+
+
 @contextmanager
 def _binding(settings: Settings, name: str) -> Iterator[None]:
-    """Says which address can't be listened on, and what helps."""
+    """Says which port can't be listened on, and what helps."""
     try:
         yield
     except (OSError, RuntimeError) as error:  # the latter is gRPC's
         reason = getattr(error, "strerror", None) or str(error)
         raise OSError(
             f"{name} {getattr(settings, name)} of {settings.host} cannot be listened on: "
-            f"{reason.partition(' (')[0].partition(';')[0]}. If another server uses it, "
-            "name another port, or 0 for any that is free"
+            f"{reason.partition(' (')[0].partition(';')[0]}. If another server uses it, or it is "
+            "below 1024 and so the system's, name another port, or 0 for any that is free"
         ) from error
+
+
+def _listener(settings: Settings, port: int) -> socket.socket:
+    return socket.create_server((settings.host, port), family=_family(settings))
 
 
 def _config(engine: Engine) -> uvicorn.Config:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from service.access.caller import Scope
 from service.errors import InvalidRequest, KeysError
@@ -125,7 +125,7 @@ class KeyFile:
     def _refresh(self) -> None:
         try:
             found = self.path.stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             self._take((), {})
             return
         except OSError as error:
@@ -179,8 +179,11 @@ def _read(path: Path) -> tuple[Key, ...]:
         return _FILE.validate_json(path.read_bytes())["keys"]
     except OSError as error:
         raise KeysError(f"cannot read the keys: {error}") from error
-    except (ValueError, KeyError) as error:
-        raise KeysError(f"{path} is not a file of keys: {error}") from error
+    except ValidationError as error:
+        reason = error.errors(include_url=False, include_input=False)[0]["msg"]
+        raise KeysError(f"{path} is not a file of keys: {reason}") from error
+    except KeyError as error:
+        raise KeysError(f"{path} is not a file of keys: there must be {error}") from error
 
 
 def _write(path: Path, keys: Iterable[Key]) -> None:

@@ -88,6 +88,14 @@ class NetworkSettings(BaseModel):
         "piece of it; and to take some of a REST answer.",
     )
 
+    @field_validator("host", mode="after")
+    @classmethod
+    def _bare(cls, host: str) -> str:
+        """Takes an IPv6 address as URLs have it, too."""
+        if not (bare := host.removeprefix("[").removesuffix("]")):
+            raise ValueError("the host must be an address of this machine, or 0.0.0.0 for each")
+        return bare
+
     @field_validator("cors_origins", mode="after")
     @classmethod
     def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:

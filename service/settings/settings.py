@@ -5,9 +5,9 @@ import tomllib
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -75,6 +75,23 @@ class Settings(
             precision=self.precision,
             least_fidelity=self.least_fidelity,
         )
+
+    @model_validator(mode="after")
+    def _check_folders(self) -> Self:
+        """Refuses a file where a folder is to be, before somebody asks for what would be in it."""
+        folders = {
+            "data": self.data,
+            "cache": self.cache,
+            "snapshots": self.snapshot_folder,
+            "adapters": self.adapter_folder,
+            "jobs": self.jobs_path,
+        }
+        for name, path in folders.items():
+            whole = path.absolute()
+            there = next(it for it in (whole, *whole.parents) if os.path.lexists(it))
+            if not there.is_dir():
+                raise ValueError(f"{name} must be a folder, got {path}: {there} is none")
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -1,6 +1,7 @@
 """One process, two transports: sharing work, refusing work, and a clean end."""
 
 import asyncio
+import errno
 import logging
 import os
 import re
@@ -9,6 +10,7 @@ import socket
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from unittest.mock import Mock
 
 import grpc
 import httpx
@@ -16,6 +18,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from embedder.base import Prepared, Vectors
+from indexes.errors import StorageError
 from kindred import AsyncClient
 from service.engine import Engine
 from service.serve import Addresses, listening, serve
@@ -176,3 +179,35 @@ async def test_a_port_that_is_taken_stops_the_start(tmp_path: Path) -> None:
             with pytest.raises(OSError, match="in use"):
                 async with listening(engine):
                     pass
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
+async def test_a_host_that_is_not_of_this_machine_stops_the_start(
+    tmp_path: Path, host: str
+) -> None:
+    async with Engine(settings(tmp_path, host=host), [FakeEmbedder()]) as engine:
+        with pytest.raises(OSError, match=f"host must be an address of this machine, got '{host}'"):
+            async with listening(engine):
+                pass
+
+
+async def test_an_ipv6_address_is_listened_on(tmp_path: Path) -> None:
+    async with (
+        Engine(settings(tmp_path, host="::1"), [FakeEmbedder()]) as engine,
+        listening(engine) as addresses,
+    ):
+        for address in addresses:
+            assert "[::1]:" in address
+            async with AsyncClient(address) as client:
+                assert [model.name for model in await client.models()] == ["fake"]
+
+
+async def test_a_data_folder_that_cannot_be_used_is_named_with_its_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(Path, "mkdir", Mock(side_effect=full))
+    engine = Engine(settings(tmp_path / "new"), [FakeEmbedder()])
+    rule = f"data: the folder {tmp_path}/new cannot be used: No space left on device"
+    with pytest.raises(StorageError, match=re.escape(rule)):
+        await engine.__aenter__()

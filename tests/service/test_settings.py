@@ -143,6 +143,25 @@ def test_a_wrong_value_is_refused_with_its_name_and_rule(
         load_settings(**flags)
 
 
+@pytest.mark.parametrize("name", ["data", "cache", "snapshots", "adapters", "jobs"])
+def test_a_file_is_no_folder(elsewhere: Path, name: str) -> None:
+    (elsewhere / "file").touch()
+    for path in (elsewhere / "file", elsewhere / "file/below"):
+        with pytest.raises(
+            SettingsError, match=rf"{name} must be a folder, got {path}: .*/file is"
+        ):
+            load_settings(**{name: path})
+    (elsewhere / "link").symlink_to("nowhere")
+    with pytest.raises(SettingsError, match=f"{name} must be a folder, got .*/link is none"):
+        load_settings(**{name: elsewhere / "link"})
+
+
+def test_a_host_may_be_written_as_in_addresses() -> None:
+    assert load_settings(host="[::1]").host == "::1"
+    with pytest.raises(SettingsError, match="host: the host must be an address of this machine"):
+        load_settings(host="")
+
+
 def test_a_wrong_file_is_refused(elsewhere: Path) -> None:
     (elsewhere / "kindred.toml").write_text("port = \n")
     with pytest.raises(SettingsError, match=r"kindred\.toml is not TOML"):
