@@ -1,6 +1,7 @@
 """One process, two transports: sharing work, refusing work, and a clean end."""
 
 import asyncio
+import contextlib
 import errno
 import logging
 import os
@@ -14,6 +15,7 @@ from unittest.mock import Mock
 
 import grpc
 import httpx
+import numpy as np
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -66,6 +68,14 @@ async def waits(client: httpx.AsyncClient, items: int) -> None:
         await asyncio.sleep(0)
 
 
+async def refused(address: str) -> None:
+    """Returns when a server takes no more connections."""
+    with contextlib.suppress(httpx.TransportError):
+        while True:
+            async with httpx.AsyncClient(base_url=address) as client:
+                await client.get("/healthz")
+
+
 async def test_32_clients_share_forward_passes_and_a_33rd_is_refused_at_once(
     tmp_path: Path,
 ) -> None:
@@ -100,12 +110,18 @@ async def test_what_has_begun_is_answered_after_sigterm(tmp_path: Path, logs: No
         serve(settings(tmp_path), started.set_result, lambda told: Engine(told, [model]))
     )
     addresses: Addresses = await started
-    async with httpx.AsyncClient(base_url=addresses.http) as client:
-        request = asyncio.create_task(client.post("/v1/embeddings", json={"input": "red"}))
-        await asyncio.to_thread(model.entered.wait)
+    async with (
+        httpx.AsyncClient(base_url=addresses.http) as http,
+        AsyncClient(addresses.http) as rest,
+        AsyncClient(addresses.grpc) as rpc,
+    ):
+        asked = asyncio.gather(rest.embed("red"), rpc.embed("green"))
+        await waits(http, 2)
         os.kill(os.getpid(), signal.SIGTERM)
+        await refused(addresses.http)
         model.gate.set()
-        assert (await request).status_code == 200
+        for found, axis in zip(await asked, (0, 1), strict=True):
+            assert np.argmax(found.vectors[0]) == axis
     await serving
     with pytest.raises(ConnectionError):
         await asyncio.open_connection(*addresses.http.removeprefix("http://").split(":"))
