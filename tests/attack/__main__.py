@@ -12,6 +12,7 @@ from tests.attack import (
     bombs,
     connections,
     decoders,
+    disk,
     filters,
     floods,
     forgeries,
@@ -39,6 +40,7 @@ ATTACKS: Mapping[str, Callable[[float], Outcome]] = {
     "watchers": watchers.attack,
     "paths": paths.attack,
     "forgeries": forgeries.attack,
+    "disk": disk.attack,
     "bombs": bombs.attack,
     "filters": filters.attack,
 }
