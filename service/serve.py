@@ -168,7 +168,7 @@ async def serve(
         OSError: If a port is taken, or the files of TLS can't be used.
     """
     configure_logging(settings.log_level)
-    _allow_files()
+    settings = within_files(settings)
     sys.setswitchinterval(SWITCH_SECONDS)
     with _stop_signal() as stop:
         made = make_engine(settings)
@@ -198,10 +198,22 @@ def _shorten_pauses() -> None:
     gc.set_threshold(COLLECT_OBJECTS, *gc.get_threshold()[1:])
 
 
-def _allow_files() -> None:
-    """Allows as many open files as this process may have: each connection is one."""
+def within_files(settings: Settings) -> Settings:
+    """Allows as many open files as this process may have, and no more connections than half of it.
+
+    Each connection is a file. Where none is left, a connection is accepted and closed, whoever
+    asks; where `max_connections` are there, those that wait give way.
+    """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    room = max(1, most // 4)  # of each transport
+    if most == resource.RLIM_INFINITY or settings.max_connections <= room:
+        return settings
+    log.warning(
+        "this process may have %d open files (ulimit -Hn): max_connections is %d instead of %d",
+        *(most, room, settings.max_connections),
+    )
+    return settings.model_copy(update={"max_connections": room})
 
 
 @contextmanager

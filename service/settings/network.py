@@ -52,7 +52,8 @@ class NetworkSettings(BaseModel):
         ge=1,
         description="Connections of each transport. Where more come over REST, those that wait for "
         "a request are closed, the longest waiting first; where none waits, 503 is answered at "
-        "once. Where more come over gRPC, they are refused.",
+        "once. Where more come over gRPC, they are refused. Both together take at most half of the "
+        "files that the process may have open (`ulimit -Hn`).",
     )
     max_streams: int = Field(
         default=1024,

@@ -13,6 +13,8 @@ connections  clients that are slow, leave, do not read, or are ten thousand
 watchers     jobs that hundreds watch who read nothing
 paths        names that lead elsewhere
 forgeries    snapshots that somebody made up
+disk         a disk that is full
+files        a server that may open few files
 bombs        small files that become large ones
 filters      filters that speak SQL
 """

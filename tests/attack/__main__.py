@@ -13,6 +13,7 @@ from tests.attack import (
     connections,
     decoders,
     disk,
+    files,
     filters,
     floods,
     forgeries,
@@ -41,6 +42,7 @@ ATTACKS: Mapping[str, Callable[[float], Outcome]] = {
     "paths": paths.attack,
     "forgeries": forgeries.attack,
     "disk": disk.attack,
+    "files": files.attack,
     "bombs": bombs.attack,
     "filters": filters.attack,
 }

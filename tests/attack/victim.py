@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -79,8 +81,14 @@ class Victim:
 
 
 @contextmanager
-def victim(**options: object) -> Iterator[Victim]:
-    """Yields a server with an album of two items; its settings are the defaults but for these."""
+def victim(*, open_files: int | None = None, **options: object) -> Iterator[Victim]:
+    """Yields a server with an album of two items; its settings are the defaults but for these.
+
+    Args:
+        open_files: How many it may have; None means as many as this process.
+        options: Its settings.
+    """
+    limits = None if open_files is None else (open_files, open_files)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         log = folder / "log"
@@ -94,6 +102,7 @@ def victim(**options: object) -> Iterator[Victim]:
                 env={**os.environ, **environment},
                 stdout=file,
                 stderr=subprocess.STDOUT,
+                preexec_fn=limits and partial(resource.setrlimit, resource.RLIMIT_NOFILE, limits),
             ) as process,
         ):
             try:

@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import re
+import resource
 import signal
 import socket
 import threading
@@ -23,7 +24,7 @@ from embedder.base import Prepared, Vectors
 from indexes.errors import StorageError
 from kindred import AsyncClient
 from service.engine import Engine
-from service.serve import Addresses, listening, serve
+from service.serve import Addresses, listening, serve, within_files
 from service.settings import Settings
 from tests.fakes import FakeEmbedder
 
@@ -227,3 +228,23 @@ async def test_a_data_folder_that_cannot_be_used_is_named_with_its_setting(
     rule = f"data: the folder {tmp_path}/new cannot be used: No space left on device"
     with pytest.raises(StorageError, match=re.escape(rule)):
         await engine.__aenter__()
+
+
+@pytest.mark.parametrize(
+    ("most", "asked", "given"),
+    [(1024, 4096, 256), (1024, 100, 100), (1_048_576, 4096, 4096), (resource.RLIM_INFINITY, 9, 9)],
+)
+def test_connections_take_no_more_than_half_of_the_files(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    most: int,
+    asked: int,
+    given: int,
+) -> None:
+    limits = list[tuple[int, int]]()
+    monkeypatch.setattr("resource.getrlimit", lambda _: (256, most))
+    monkeypatch.setattr("resource.setrlimit", lambda _, limit: limits.append(limit))
+    fitted = within_files(settings(tmp_path, max_connections=asked))
+    assert (fitted.max_connections, limits) == (given, [(most, most)])
+    assert ("1024 open files" in caplog.text) is (given != asked)
