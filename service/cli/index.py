@@ -5,7 +5,8 @@ import platform
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -18,7 +19,7 @@ from service.cli import options
 from service.cli.backend import Backend, Where
 from service.cli.groups import grouped
 from service.cli.refusal import FAILED, INTERRUPTED
-from service.cli.show import answers, failures, harmless, notes, progress
+from service.cli.show import answers, counted, failures, harmless, notes, progress
 from service.ingest.folder import Listing, Stamp, list_files
 from service.ingest.ingest import Fate, Ingest, Outcome
 from service.messages import NewCollection
@@ -118,15 +119,30 @@ def index(  # noqa: PLR0913 - one parameter per group of options
     prune.check()
     work = Work(Where.of(ctx, place.data, place.server), into, Telling(verbose))
     telling, started = work.telling, time.monotonic()
-    try:
+    with _stopped(telling):
         listing = list_files(folder, into.prefix, machine=platform.node())
         gone = asyncio.run(work.index(listing, prunes=prune.prune))
         if gone and (prune.yes or _is_to_go(gone, folder, into.collection)):
             asyncio.run(work.remove(gone))
+    _tell(telling, into.collection, time.monotonic() - started)
+
+
+@contextmanager
+def _stopped(telling: "Telling") -> Iterator[None]:
+    """Tells how far it has got, whatever stops it.
+
+    Raises:
+        typer.Exit: If that is Ctrl-C.
+    """
+    try:
+        yield
     except KeyboardInterrupt:
         notes().print(f"Stopped: {telling.summary()}. Run it again to go on from there.")
         raise typer.Exit(INTERRUPTED) from None
-    _tell(telling, into.collection, time.monotonic() - started)
+    except Exception:
+        if telling.tally:
+            notes().print(f"Stopped: {telling.summary()}. Run it again to go on from there.")
+        raise
 
 
 def _tell(telling: "Telling", collection: str, seconds: float) -> None:
@@ -154,7 +170,7 @@ def _is_to_go(gone: Collection[str], folder: Path, collection: str) -> bool:
     more = f" and {len(gone) - len(first):,} more" if len(gone) > len(first) else ""
     notes().print(f"Not in {harmless(str(folder))} any more: {', '.join(first)}{more}")
     try:
-        return typer.confirm(f"Remove {len(gone):,} items from {collection}?", err=True)
+        return typer.confirm(f"Remove {counted(len(gone))} from {collection}?", err=True)
     except typer.Abort:
         raise KeyboardInterrupt from None
 
@@ -186,7 +202,7 @@ class Work:
             total = len(listing.files) + len(listing.unreadable)
             await self.telling.run(ingest.run(listing, known), "indexing", total)
         if prunes and known.elsewhere:
-            notes().print(f"{known.elsewhere:,} items are of files elsewhere, and stay.")
+            notes().print(f"of files elsewhere, and left: {counted(known.elsewhere)}")
         return gone
 
     async def remove(self, gone: Mapping[str, Stamp]) -> None:

@@ -100,6 +100,11 @@ def harmless(text: str) -> str:
     )
 
 
+def counted(items: int) -> str:
+    """Returns how many items there are, in words."""
+    return f"{items:,} item{'' if items == 1 else 's'}"
+
+
 def complain(message: str) -> None:
     """Says what is wrong; whoever worded it, a terminal obeys none of it."""
     told = "\n".join(map(harmless, message.splitlines()))

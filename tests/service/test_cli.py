@@ -2,6 +2,7 @@
 
 import importlib
 import io
+import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -17,13 +18,18 @@ from typer.testing import CliRunner, Result
 from embedder.errors import MissingDependency
 from embedder.evaluate import Figure, Report
 from indexes.local.folder import FolderStore
+from kindred import Unavailable
 from service.cli import app
 from service.cli.evaluate import figures_table
+from service.cli.local import LocalBackend
 from service.cli.refusal import needs
 from service.engine import Engine
+from service.ingest.ingest import BATCH_FILES
+from service.messages import ItemInput, ItemResult
 from service.settings import Settings
 from tests.fakes import FakeEmbedder
 from tests.samples import audio_bytes, image_bytes, picture, tone
+from tests.service.jobs.counting import write_words
 
 pytestmark = pytest.mark.usefixtures("decodes_here")
 
@@ -91,6 +97,33 @@ class TestIndex:
         assert "x words.jpg: a file must hold a picture or a sound" in result.stderr
         assert "x cut.png: " in result.stderr
         assert "Traceback" not in result.output
+
+    def test_what_was_stored_is_told_when_the_server_is_gone(
+        self, tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write_words(tmp_path / "words", 5 * BATCH_FILES)
+        asked, upsert = itertools.count(), LocalBackend.upsert
+
+        async def failing(
+            backend: LocalBackend, name: str, items: Sequence[ItemInput], *, windows: bool
+        ) -> Sequence[ItemResult]:
+            if next(asked) == 3:
+                raise Unavailable("connection reset")
+            return await upsert(backend, name, items, windows=windows)
+
+        monkeypatch.setattr(LocalBackend, "upsert", failing)
+        result = kindred("index", tmp_path / "words", "--data", data)
+        assert result.exit_code == 1
+        stopped, error = result.stderr.splitlines()[:2]
+        told = re.fullmatch(r"Stopped: (\d+) added\. Run it again to go on from there\.", stopped)
+        assert told
+        assert 0 < int(told[1]) <= 4 * BATCH_FILES
+        assert error.startswith("error: UNAVAILABLE: connection reset; is a server there")
+        again = kindred("index", tmp_path / "words", "--data", data)
+        assert again.exit_code == 0
+        unchanged = re.search(r"(\d+) unchanged", again.stdout)
+        assert unchanged
+        assert int(unchanged[1]) >= int(told[1])
 
     def test_long_texts_are_told_of(self, gallery: Path, data: Path) -> None:
         for number in range(2):

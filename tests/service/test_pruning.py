@@ -191,7 +191,7 @@ class TestCommand:
         assert result.exit_code == 0, result.output
         assert result.stdout.startswith("default: 3 unchanged, 1 removed, in ")
         assert "- e.txt" in result.stderr
-        assert "1 items are of files elsewhere, and stay." in result.stderr
+        assert "of files elsewhere, and left: 1 item\n" in result.stderr
 
     def test_refuses_a_folder_that_came_to_nothing(self, tmp_path: Path, data: Path) -> None:
         folder = texts(tmp_path / "texts", "a.txt")
