@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import promql_parser
 import pytest
 import yaml
 from prometheus_client import Metric
@@ -146,10 +147,9 @@ def _alternatives(value: str) -> list[str]:
     return [before + each for each in choice.rstrip(")").split("|")]
 
 
-def test_brackets_close() -> None:
+def test_it_is_asked_in_prometheus_s_language() -> None:
     for expression in _expressions():
-        for opening, closing in ("()", "[]", "{}"):
-            assert expression.count(opening) == expression.count(closing), expression
+        promql_parser.parse(expression.replace("$__rate_interval", "1m"))
 
 
 def test_legends_and_messages_name_labels_that_are_left(exposed: dict[str, Metric]) -> None:
