@@ -138,6 +138,10 @@ class Traces:
         self._end()
 
 
+UNTRACED = Traces()
+"""Of what nobody wants to know."""
+
+
 def conclude(span: trace.Span, facts: Facts, reason: str, *, is_fault: bool) -> None:
     """Tells how a request or a job ended.
 

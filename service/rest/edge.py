@@ -24,14 +24,17 @@ from service.terms import (
     terms,
     timeout_of,
 )
-from service.tracing import conclude
+from service.tracing import UNTRACED, conclude
 
 log = logging.getLogger(__name__)
 
 SNAPSHOTS = "/v1/snapshots/"
 """Files are sent to paths that begin so."""
 
-GUARDED = ("/v1/", "/metrics")
+API = "/v1/"
+"""Paths that begin so are traced; probes and pages, asked for every few seconds, are not."""
+
+GUARDED = (API, "/metrics")
 """Paths that begin so take a key, where keys are; health and the pages hold no data."""
 
 CLIENT_GONE = 499
@@ -85,8 +88,9 @@ class Edge:
                 message["headers"] = [*message["headers"], *ours]
             await send(message)
 
+        traces = self._telemetry.traces if scope["path"].startswith(API) else UNTRACED
         with (
-            self._telemetry.traces.request(scope["method"], headers) as span,
+            traces.request(scope["method"], headers) as span,
             self._bodies.held() as take,
         ):
             try:

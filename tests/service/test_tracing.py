@@ -117,6 +117,7 @@ async def test_a_search_is_a_span_with_its_stages_below_that_of_the_caller(
         httpx.AsyncClient(base_url=addresses.http) as http,
     ):
         await http.post("/v1/collections", json={"name": "a"})
+        await http.get("/readyz")
         question = {"query": [{"type": "text", "text": "red"}, {"type": "text", "text": "green"}]}
         for _ in range(2):
             answer = await http.post(
@@ -131,6 +132,8 @@ async def test_a_search_is_a_span_with_its_stages_below_that_of_the_caller(
         "http.route": "/v1/collections/{collection}/items:search",
         "kindred.request_id": answer.headers["x-request-id"],
     }
+    above = [span for span in collector.spans if span.kind == Span.SPAN_KIND_SERVER]
+    assert len(above) == 3  # of probes nobody wants to know
     below = collector.below(first)
     assert [span.name for span in below] == ["decode", "queue", "embed", "search"]
     times = [first.start_time_unix_nano]
