@@ -9,6 +9,8 @@ from service.access.keys import Key, KeyFile, parts_of
 from service.errors import RateLimited, Unauthenticated
 from service.settings import LOOPBACK, Settings, SettingsError
 
+NO_GOOD = "this key is unknown, or was revoked"
+
 
 @dataclass(slots=True)
 class _Bucket:
@@ -22,7 +24,8 @@ class Guard:
     """Knows the keys of a server. Belongs to one event loop.
 
     Without keys everybody is let in, and a server without keys listens on loopback only. Once there
-    is a key everybody has to show one, unless `allow_anonymous` says otherwise.
+    is a key everybody has to show one, unless `allow_anonymous` says otherwise; should the file be
+    lost while it is served, there is no key that is good.
 
     Args:
         settings: Where the keys are, and whether one must be shown.
@@ -69,6 +72,19 @@ class Guard:
         self._spend(key)
         return Caller(key.id, frozenset(key.scopes), frozenset(key.collections) or None)
 
+    def lets_stay(self, who: Caller) -> bool:
+        """Tells whether who was let in still would be; it is asked where an answer goes on."""
+        return self.is_open if who == ANONYMOUS else self.file.find(who.id) is not None
+
+    def require_stay(self, who: Caller) -> None:
+        """Makes sure that who was let in still would be.
+
+        Raises:
+            Unauthenticated: If their key was revoked since, or they showed none and now must.
+        """
+        if not self.lets_stay(who):
+            raise Unauthenticated(NO_GOOD)
+
     def _key(self, authorization: str | None) -> Key:
         """Returns the key that is shown.
 
@@ -83,13 +99,13 @@ class Guard:
         key_id, secret = parts_of(shown.strip())
         key = self.file.find(key_id)
         if key is None or not key.opens(secret):
-            raise Unauthenticated("this key is unknown, or was revoked")
+            raise Unauthenticated(NO_GOOD)
         return key
 
     @property
     def is_open(self) -> bool:
-        """Whether a caller without a key is let in."""
-        return self._settings.allow_anonymous or not self.file.list()
+        """Whether a caller without a key is let in; no longer once there were keys, even lost."""
+        return self._settings.allow_anonymous or not (self.file.list() or self.file.had_keys)
 
     def _spend(self, key: Key) -> None:
         """Takes a token: `per_minute` at once at most, and as many again within each minute."""

@@ -69,12 +69,16 @@ class KeyFile:
 
     Args:
         path: The file; there need not be one.
+
+    Attributes:
+        had_keys: Whether any was there since this process looks, even if the file is gone by now.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._seen: tuple[int, ...] | None = None
         self._keys: dict[str, Key] = {}
+        self.had_keys = False
 
     def list(self) -> tuple[Key, ...]:
         """Returns every key, the revoked too, in the order they were created.
@@ -137,6 +141,7 @@ class KeyFile:
     def _take(self, seen: tuple[int, ...], keys: dict[str, Key]) -> None:
         known, is_first = self._keys, self._seen is None
         self._seen, self._keys = seen, keys
+        self.had_keys = self.had_keys or bool(keys)
         for key in () if is_first else {**known, **keys}.values():
             if known.get(key.id) != keys.get(key.id):
                 what = _became(known.get(key.id), keys.get(key.id))

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 from starlette.responses import StreamingResponse
 
+from service.access.caller import caller
+from service.access.guard import Guard
 from service.jobs import messages
 from service.jobs.messages import JobInfo, JobState
 from service.rest.wire import (
@@ -188,11 +190,11 @@ async def list_job_errors(
 )
 async def watch_job(job: PathText, engine: TheEngine) -> Response:
     """Sends an event `job` with the job, as it is and whenever it gets on, until it is over."""
-    events = _events(await engine.jobs.watch(job))
+    events = _events(await engine.jobs.watch(job), engine.guard)
     return StreamingResponse(events, media_type=EVENTS, headers={"cache-control": "no-store"})
 
 
-async def _events(infos: AsyncIterator[JobInfo]) -> AsyncIterator[bytes]:
+async def _events(infos: AsyncIterator[JobInfo], guard: Guard) -> AsyncIterator[bytes]:
     news = asyncio.ensure_future(anext(infos, None))
     try:
         while True:
@@ -200,7 +202,7 @@ async def _events(infos: AsyncIterator[JobInfo]) -> AsyncIterator[bytes]:
             if not done:
                 yield b": still here\n\n"
                 continue
-            if (info := news.result()) is None:
+            if (info := news.result()) is None or not guard.lets_stay(caller.get()):
                 return
             yield _event(info)
             news = asyncio.ensure_future(anext(infos, None))

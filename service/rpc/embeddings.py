@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from embedder.errors import EmbedderError
 from kindred.v1 import embedding_service_pb2 as embeddings_pb
 from kindred.v1 import embedding_service_pb2_grpc as embeddings_grpc
+from service.access.caller import caller
 from service.engine import Engine
 from service.errors import ServiceError, item_error
 from service.rpc import answered, asked
@@ -46,6 +47,7 @@ class Embeddings(embeddings_grpc.EmbeddingServiceServicer):
             index = 0
             try:
                 async for request in request_iterator:
+                    self._engine.guard.require_stay(caller.get())
                     await room.acquire()
                     answers.put_nowait(group.create_task(self._embed_one(index, request)))
                     index += 1

@@ -7,6 +7,7 @@ from typing import Any
 
 from kindred.v1 import job_service_pb2 as jobs_pb
 from kindred.v1 import job_service_pb2_grpc as jobs_grpc
+from service.access.caller import caller
 from service.engine import Engine
 from service.errors import InvalidRequest
 from service.jobs.messages import (
@@ -74,6 +75,7 @@ class Jobs(jobs_grpc.JobServiceServicer):
     async def WatchJob(self, request: jobs_pb.WatchJobRequest, context: Context) -> None:
         """Sends a job as it gets on."""
         async for info in await self._engine.jobs.watch(request.id):
+            self._engine.guard.require_stay(caller.get())
             await context.write(_told(info))
 
     async def ListJobErrors(

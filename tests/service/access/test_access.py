@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import grpc
 import httpx
 import pytest
 import trustme
 
 import kindred
 from kindred import AsyncClient, InvalidArgument, ItemInput, PermissionDenied, Tls, Unauthenticated
+from kindred.v1 import content_pb2, embedding_service_pb2, embedding_service_pb2_grpc
 from service.access.caller import Scope
 from service.access.keys import KeyFile
 from service.collections import Collections
@@ -21,6 +23,7 @@ from service.serve import Addresses, listening
 from service.settings import Settings
 from service.snapshots import Snapshots
 from tests.fakes import FakeEmbedder
+from tests.service.test_serve import Gated
 
 pytestmark = pytest.mark.anyio
 WIRES = pytest.mark.parametrize("wire", ["http", "grpc"])
@@ -41,9 +44,11 @@ class Server:
 
 
 @asynccontextmanager
-async def running(folder: Path, **options: object) -> AsyncIterator[Server]:
+async def running(
+    folder: Path, model: FakeEmbedder | None = None, /, **options: object
+) -> AsyncIterator[Server]:
     settings = Settings.model_validate({"data": folder, "port": 0, "grpc_port": 0, **options})
-    async with Engine(settings, [FakeEmbedder()]) as engine, listening(engine) as found:
+    async with Engine(settings, [model or FakeEmbedder()]) as engine, listening(engine) as found:
         yield Server(engine, found)
 
 
@@ -160,6 +165,61 @@ async def test_a_key_that_asks_too_often_is_told_when_to_come_back(
     assert refused.value.reason == "RATE_LIMITED"
     assert refused.value.retry_after
     assert 25 <= refused.value.retry_after <= 30
+
+
+async def test_a_key_that_is_revoked_ends_its_streams(server: Server) -> None:
+    shown = server.key(Scope.READ)
+    words = embedding_service_pb2.EmbedStreamRequest(content=content_pb2.Content(text="red"))
+    async with grpc.aio.insecure_channel(server.addresses.grpc) as channel:
+        stub = embedding_service_pb2_grpc.EmbeddingServiceStub(channel)
+        stream = stub.EmbedStream(metadata=(("authorization", f"Bearer {shown}"),))
+        await stream.write(words)
+        assert (await stream.read()).result.embedding.vector.values
+        server.engine.guard.file.revoke(shown.split("_")[1])
+        await stream.write(words)
+        assert await stream.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+@WIRES
+async def test_a_key_that_is_revoked_watches_no_longer(tmp_path: Path, wire: str) -> None:
+    words = tmp_path / "words"
+    words.mkdir()
+    (words / "a.txt").write_text("red")
+    model = Gated()
+    async with running(tmp_path / "data", model, job_folders=(words,)) as server:
+        shown = server.key(Scope.READ, Scope.WRITE)
+        async with server.client(wire, shown) as client:
+            await client.create_collection("album")
+            job = await client.create_job("album", kindred.IngestFolder(str(words)))
+            told, refused = [], False
+            try:
+                async for each in client.watch_job(job.id):
+                    told.append(each)
+                    server.engine.guard.file.revoke(shown.split("_")[1])
+                    model.gate.set()
+            except Unauthenticated:
+                refused = True
+        assert not any(each.is_over for each in told)
+        assert refused == (wire == "grpc")
+
+
+@WIRES
+@pytest.mark.parametrize("shown", ["Bearer " + "k" * 7_000, "Bearer kindred_" + "_" * 7_000])
+async def test_a_long_key_is_no_good(server: Server, wire: str, shown: str) -> None:
+    server.key(Scope.READ)
+    async with server.client(wire, shown.removeprefix("Bearer ")) as client:
+        with pytest.raises(Unauthenticated, match="unknown, or was revoked"):
+            await client.list_collections()
+
+
+@pytest.mark.parametrize(
+    "sent", [b"Bearer kindred_\xff_\xff", b"\xff\xfe", b"Bearer \xc3\xa9", b"Bearer"]
+)
+async def test_a_key_that_is_no_ascii_is_no_good(server: Server, sent: bytes) -> None:
+    server.key(Scope.READ)
+    async with httpx.AsyncClient(base_url=server.addresses.http) as http:
+        answer = await http.get("/v1/models", headers={b"authorization": sent})
+    assert (answer.status_code, answer.json()["error"]["reason"]) == (401, "UNAUTHENTICATED")
 
 
 async def test_rest_says_how_to_show_a_key_and_leaves_health_and_pages_open(

@@ -91,6 +91,30 @@ def test_with_keys_only_who_shows_one_is_let_in(tmp_path: Path) -> None:
         door.admit(None)  # a revoked key does not open the door for all
 
 
+def test_keys_whose_file_is_lost_let_nobody_in(tmp_path: Path) -> None:
+    door = guard(tmp_path)
+    key, shown = door.file.create("phone", READ)
+    who = door.admit(f"Bearer {shown}")
+    assert door.lets_stay(who)
+    kept = door.file.path.read_bytes()
+    door.file.path.unlink()
+    for authorization in (None, f"Bearer {shown}"):
+        with pytest.raises(Unauthenticated):
+            door.admit(authorization)
+    assert not door.lets_stay(who)
+    door.file.path.write_bytes(kept)
+    assert door.admit(f"Bearer {shown}").id == key.id
+
+
+def test_who_was_let_in_without_a_key_does_not_stay_once_there_is_one(tmp_path: Path) -> None:
+    door = guard(tmp_path)
+    assert door.lets_stay(door.admit(None))
+    door.file.create("phone", READ)
+    assert not door.lets_stay(ANONYMOUS)
+    with pytest.raises(Unauthenticated, match="show a key"):
+        door.admit(None)
+
+
 @pytest.mark.parametrize(
     ("authorization", "rule"),
     [
