@@ -31,6 +31,10 @@ def test_nothing_is_reached_from_outside_this_machine(compose: dict[str, Any]) -
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
+def test_no_log_fills_the_disk(compose: dict[str, Any]) -> None:
+    assert {one["logging"]["driver"] for one in compose["services"].values()} == {"local"}
+
+
 def test_what_a_service_needs_is_there(compose: dict[str, Any]) -> None:
     for one in compose["services"].values():
         assert set(one.get("depends_on", [])) <= compose["services"].keys()
@@ -50,12 +54,14 @@ def test_both_replicas_share_a_store_and_the_balancer_knows_them(compose: dict[s
         assert f"server {name}:{settings.grpc_port};" in balancer
 
 
-def test_the_server_writes_only_data_and_what_is_uploaded(compose: dict[str, Any]) -> None:
-    kindred = compose["services"]["kindred"]
-    assert kindred["read_only"] is True
-    assert kindred["tmpfs"] == ["/tmp"]
-    assert kindred["cap_drop"] == ["ALL"]
-    assert [volume.partition(":")[2] for volume in kindred["volumes"]] == ["/data"]
+@pytest.mark.parametrize("name", ["kindred", "replica-1", "replica-2"])
+def test_a_server_writes_only_data_and_what_is_uploaded(compose: dict[str, Any], name: str) -> None:
+    server = compose["services"][name]
+    assert server["read_only"] is True
+    assert server["tmpfs"] == ["/tmp"]
+    assert server["cap_drop"] == ["ALL"]
+    assert server["stop_grace_period"] == "30s"
+    assert {volume.partition(":")[2] for volume in server["volumes"]} <= {"/data", "/snapshots"}
 
 
 def test_the_image_is_warm_and_serves_as_nobody_special() -> None:

@@ -16,5 +16,8 @@ class ObservabilitySettings(BaseModel):
         "http://localhost:4318; none by default.",
     )
     log_level: str = Field(
-        default="info", pattern="^(debug|info|warning|error)$", description="Least level logged."
+        default="info",
+        pattern="^(debug|info|warning|error)$",
+        description="Least level logged. Each request is a line of info; who changed what is "
+        "logged whatever it is.",
     )

@@ -106,6 +106,17 @@ async def test_the_log_has_no_key_and_nothing_of_what_is_stored_or_asked(
     assert lines(written, "service.r")[-1]["caller"] == "nobody"
 
 
+async def test_changes_are_logged_at_any_level(engine: Engine, written: io.StringIO) -> None:
+    logging.getLogger().setLevel(logging.ERROR)
+    async with (
+        engine,
+        listening(engine) as addresses,
+        httpx.AsyncClient(base_url=addresses.http) as http,
+    ):
+        await http.post("/v1/collections", json={"name": "a"})
+    assert [line["method"] for line in lines(written, "")] == ["Collections.create"]
+
+
 async def test_a_long_path_is_cut(engine: Engine, written: io.StringIO) -> None:
     async with (
         engine,
