@@ -3,7 +3,8 @@
 import asyncio
 import json
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from embedder.base import Prepared, Vectors
 from kindred import AsyncClient, Image, IngestFolder, KindredError
 from service.decoding.pool import CAUSES
 from service.engine import Engine
@@ -197,6 +199,44 @@ def test_counts_are_of_what_was_done(exposed: dict[str, Metric]) -> None:
     assert told("kindred_jobs_ended_total") == 2
     assert told("kindred_job_items_total", task="folder", fate="added") == 2
     assert told("kindred_decoders_replaced_total") == 0
+
+
+def test_jobs_that_wait_and_that_are_worked_on_are_told(tmp_path: Path) -> None:
+    asyncio.run(_two_jobs(tmp_path))
+
+
+async def _two_jobs(folder: Path) -> None:
+    (folder / "media").mkdir()
+    (folder / "media/red.txt").write_text("red")
+    options = {"data": folder / "data", "port": 0, "grpc_port": 0, "job_folders": [folder]}
+    model = Held()
+    async with (
+        Engine(Settings.model_validate(options), [model]) as engine,
+        listening(engine) as addresses,
+        AsyncClient(addresses.http) as client,
+        httpx.AsyncClient(base_url=addresses.http) as http,
+    ):
+        await client.create_collection("a")
+        for prefix in ("one/", "two/"):
+            await client.create_job("a", IngestFolder(str(folder / "media"), prefix))
+        await asyncio.to_thread(model.entered.wait)
+        metrics = (await http.get("/metrics")).text
+        model.gate.set()
+    for state in ("running", "queued"):
+        assert f'kindred_jobs{{state="{state}"}} 1.0' in metrics
+
+
+class Held(FakeEmbedder):
+    """Holds its forward passes until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered, self.gate = threading.Event(), threading.Event()
+
+    def encode(self, batch: Sequence[Prepared]) -> Vectors:
+        self.entered.set()
+        self.gate.wait(30)  # or the end of a test that failed would wait for ever
+        return super().encode(batch)
 
 
 def test_labels_do_not_grow_with_what_is_asked(exposed: dict[str, Metric]) -> None:
