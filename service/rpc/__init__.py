@@ -8,6 +8,7 @@
     answered  `service.messages` -> `kindred.v1`
     received  what a client sends in a call, read or refused
     arrivals  how long messages may be on their way, and how many at a time
+    answers   answers that are not taken yet
     failures  errors by the table, with their details
     health    grpc.health.v1, as the engine's readiness has it
 

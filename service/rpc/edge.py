@@ -17,6 +17,7 @@ from opentelemetry.trace import Span
 from service.access.caller import NOBODY, caller
 from service.engine import Engine
 from service.errors import DeadlineExceeded, RouteNotFound, ServiceError, problem
+from service.rpc.answers import Untaken
 from service.rpc.arrivals import Arrivals
 from service.rpc.context import Context
 from service.rpc.failures import abort, named
@@ -65,6 +66,7 @@ class Edge:
         self._limit = settings.max_body_bytes
         places = settings.max_pending_bytes // settings.max_body_bytes
         self._arrivals = Arrivals(places, settings.body_seconds)
+        self._untaken = Untaken(settings.max_body_bytes)
         self._strangers = Arrivals(0, min(STRANGER_SECONDS, settings.body_seconds))
 
     def around(self, handler: Any, method: str) -> Any:  # noqa: ANN401 - grpc has no types
@@ -73,12 +75,13 @@ class Edge:
         kind = f"{_arity(handler.request_streaming)}_{answers}"
         behaviour = getattr(handler, kind)
         streamed = _written(behaviour) if handler.request_streaming else _of_one(behaviour)
+        write = handler.response_serializer
         is_ours = method.startswith("/kindred.")
+        if is_ours and answers == "unary":
+            streamed, write = self._kept(streamed, write), None
         made = self._guarded(streamed, method, kind) if is_ours else self._open(streamed)
-        limit = self._limit if is_ours else OPEN_BYTES
-        return getattr(grpc, f"stream_{answers}_rpc_method_handler")(
-            made, forgiving(handler.request_deserializer, limit), handler.response_serializer
-        )
+        read = forgiving(handler.request_deserializer, self._limit if is_ours else OPEN_BYTES)
+        return getattr(grpc, f"stream_{answers}_rpc_method_handler")(made, read, write)
 
     def unknown(self, method: str) -> Any:  # noqa: ANN401 - grpc has no types
         """Returns the handler of a method that there is not."""
@@ -121,9 +124,18 @@ class Edge:
 
         return guarded
 
+    def _kept(self, behaviour: Streamed, write: Callable[[Any], bytes]) -> Streamed:
+        """Returns what counts the answer until it is taken."""
+
+        async def answered(messages: Messages, context: Context) -> bytes:
+            return self._untaken.keep(write(await behaviour(messages, context)), context)
+
+        return answered
+
     def _let_in(self, sent: Mapping[str, str], context: Context) -> float | None:
         """Notes who asks and on what terms, and returns the seconds that the answer may take."""
         caller.set(self._guard.admit(sent.get("authorization")))
+        self._untaken.check()
         seconds: float | None = context.time_remaining()
         priority = priority_of(sent.get(PRIORITY_HEADER))
         terms.set(Terms("", priority, deadline_after(seconds), "grpc"))

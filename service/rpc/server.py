@@ -1,5 +1,6 @@
 """Where gRPC listens, and its limits."""
 
+import logging
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -72,6 +73,7 @@ def create_server(engine: Engine, settings: Settings) -> RpcServer:
     Raises:
         RuntimeError: If the port is taken.
     """
+    logging.getLogger("grpc._cython.cygrpc").addFilter(is_failure)
     methods = Methods(Edge(engine))
     for register, servicer in _servicers(engine):
         register(servicer, methods)
@@ -81,6 +83,11 @@ def create_server(engine: Engine, settings: Settings) -> RpcServer:
     if credentials is None:
         return RpcServer(server, server.add_insecure_port(address))
     return RpcServer(server, server.add_secure_port(address, credentials))
+
+
+def is_failure(record: logging.LogRecord) -> bool:
+    """Tells what gRPC has to log from what it logs of clients that left as they were answered."""
+    return not record.getMessage().startswith("ExecuteBatchError raised in core")
 
 
 def _credentials(settings: Settings) -> grpc.ServerCredentials | None:

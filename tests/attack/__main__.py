@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tests.attack import (
@@ -63,7 +64,8 @@ def main() -> int:
         began = time.perf_counter()
         outcome = ATTACKS[name](asked.seconds)
         took = f"{time.perf_counter() - began:.0f}"
-        table.add_row(name, took, outcome.told(), "\n".join(outcome.broken) or "nothing")
+        broke = escape("\n".join(outcome.broken) or "nothing")
+        table.add_row(name, took, escape(outcome.told()), broke)
         broken += len(outcome.broken)
     Console(width=160).print(table)
     return min(1, broken)

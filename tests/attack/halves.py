@@ -1,4 +1,4 @@
-"""Messages of gRPC of which the end never comes, or that unpack to far more than was sent."""
+"""Messages of gRPC whose end never comes or that unpack to far more, and answers left untaken."""
 
 import asyncio
 import gzip
@@ -32,6 +32,9 @@ PLACES = 8
 PACKED, MOST_UNPACKED = 40, 2_500
 """Messages that unpack, and MiB that they may take: what may be in work, and what is unpacked."""
 
+TEXTS, ASKED, MOST_UNTAKEN = 256, 900, 500
+"""Texts in a call, and calls, whose answers nobody takes; and MiB that those may take."""
+
 MOST_KEPT = 100
 """MiB that may be left of what came, a while after it was refused."""
 
@@ -43,7 +46,7 @@ def attack(seconds: float) -> Outcome:
         KeyFile(server.folder / "data" / ".keys.json").create("attack", (Scope.READ,))
         asyncio.run(_strangers(server, outcome))
         outcome.expect(not server.traceback(), server.traceback())
-    for each in (_callers, _packed):
+    for each in (_callers, _packed, _untaken):
         with victim(body_seconds=PATIENCE) as server:
             asyncio.run(each(server, outcome))
             outcome.expect(not server.illness(), server.illness())
@@ -108,6 +111,22 @@ async def _packed(server: Victim, outcome: Outcome) -> None:
         told += f"memory {before} -> {most} MiB"
         outcome.note(f"({told})")
         outcome.expect(most - before < MOST_UNPACKED, told)
+
+
+async def _untaken(server: Victim, outcome: Outcome) -> None:
+    """Asks for large answers on one connection and takes none of them."""
+    texts = [content_pb2.Content(text=f"word {n}") for n in range(TEXTS)]
+    asked = embedding_service_pb2.EmbedRequest(contents=texts).SerializeToString()
+    before = server.memory
+    async with Halves.to(server.grpc, takes=0) as halves:
+        for _ in range(ASKED):
+            await halves.send(halves.begin(EMBED, len(asked)), asked)
+            await asyncio.sleep(0.02)
+        refused = sum(b"take answers before" in told for told in halves.ended.values())
+        told = f"{ASKED} answers left untaken: memory {before} -> {server.memory} MiB"
+    outcome.note("refused for want of taking", refused)
+    outcome.note(f"({told})")
+    outcome.expect(refused > 0 and server.memory - before < MOST_UNTAKEN, told)
 
 
 def _sent(halves: Halves, methods: Sequence[str], count: int) -> "asyncio.Future[list[None]]":

@@ -1,4 +1,7 @@
-"""A client of gRPC that begins messages and never ends them, in frames of HTTP/2 (RFC 9113)."""
+"""A client of gRPC that does things by halves, in frames of HTTP/2 (RFC 9113).
+
+It begins messages and does not end them, or asks and does not take the answers.
+"""
 
 import asyncio
 import contextlib
@@ -32,14 +35,16 @@ class Halves:
         """Of each call that is over, the headers that told it, as they came."""
         self.sent = 0
         """Bytes of messages, of all calls."""
-        writer.write(_PREFACE + _frame(SETTINGS, 0, 0, b""))
+        writer.write(_PREFACE)
 
     @classmethod
     @asynccontextmanager
-    async def to(cls, address: str) -> AsyncIterator[Self]:
-        """Yields a connection to HOST:PORT."""
+    async def to(cls, address: str, *, takes: int = FIRST_WINDOW) -> AsyncIterator[Self]:
+        """Yields a connection to HOST:PORT, which takes so many bytes of each answer."""
         host, _, port = address.rpartition(":")
         made = cls(*await asyncio.open_connection(host, int(port)))
+        setting = INITIAL_WINDOW.to_bytes(2, "big") + takes.to_bytes(4, "big")
+        made._writer.write(_frame(SETTINGS, 0, 0, setting))
         reading = asyncio.create_task(made._listen())
         try:
             yield made
