@@ -16,5 +16,6 @@ forgeries    snapshots that somebody made up
 disk         a disk that is full
 files        a server that may open few files
 bombs        small files that become large ones
+numbers      counts, amounts and vectors that nobody means
 filters      filters that speak SQL
 """

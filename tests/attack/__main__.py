@@ -21,6 +21,7 @@ from tests.attack import (
     framing,
     halves,
     headers,
+    numbers,
     paths,
     races,
     rest,
@@ -46,6 +47,7 @@ ATTACKS: Mapping[str, Callable[[float], Outcome]] = {
     "files": files.attack,
     "bombs": bombs.attack,
     "filters": filters.attack,
+    "numbers": numbers.attack,
 }
 """By name: takes the seconds that it may go on, where it could go on for ever."""
 
