@@ -12,12 +12,11 @@ from service.errors import DeadlineExceeded, Overloaded, ServiceError
 T = TypeVar("T")
 
 QUICK_SECONDS = 2.0
-"""A message that takes longer takes a place. Most are there at once; in so long a line of 1 Gbit/s
-brings 250 MB, of all of them together."""
+"""A message that takes longer takes a place. Most are there at once; and in that time a line of
+1 Gbit/s brings 250 MB, of all of them together."""
 
 _LOOKS = 4
 """How often one is looked at before it is slow: a loop that was late itself blames nobody."""
-
 
 GIVE_BACK_SECONDS = 1.0
 """After so long what was gathered of a message in vain is free, and can be given back."""
