@@ -65,7 +65,7 @@ class Caller:
         if not self.sees(collection):
             what = repr(asked or collection) if collection else "what belongs to more than one"
             if asked and self.sees(asked):  # the alias is theirs, and what it is for is not
-                what = f"the one that {what} stands for"
+                what = f"what {what} stands for"
             raise PermissionDenied(
                 f"{self.id} may touch only the collections {_listed(self.collections)}, not {what}"
             )

@@ -128,7 +128,7 @@ async def test_aliases_are_listed_pointed_and_deleted(engine: Engine) -> None:
 
 
 async def test_a_key_is_judged_by_what_an_alias_stands_for(engine: Engine) -> None:
-    secret = "not 'now'"
+    secret = "not what 'now' stands for"
     with asking("one"):
         assert (await engine.collections.search("now", QUERY)).collection == "one"
         assert await engine.aliases.list() == (AliasInfo("now", "one"),)

@@ -146,7 +146,7 @@ async def test_an_alias_shows_a_limited_key_nothing_that_it_may_not_see(
                 with pytest.raises(PermissionDenied, match="only the collections") as told:
                     await refused
                 assert told.value.reason == "PERMISSION_DENIED"
-            with pytest.raises(PermissionDenied, match="not the one that 'hidden' stands for"):
+            with pytest.raises(PermissionDenied, match="not what 'hidden' stands for"):
                 await limited.search("hidden", "a")
             await owner.set_alias("shown", "secrets")
             with pytest.raises(PermissionDenied, match="not 'shown'"):
