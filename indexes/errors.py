@@ -23,6 +23,9 @@ Every message states the rule and the offending value. All but `StorageError` it
 caller's to mend.
 """
 
+import errno
+import sqlite3
+
 
 class IndexesError(Exception):
     """Anything this package refuses or fails to do."""
@@ -82,6 +85,17 @@ class Unsupported(IndexesError):
 
 class StorageError(IndexesError):
     """The storage cannot be used: locked, read-only, full, damaged, or from a newer version."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is the disk that has no room left, as what it was raised from tells."""
+        match self.__cause__:
+            case OSError(errno=number):
+                return number in (errno.ENOSPC, errno.EDQUOT)
+            case sqlite3.Error() as error:
+                return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+            case _:
+                return False
 
 
 class StoreInUse(StorageError):

@@ -171,7 +171,12 @@ class Problem:
 
 INTERNAL = Status("INTERNAL", 500, "INTERNAL")
 _STORAGE = Status("STORAGE_FAILED", 500, "INTERNAL")
-_HIDDEN = {INTERNAL: "internal error", _STORAGE: "the store failed"}
+_FULL = Status("DISK_FULL", 500, "INTERNAL")
+_HIDDEN = {
+    INTERNAL: "internal error",
+    _STORAGE: "the store failed",
+    _FULL: "the disk of the server is full, so that nothing was stored",
+}
 """Faults of ours, whose texts may name paths and worse: what is told instead."""
 
 MOST_MESSAGE_BYTES = 1_500
@@ -248,6 +253,8 @@ def status_of(error: BaseException) -> Status:
     """Returns the row of the nearest class of the error that has one."""
     if isinstance(error, ItemFailed):
         return status_of(error.error)
+    if isinstance(error, stored.StorageError) and error.is_full:
+        return _FULL
     return next((TABLE[cls] for cls in type(error).__mro__ if cls in TABLE), INTERNAL)
 
 

@@ -1,6 +1,8 @@
 """The table is complete, names each error once, and gives nothing of ours away."""
 
+import errno
 import logging
+import sqlite3
 
 import pytest
 from google.rpc import code_pb2
@@ -85,6 +87,26 @@ def test_our_faults_are_logged_and_not_told(
     assert "secret" not in str(found.as_json())
     assert "abc123" in found.message
     assert caplog.records[0].exc_info is not None
+
+
+@pytest.mark.parametrize(
+    "cause",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        sqlite3.OperationalError("database or disk is full"),
+    ],
+)
+def test_a_full_disk_is_called_so(cause: Exception) -> None:
+    if isinstance(cause, sqlite3.Error):
+        cause.sqlite_errorcode = sqlite3.SQLITE_FULL
+    full = indexes.errors.StorageError("/secret/path: no room")
+    full.__cause__ = cause
+    found = problem(full)
+    assert (found.status.reason, found.status.http) == ("DISK_FULL", 500)
+    assert found.message.startswith("the disk of the server is full, so that nothing was stored")
+    assert "secret" not in found.message
+    assert problem(ItemFailed(0, full)).status == found.status
 
 
 def test_a_failed_item_is_called_what_its_own_error_is_called() -> None:
