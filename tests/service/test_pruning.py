@@ -112,6 +112,28 @@ def test_what_is_stored_anew_meanwhile_stays(tmp_path: Path) -> None:
     assert set(backend.stored) == {"kept.txt", "007.txt"}
 
 
+def test_what_a_stop_left_is_removed_the_next_time(tmp_path: Path) -> None:
+    texts(tmp_path, "kept.txt", *(f"{number:03}.txt" for number in range(3 * BATCH_FILES)))
+    backend = DictBackend()
+    index(backend, list_files(tmp_path))
+    for number in range(3 * BATCH_FILES):
+        (tmp_path / f"{number:03}.txt").unlink()
+
+    async def stopped() -> set[str]:
+        ingest = Ingest(backend, "default", 10**9)
+        outcomes = ingest.remove((await ingest.survey(list_files(tmp_path))).removable())
+        told = {(await anext(outcomes)).id for _ in range(BATCH_FILES + 1)}
+        await outcomes.aclose()
+        return told
+
+    told = asyncio.run(stopped())
+    assert told.isdisjoint(backend.stored)
+    assert len(backend.stored) == 1 + BATCH_FILES
+    fates = index(backend, list_files(tmp_path), prune=True)
+    assert list(fates.values()) == [Fate.UNCHANGED, *[Fate.REMOVED] * BATCH_FILES]
+    assert set(backend.stored) == {"kept.txt"}
+
+
 def test_an_origin_is_of_one_folder_prefix_and_machine_and_tells_none(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     asked = [
