@@ -143,6 +143,13 @@ def test_what_is_matched_is_said(exposed: dict[str, Metric]) -> None:
             assert any(re.fullmatch(value, each) for each in said), (name, value)
 
 
+def test_every_reason_that_is_no_client_s_doing_wakes_somebody() -> None:
+    ours = {row.reason for row in TABLE.values() if row.http >= 500} | {"OVERLOADED"}
+    asked = {rule["alert"]: rule["expr"] for rule in _rules()}
+    woken = re.findall(r'reason=~"([^"]*)"', asked["KindredFaults"] + asked["KindredOverloaded"])
+    assert {reason for each in woken for reason in each.split("|")} == ours
+
+
 def _alternatives(value: str) -> list[str]:
     """Returns what a pattern, or a text, may stand for: `.*(a|b)` for `.*a` and `.*b`."""
     before, _, choice = value.rpartition("(")
