@@ -1,6 +1,7 @@
 """The dashboard and the alerts ask for what a real server exposes: metrics, labels and values."""
 
 import asyncio
+import errno
 import json
 import re
 import threading
@@ -16,10 +17,11 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from embedder.base import Prepared, Vectors
+from indexes.errors import StorageError
 from kindred import AsyncClient, Image, IngestFolder, KindredError
 from service.decoding.pool import CAUSES
 from service.engine import Engine
-from service.errors import TABLE
+from service.errors import TABLE, status_of
 from service.jobs.messages import JobState
 from service.serve import listening
 from service.settings import Settings
@@ -36,8 +38,14 @@ SELECTOR = re.compile(r"\b(?P<name>(?:kindred|process)_\w+|up\b)(?:\{(?P<labels>
 MATCHER = re.compile(r"(?P<label>\w+)(?P<how>=~|!=|=)\"(?P<value>[^\"]*)\"")
 GROUPING = re.compile(r"\bby \((?P<labels>[^)]*)\)")
 
+FULL = StorageError("it can't be stored")
+FULL.__cause__ = OSError(errno.ENOSPC, "no space left")
+
+ROWS = {*TABLE.values(), status_of(FULL)}
+"""Everything that an error is called: what a full disk is called depends on its cause as well."""
+
 VALUES: dict[str, set[str]] = {
-    "reason": {row.reason for row in TABLE.values()},
+    "reason": {row.reason for row in ROWS},
     "state": set(JobState),
     "cause": set(CAUSES),
     "lane": set(Priority),
@@ -144,7 +152,7 @@ def test_what_is_matched_is_said(exposed: dict[str, Metric]) -> None:
 
 
 def test_every_reason_that_is_no_client_s_doing_wakes_somebody() -> None:
-    ours = {row.reason for row in TABLE.values() if row.http >= 500} | {"OVERLOADED"}
+    ours = {row.reason for row in ROWS if row.http >= 500} | {"OVERLOADED"}
     asked = {rule["alert"]: rule["expr"] for rule in _rules()}
     woken = re.findall(r'reason=~"([^"]*)"', asked["KindredFaults"] + asked["KindredOverloaded"])
     assert {reason for each in woken for reason in each.split("|")} == ours
