@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from service import messages
-from service.rest.wire import Answer, JsonRoute, PathText, Question, TheEngine, reply
+from service.rest.wire import Answer, JsonRoute, Many, PathText, Question, TheEngine, reply
 
 router = APIRouter(prefix="/v1/collections", tags=["collections"], route_class=JsonRoute)
 
@@ -21,7 +21,7 @@ class CollectionQuestion(Question):
 
     name: str = Field(description="1 to 63 lower-case letters, digits, - or _.")
     model: str | None = Field(None, description="Whose space it is in; by default the first.")
-    indexed: list[str] = Field(
+    indexed: Many[str] = Field(
         [],
         description="Fields of metadata that filters ask for often, such as `year` or "
         "`camera.maker`; filters on them stay fast in large collections.",
@@ -43,7 +43,7 @@ class CollectionQuestion(Question):
 class CollectionChange(Question):
     """What a collection is to be like."""
 
-    indexed: list[str] = Field(
+    indexed: Many[str] = Field(
         description="All fields of metadata that are to be indexed, those of before as well as "
         "new ones. Items are stored and found while new ones are prepared.",
     )

@@ -20,6 +20,7 @@ from service.rest.search import Hit, Part, parts_of
 from service.rest.wire import (
     Answer,
     JsonRoute,
+    Many,
     PathText,
     Question,
     TheEngine,
@@ -109,8 +110,8 @@ class BridgeParams(Question):
 class ConditionQuestion(Question):
     """What a generator is to listen to."""
 
-    inputs: Part | list[Part]
-    negative_inputs: Part | list[Part] = Field(
+    inputs: Part | Many[Part]
+    negative_inputs: Part | Many[Part] = Field(
         [], description="What to lead away from, in the place of what the target is guided against."
     )
     profile: str = Field("kindred-raw", description="The target; see /v1/condition/profiles.")
@@ -209,7 +210,7 @@ class Conditioned(Answer):
 class PictureQuestion(Question):
     """What small pictures are to be of."""
 
-    inputs: Part | list[Part]
+    inputs: Part | Many[Part]
     bridge: BridgeName = BridgeName.AUTO
     bridge_params: BridgeParams = BridgeParams.model_validate({})
     count: int = Field(1, description="Pictures to make.")

@@ -14,7 +14,7 @@ from embedder.errors import UndecodableMedia
 from embedder.media import Modality
 from service import messages
 from service.errors import InvalidRequest
-from service.rest.wire import Question
+from service.rest.wire import Many, Question
 
 NEVER_FETCHED = "data must be the file itself in base64: the server never fetches a URL"
 
@@ -72,7 +72,7 @@ class VectorPart(Question):
     """A vector of the model's space, of any norm, and the modality it came from."""
 
     type: Literal["vector"]
-    vector: list[float]
+    vector: Many[float]
     modality: Modality
     space: str = Field(
         default="",

@@ -15,6 +15,7 @@ from service.rest.content import Content, contents_of
 from service.rest.wire import (
     Answer,
     JsonRoute,
+    Many,
     Question,
     TheEngine,
     Timing,
@@ -37,7 +38,7 @@ Written = Annotated[
 class EmbeddingsQuestion(Question):
     """What to embed, and how vectors are written."""
 
-    input: Content | list[Content] = Field(description="One content, or a list of them.")
+    input: Content | Many[Content] = Field(description="One content, or a list of them.")
     model: str | None = Field(None, description="A served model; by default the first.")
     encoding_format: Encoding = Field(
         "float", description="Numbers, or base64 of little-endian float32, which is smaller."

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -25,6 +26,9 @@ from service.errors import (
 
 REASON = "kindred.reason"
 """Where the scope of a request that failed has the reason, for who counts it."""
+
+MOST_SHOWN, DEEPEST_SHOWN = 80, 2
+"""Letters and elements of what is wrong that are quoted, and how deep."""
 
 _FIELD = re.compile(r"\{\w+\}")
 
@@ -110,7 +114,23 @@ def _sentence(complaint: dict[str, Any]) -> str:
         case {"loc": ("body",), "input": bytes()}:
             return "the body must be JSON, and say so: content-type: application/json"
     place = ".".join(str(part) for part in complaint["loc"] if _is_of_the_client(part))
-    return f"{place}: {complaint['msg']}, got {complaint.get('input')!r:.80}"
+    return f"{place}: {complaint['msg']}, got {_part(complaint.get('input'))!r:.80}"
+
+
+def _part(value: object, depth: int = 0) -> object:
+    """Returns the beginning of a value, which may be a whole body: no more of it is shown."""
+    match value:
+        case str() | bytes():
+            return value[:MOST_SHOWN]
+        case list() | dict() if depth == DEEPEST_SHOWN:
+            return ...
+        case list():
+            return [_part(each, depth + 1) for each in value[:MOST_SHOWN]]
+        case dict():
+            shown = islice(value.items(), MOST_SHOWN)
+            return {name[:MOST_SHOWN]: _part(each, depth + 1) for name, each in shown}
+        case _:
+            return value
 
 
 def _is_of_the_client(part: object) -> bool:

@@ -17,6 +17,7 @@ from service.rest.content import Content, contents_of
 from service.rest.wire import (
     Answer,
     JsonRoute,
+    Many,
     PathText,
     Question,
     TheEngine,
@@ -50,7 +51,7 @@ class ItemQuestion(Question):
 class Upsert(Question):
     """Items to store, each in the place of the one that had its id."""
 
-    items: list[ItemQuestion]
+    items: Many[ItemQuestion]
     windows: bool = Field(
         False,
         description="Whether longer sounds and films are kept with the vectors of their windows, "
@@ -61,7 +62,7 @@ class Upsert(Question):
 class Delete(Question):
     """Items to delete."""
 
-    ids: list[str]
+    ids: Many[str]
 
 
 class ItemResult(Answer):

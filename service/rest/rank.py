@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from service.rest.content import Content, content_of
-from service.rest.wire import Answer, JsonRoute, Question, TheEngine, Timing, reply
+from service.rest.wire import Answer, JsonRoute, Many, Question, TheEngine, Timing, reply
 
 router = APIRouter(prefix="/v1", tags=["embeddings"], route_class=JsonRoute)
 
@@ -13,7 +13,7 @@ class RankQuestion(Question):
     """What to rank against what."""
 
     query: Content
-    candidates: list[Content]
+    candidates: Many[Content]
     model: str | None = Field(None, description="A served model; by default the first.")
 
 

@@ -8,6 +8,7 @@ from service.rest.content import Content, content_of
 from service.rest.wire import (
     Answer,
     JsonRoute,
+    Many,
     PathText,
     Question,
     TheEngine,
@@ -22,7 +23,7 @@ router = APIRouter(prefix="/v1/collections", tags=["conditioning"], route_class=
 class ScoreQuestion(Question):
     """What is compared with the items of its modality."""
 
-    contents: list[Content] = Field(description="May be items of the collection.")
+    contents: Many[Content] = Field(description="May be items of the collection.")
 
 
 class Score(Answer):

@@ -11,6 +11,7 @@ from service.rest.content import ItemPart, MediaPart, TextPart, VectorPart
 from service.rest.wire import (
     Answer,
     JsonRoute,
+    Many,
     PathText,
     Question,
     TheEngine,
@@ -56,16 +57,16 @@ Part = (
 class SearchQuestion(Question):
     """What to find."""
 
-    query: Part | list[Part] = Field(description="One part, or several that are mixed by weight.")
+    query: Part | Many[Part] = Field(description="One part, or several that are mixed by weight.")
     k: int = Field(10, description="How many hits in all.")
-    modalities: list[Modality] = Field([], description="Which may answer; none means all.")
+    modalities: Many[Modality] = Field([], description="Which may answer; none means all.")
     k_per_modality: int | None = Field(None, description="At most so many of each modality.")
     filter: dict[str, Any] | None = Field(None, description="What metadata must satisfy.")
     min_score: float | None = Field(None, description="Least cosine of a hit.")
     ranking: messages.Ranking | None = Field(
         None, description="By default calibrated where the candidates span modalities."
     )
-    include: list[Literal["metadata", "vector"]] = Field(["metadata"])
+    include: Many[Literal["metadata", "vector"]] = Field(["metadata"])
     exact: bool = Field(False, description="Compare every item, however long that takes.")
 
     def asked(self) -> messages.SearchQuery:
@@ -131,7 +132,7 @@ async def search_items(
     return reply(found)
 
 
-def parts_of(given: Part | list[Part]) -> list[messages.QueryPart]:
+def parts_of(given: Part | Many[Part]) -> list[messages.QueryPart]:
     """Returns parts as the engine takes them."""
     return [_part(part) for part in (given if isinstance(given, list) else [given])]
 

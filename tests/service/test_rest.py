@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from service.engine import Engine
 from service.messages import MediaContent
 from service.rest.conditioning import FILES
 from service.rest.embeddings import Embeddings
+from service.rest.wire import Question
 from service.serve import Addresses, listening
 from service.settings import Settings
 from tests.fakes import DIM, FakeEmbedder
@@ -512,19 +513,58 @@ async def _chunked(addresses: Addresses, body: bytes) -> bytes:
     return answer
 
 
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        ("/v1/embeddings", {"input": [1] * 5_000}),
-        ("/v1/embeddings", {"input": "a", **{str(n): n for n in range(5_000)}}),
-        ("/v1/collections/none/items:search", {"query": [1] * 5_000}),
-        ("/v1/collections/none/items:upsert", {"items": [{}] * 5_000}),
-    ],
-)
-async def test_mistakes_by_the_thousand_are_counted_and_not_told(
-    http: httpx.AsyncClient, path: str, body: dict[str, object]
-) -> None:
-    answer = await http.post(path, json=body)
+async def test_mistakes_by_the_hundred_are_counted_and_not_told(http: httpx.AsyncClient) -> None:
+    body = {"input": "a", **{str(n): n for n in range(500)}}
+    answer = await http.post("/v1/embeddings", json=body)
     told = assert_failure(answer, 400, "INVALID_ARGUMENT")
     assert "a body must be wrong in at most 100 places, got " in told
     assert len(told) < 200
+
+
+def _lists(schema: object) -> Iterator[dict[str, Any]]:
+    """Yields the lists in a schema of pydantic's."""
+    match schema:
+        case dict():
+            if schema.get("type") == "list":
+                yield schema
+            for each in schema.values():
+                yield from _lists(each)
+        case list() | tuple():
+            for each in schema:
+                yield from _lists(each)
+
+
+@pytest.mark.parametrize("kind", sorted(Question.__subclasses__(), key=str))
+def test_of_a_list_in_a_question_one_mistake_is_told(kind: type[Question]) -> None:
+    assert all(found.get("fail_fast") for found in _lists(kind.__pydantic_core_schema__))
+
+
+@pytest.mark.parametrize(
+    ("body", "rule"),
+    [
+        (b'{"input": [%s]}' % b",".join([b"[]"] * 200_000), "input"),
+        (b'{"input": [%s]}' % b",".join([b"{}"] * 200_000), "input"),
+        (b'{"input": %s[1%s]}' % (b"[" * 9, b",1" * 200_000 + b"]" * 9), "input"),
+        (b'{"input": "a", "dimensions": [%s]}' % b",".join([b"1"] * 200_000), "dimensions: "),
+        (
+            b'{"input": {"type": "text", %s}}' % b",".join(b'"%d": 1' % n for n in range(200_000)),
+            "an object of at most 1000 fields",
+        ),
+        (
+            b'{"input": "a", %s}' % b",".join(b'"%d": 1' % n for n in range(200_000)),
+            "an object of at most 1000 fields",
+        ),
+        (
+            b'{"input": [%s]}' % b",".join([b"[]"] * 3_500_000),
+            "at most 4000000 values, got 7000001",
+        ),
+    ],
+)
+async def test_mistakes_by_the_hundred_thousand_cost_little(
+    http: httpx.AsyncClient, body: bytes, rule: str
+) -> None:
+    headers = {"content-type": "application/json"}
+    answer = await http.post("/v1/embeddings", content=body, headers=headers)
+    message = assert_failure(answer, 400, "INVALID_ARGUMENT")
+    assert rule in message
+    assert len(message) < 2_000
