@@ -78,12 +78,14 @@ def _deep_folders(folder: Path, levels: int) -> Iterator[Path]:
     for _ in range(levels):
         made /= "d"
         made.mkdir()
-    yield deepest
-    while made != folder:
-        for file in made.glob("*.txt"):
-            file.unlink()
-        made.rmdir()
-        made = made.parent
+    try:
+        yield deepest
+    finally:
+        while made != folder:
+            for file in made.glob("*.txt"):
+                file.unlink()
+            made.rmdir()
+            made = made.parent
 
 
 async def test_folders_may_be_deeper_than_python_calls(tmp_path: Path, folder: Path) -> None:
