@@ -1,6 +1,6 @@
 """What a client asks: `kindred.v1` to `service.messages`, shapes only; meaning is the engine's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableSequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,6 +15,7 @@ from kindred.v1 import embedding_service_pb2 as embeddings_pb
 from service import messages
 from service.engine import OnError
 from service.errors import InvalidRequest
+from service.intake import check_count
 
 T = TypeVar("T")
 
@@ -38,6 +39,9 @@ _WITH_STATS: Mapping[int, bool] = {
     collections_pb.COLLECTION_VIEW_BASIC: False,
     collections_pb.COLLECTION_VIEW_FULL: True,
 }
+MOST_STRUCT_BYTES = 8 * 1024 * 1024
+"""Far more than metadata or filters that are taken need: those of a text that long are told why."""
+
 _WHOLE = 2.0**53
 """Up to here a double holds every whole number, so one that is whole was meant to be (IEEE 754)."""
 
@@ -171,12 +175,33 @@ def optional_object(message: Message, field: str) -> dict[str, Any] | None:
     return json_object(getattr(message, field)) if message.HasField(field) else None
 
 
+def check_lists(message: Message, most: int) -> None:
+    """Refuses longer lists of messages before they are translated, a microsecond or two for each.
+
+    Args:
+        message: What is asked.
+        most: How many items a request may hold.
+
+    Raises:
+        TooManyItems: If one holds more.
+    """
+    if message.ByteSize() <= 2 * most:  # each takes two bytes at least
+        return
+    for field, value in message.ListFields():
+        if field.message_type and isinstance(value, MutableSequence):
+            check_count(len(value), most)
+
+
 def json_object(struct: Struct) -> dict[str, Any]:
     """Returns a Struct as a JSON object; whole numbers up to 2^53 become integers.
 
     Raises:
-        InvalidRequest: If a number is not finite: JSON has none such.
+        InvalidRequest: If a number is not finite, for JSON has none such, or it takes too much.
     """
+    if (size := struct.ByteSize()) > MOST_STRUCT_BYTES:
+        raise InvalidRequest(
+            f"metadata or a filter may take {MOST_STRUCT_BYTES} bytes as a Struct, got {size}"
+        )
     try:
         return {key: _whole(value) for key, value in MessageToDict(struct).items()}
     except ValueError as error:

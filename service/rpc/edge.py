@@ -19,6 +19,7 @@ from service.engine import Engine
 from service.errors import DeadlineExceeded, RouteNotFound, ServiceError, problem
 from service.rpc.answers import Untaken
 from service.rpc.arrivals import Arrivals
+from service.rpc.asked import check_lists
 from service.rpc.context import Context
 from service.rpc.failures import abort, named
 from service.rpc.received import Messages, forgiving
@@ -64,6 +65,7 @@ class Edge:
         self._bodies = engine.bodies
         self._telemetry = engine.telemetry
         self._limit = settings.max_body_bytes
+        self._most = settings.max_items
         places = settings.max_pending_bytes // settings.max_body_bytes
         self._arrivals = Arrivals(places, settings.body_seconds)
         self._untaken = Untaken(settings.max_body_bytes)
@@ -74,7 +76,7 @@ class Edge:
         answers = _arity(handler.response_streaming)
         kind = f"{_arity(handler.request_streaming)}_{answers}"
         behaviour = getattr(handler, kind)
-        streamed = _written(behaviour) if handler.request_streaming else _of_one(behaviour)
+        streamed = _written(behaviour) if handler.request_streaming else self._of_one(behaviour)
         write = handler.response_serializer
         is_ours = method.startswith("/kindred.")
         if is_ours and answers == "unary":
@@ -132,6 +134,16 @@ class Edge:
 
         return answered
 
+    def _of_one(self, behaviour: Behaviour) -> Streamed:
+        """Returns what reads the message of a call that has one."""
+
+        async def answered(messages: Messages, context: Context) -> Any:  # noqa: ANN401
+            message = await messages.only()
+            check_lists(message, self._most)
+            return await behaviour(message, context)
+
+        return answered
+
     def _let_in(self, sent: Mapping[str, str], context: Context) -> float | None:
         """Notes who asks and on what terms, and returns the seconds that the answer may take."""
         caller.set(self._guard.admit(sent.get("authorization")))
@@ -165,15 +177,6 @@ def _begun(context: Context) -> Mapping[str, str]:
     caller.set(NOBODY)
     context.set_trailing_metadata(named())
     return sent
-
-
-def _of_one(behaviour: Behaviour) -> Streamed:
-    """Returns what reads the message of a call that has one."""
-
-    async def answered(messages: Messages, context: Context) -> Any:  # noqa: ANN401
-        return await behaviour(await messages.only(), context)
-
-    return answered
 
 
 def _written(behaviour: Any) -> Streamed:  # noqa: ANN401 - a coroutine function or a generator

@@ -129,3 +129,28 @@ async def test_who_does_not_begin_is_cut(tmp_path: Path, said: bytes) -> None:
         async with asyncio.timeout(30):
             await reader.read()
         writer.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [
+        ("EmbeddingService/Embed", b"\x12\x00"),
+        ("EmbeddingService/Rank", b"\x1a\x00"),
+        ("CollectionService/UpsertItems", b"\x12\x00"),
+        ("CollectionService/SearchItems", b"\x12\x00"),
+        ("CollectionService/ScoreItems", b"\x12\x00"),
+        ("ConditioningService/Condition", b"\x1a\x00"),
+    ],
+)
+async def test_more_items_than_there_may_be_are_not_even_translated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, body: bytes
+) -> None:
+    def never(_: object) -> None:
+        raise AssertionError("it was translated")
+
+    for name in ("content", "item_input"):
+        monkeypatch.setattr(f"service.rpc.asked.{name}", never)
+    engine = Engine(settings_in(tmp_path), [FakeEmbedder()])
+    async with listening(engine) as port, grpc.aio.insecure_channel(f"localhost:{port}") as channel:
+        with pytest.raises(grpc.aio.AioRpcError, match="at most 256 items, got 1000"):
+            await channel.unary_unary(f"/kindred.v1.{method}")(body * 1000)
