@@ -13,7 +13,7 @@ No text, file, key or name of a file is told.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from importlib.metadata import version
@@ -28,6 +28,9 @@ SEND_SECONDS = 3.0
 """So long a collector may take for what it is sent, and at the end for all that it was not sent."""
 
 Facts = Mapping[str, AttributeValue]
+
+Stage = tuple[str, float, float]
+"""A stage, when it began and when it ended, by `time.perf_counter`."""
 
 Origin = tuple[trace.Link, ...]
 """Leads to what a span comes from, if that is known."""
@@ -117,21 +120,20 @@ class Traces:
             name, record_exception=False, set_status_on_exception=False
         )
 
-    def past(self, name: str, began: float, ended: float, facts: Facts) -> None:
-        """Records a stage of the request or batch in whose context this is called, which is over.
+    def past(self, stages: Iterable[Stage], facts: Facts) -> None:
+        """Records stages of the request or batch in whose context this is called, which are over.
 
         Args:
-            name: Of the stage.
-            began: By `time.perf_counter`.
-            ended: By the same.
-            facts: About it.
+            stages: When each began and ended.
+            facts: About all of them.
         """
         if self._tracer is None or not self.is_asked:
             return
         zero = time.time_ns() - time.perf_counter_ns()
-        start = zero + int(1e9 * began)
-        span = self._tracer.start_span(name, attributes=dict(facts), start_time=start)
-        span.end(zero + int(1e9 * ended))
+        for name, began, ended in stages:
+            start, attributes = zero + int(1e9 * began), dict(facts)
+            span = self._tracer.start_span(name, attributes=attributes, start_time=start)
+            span.end(zero + int(1e9 * ended))
 
     def close(self) -> None:
         """Sends what has not been sent yet; takes no longer than `SEND_SECONDS`."""

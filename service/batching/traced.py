@@ -3,10 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from service.batching.job import Encoded, Outcome, Stages
-from service.tracing import Facts, Traces
-
-Span = tuple[str, float, float]
-"""A stage, when it began and when it ended, by `time.perf_counter`."""
+from service.tracing import Facts, Stage, Traces
 
 
 def trace_stages(traces: Traces, model: str, outcomes: Sequence[Outcome], since: float) -> None:
@@ -24,13 +21,17 @@ def trace_stages(traces: Traces, model: str, outcomes: Sequence[Outcome], since:
     # What was remembered has been through no stage.
     items = [each.stages for each in outcomes if isinstance(each, Encoded) and each.stages.began]
     facts: Facts = {"kindred.model": model, "kindred.items": len(items)}
-    for same in zip(*map(_spans, items), strict=True):
+    traces.past(_together(items, since), facts)
+
+
+def _together(items: Sequence[Stages], since: float) -> Iterator[Stage]:
+    """Yields each stage from the first item that was in it to the last."""
+    for same in zip(*map(_stages, items), strict=True):
         began = max(since, min(start for _, start, _ in same))
-        ended = max(began, *(end for _, _, end in same))
-        traces.past(same[0][0], began, ended, facts)
+        yield same[0][0], began, max(began, *(end for _, _, end in same))
 
 
-def _spans(stages: Stages) -> Iterator[Span]:
+def _stages(stages: Stages) -> Iterator[Stage]:
     decoded = stages.began - stages.queue
     yield "decode", decoded - stages.decode, decoded
     yield "queue", decoded, stages.began
