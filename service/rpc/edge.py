@@ -82,7 +82,8 @@ class Edge:
         if is_ours and answers == "unary":
             streamed, write = self._kept(streamed, write), None
         made = self._guarded(streamed, method, kind) if is_ours else self._open(streamed)
-        read = forgiving(handler.request_deserializer, self._limit if is_ours else OPEN_BYTES)
+        limit = self._limit if is_ours else OPEN_BYTES
+        read = forgiving(handler.request_deserializer, limit, self._most)
         return getattr(grpc, f"stream_{answers}_rpc_method_handler")(made, read, write)
 
     def unknown(self, method: str) -> Any:  # noqa: ANN401 - grpc has no types

@@ -8,34 +8,76 @@ from typing import Any, Self
 import grpc
 from google.protobuf.message import DecodeError
 
-from service.errors import InvalidRequest, PayloadTooLarge, ServiceError
+from service.errors import InvalidRequest, PayloadTooLarge, ServiceError, TooManyItems
 from service.rpc.arrivals import Arrivals
 from service.rpc.context import Context
+
+UNCOUNTED_BYTES = 256 * 1024
+"""A message of so few may have any number of fields."""
+
+OTHER_FIELDS = 1_000
+"""Of a message, beside those of its items."""
 
 LEAVE_SECONDS = 0.05
 """A call that ends without a message has mostly been called off, and is cancelled by then."""
 
 
-def forgiving(read: Callable[[bytes], Any], limit: int) -> Callable[[bytes], Any]:
+def forgiving(read: Callable[[bytes], Any], limit: int, items: int) -> Callable[[bytes], Any]:
     """Returns what reads a message and never raises: gRPC would log it as a failure of ours.
 
     Args:
         read: Reads one.
         limit: Bytes that it may have.
+        items: How many items it may hold; of fields there are more.
 
     Returns:
         What returns the message with its size, or the error with 0.
     """
+    most = items + OTHER_FIELDS
 
     def sized(data: bytes) -> tuple[Any, int]:
         if len(data) > limit:
             return PayloadTooLarge(f"a request may have at most {limit} bytes, got {len(data)}"), 0
+        if len(data) > UNCOUNTED_BYTES and has_more_fields(data, most):
+            return TooManyItems(f"a request may hold at most {items} items, got {most} or more"), 0
         try:
             return read(data), len(data)
         except DecodeError as error:
             return InvalidRequest(f"a request must be a message of its method: {error}"), 0
 
     return sized
+
+
+def has_more_fields(data: bytes, most: int) -> bool:
+    """Tells whether a message has more fields; items that are empty take 50 bytes each once read.
+
+    What is damaged has what comes before that: whoever reads it will tell.
+    """
+    place = 0
+    for _ in range(most + 1):
+        if place >= len(data):
+            return False
+        tag, place = _varint(data, place)
+        match tag & 7:
+            case 0:
+                _, place = _varint(data, place)
+            case 1 | 5 as kind:
+                place += 8 if kind == 1 else 4
+            case 2:
+                size, place = _varint(data, place)
+                place += size
+    return True
+
+
+def _varint(data: bytes, place: int) -> tuple[int, int]:
+    """Returns a number and where it ends; behind the end of all, if it is cut off."""
+    value = shift = 0
+    while place < len(data):
+        byte = data[place]
+        value, shift, place = value | (byte & 127) << shift, shift + 7, place + 1
+        if byte < 128 or shift > 63:
+            return value, place
+    return value, place
 
 
 class Messages:

@@ -13,6 +13,8 @@ from kindred.v1 import snapshot_service_pb2 as snapshots_pb
 from kindred.v1 import snapshot_service_pb2_grpc as snapshots_grpc
 from service.access.caller import Scope
 from service.engine import Engine
+from service.errors import TooManyItems
+from service.rpc.received import forgiving, has_more_fields
 from service.settings import Settings
 from tests.fakes import FakeEmbedder
 from tests.service.rpc_server import Channel, engine_in, serving, text
@@ -126,3 +128,44 @@ async def test_a_refused_upload_that_stands_still_is_told_why_it_was_refused(
         call = snapshots_grpc.SnapshotServiceStub(channel).UploadSnapshot()
         await call.write(snapshots_pb.UploadSnapshotRequest(name="no/name", data=b"piece"))
         assert await reason_of(call) == "INVALID_ARGUMENT"
+
+
+FIELDS = {
+    "number": b"\x08\x96\x01",
+    "fixed of 8": b"\x09" + bytes(8),
+    "bytes": b"\x12\x03abc",
+    "long bytes": b"\x12\xac\x02" + b"\x08" * 300,
+    "nothing": b"\x12\x00",
+    "group": b"\x1b\x1c",
+    "fixed of 4": b"\x25" + bytes(4),
+}
+"""Fields as they are written (protobuf's encoding guide); a group has a beginning and an end."""
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_fields_are_counted_without_reading_them(name: str) -> None:
+    each = 2 if name == "group" else 1
+    for count in (1, 2, 7):
+        data = FIELDS[name] * count
+        assert has_more_fields(data, each * count - 1)
+        assert not has_more_fields(data, each * count)
+        assert not has_more_fields(data[:-1], each * count)
+    assert not has_more_fields(b"", 0)
+
+
+@pytest.mark.parametrize(
+    "noise", [b"\xff" * 1000, b"\x12\xff\xff\xff\xff\x0f", b"\x12", b"\x80" * 9]
+)
+def test_fields_of_noise_are_counted_to_an_end(noise: bytes) -> None:
+    assert not has_more_fields(noise, 1000)
+
+
+def test_a_message_of_very_many_fields_is_not_read() -> None:
+    def never(_: bytes) -> None:
+        raise AssertionError("it was read")
+
+    read = forgiving(never, limit=1 << 30, items=256)
+    found, size = read(b"\x12\x00" * 1_000_000)
+    assert isinstance(found, TooManyItems)
+    assert str(found) == "a request may hold at most 256 items, got 1256 or more"
+    assert size == 0
