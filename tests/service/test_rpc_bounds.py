@@ -8,7 +8,11 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf import struct_pb2
 
+from kindred.v1 import collection_service_pb2 as collections_pb
+from kindred.v1 import collection_service_pb2_grpc as collections_grpc
+from kindred.v1 import content_pb2
 from kindred.v1 import embedding_service_pb2 as embeddings_pb
 from kindred.v1 import embedding_service_pb2_grpc as embeddings_grpc
 from kindred.v1 import model_service_pb2 as models_pb
@@ -154,3 +158,22 @@ async def test_more_items_than_there_may_be_are_not_even_translated(
     async with listening(engine) as port, grpc.aio.insecure_channel(f"localhost:{port}") as channel:
         with pytest.raises(grpc.aio.AioRpcError, match="at most 256 items, got 1000"):
             await channel.unary_unary(f"/kindred.v1.{method}")(body * 1000)
+
+
+async def test_metadata_of_very_many_values_cost_their_item_alone(tmp_path: Path) -> None:
+    many, few = struct_pb2.Struct(), struct_pb2.Struct()
+    many.update({"a": [None] * 300_000})
+    few.update({"a": [None]})
+    words = content_pb2.Content(text="red")
+    items = [
+        collections_pb.ItemInput(id=name, content=words, metadata=metadata)
+        for name, metadata in (("many", many), ("few", few))
+    ]
+    engine = Engine(settings_in(tmp_path), [FakeEmbedder()])
+    async with listening(engine) as port, grpc.aio.insecure_channel(f"localhost:{port}") as channel:
+        stub = collections_grpc.CollectionServiceStub(channel)
+        await stub.CreateCollection(collections_pb.CreateCollectionRequest(name="album"))
+        asked = collections_pb.UpsertItemsRequest(collection="album", items=items)
+        many_told, few_told = (await stub.UpsertItems(asked)).results
+    assert "may take 1048576 bytes as a Struct, got 1" in many_told.error.message
+    assert not few_told.HasField("error")
