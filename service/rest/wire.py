@@ -25,7 +25,7 @@ from service.errors import InvalidRequest
 MOST_MISTAKES = 100
 """In one body; who makes more is told how many."""
 
-MOST_VALUES = 4_000_000
+MOST_VALUES = 2_000_000
 """Of one body: what it is read as takes 50 to 250 bytes of memory for each, of which two suffice
 on the way."""
 

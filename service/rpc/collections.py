@@ -5,12 +5,17 @@ import asyncio
 from kindred.v1 import collection_service_pb2 as collections_pb
 from kindred.v1 import collection_service_pb2_grpc as collections_grpc
 from service.engine import Engine
+from service.errors import PayloadTooLarge
 from service.rpc import answered, asked
 from service.rpc.context import Context
 from service.rpc.pages import page_of
 
 LONG_METADATA = 64 * 1024
 """Bytes, to translate which takes about 10 ms: between such, other calls have their turn."""
+
+
+MOST_METADATA = 32 * 1024 * 1024
+"""Of one request: twice what its items may keep, written as JSON."""
 
 
 class Collections(collections_grpc.CollectionServiceServicer):
@@ -72,10 +77,15 @@ class Collections(collections_grpc.CollectionServiceServicer):
         self, request: collections_pb.UpsertItemsRequest, context: Context
     ) -> collections_pb.UpsertItemsResponse:
         """Stores items."""
+        sizes = [each.metadata.ByteSize() for each in request.items]
+        if sum(sizes) > MOST_METADATA:
+            raise PayloadTooLarge(
+                f"metadata of a request may take {MOST_METADATA} bytes as Structs, got {sum(sizes)}"
+            )
         items = []
-        for each in request.items:
+        for each, size in zip(request.items, sizes, strict=True):
             items.append(asked.item_input(each))
-            if each.metadata.ByteSize() > LONG_METADATA:
+            if size > LONG_METADATA:
                 await asyncio.sleep(0)
         answer = await self._engine.collections.upsert(
             request.collection, items, windows=request.windows

@@ -131,6 +131,18 @@ def _bodies() -> Mapping[str, tuple[bytes, Mapping[str, str]]]:
             b'{"input": "a' + "\u0301".encode() * 5_000_000 + b'"}',
             plain,
         ),
+        "a million mistakes": (b'{"input": [' + b"[]," * 999_999 + b"[]]}", plain),
+        "127 MiB of lists": (b'{"input": [' + b"[]," * (42 * MIB) + b"[]]}", plain),
+        "a million keys of a content": (
+            b'{"input": {"type": "text", '
+            + b",".join(b'"%d":1' % n for n in range(1_000_000))
+            + b"}}",
+            plain,
+        ),
+        "a list of a million as a number": (
+            b'{"input": "a", "dimensions": [' + b"1," * 1_000_000 + b"1]}",
+            plain,
+        ),
         "a million texts": (b'{"input": [' + b",".join([b'"a"'] * 1_000_000) + b"]}", plain),
         "gzip as the encoding of a body": (
             gzip.compress(b" " * (512 * MIB), 1),

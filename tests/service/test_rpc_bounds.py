@@ -175,5 +175,8 @@ async def test_metadata_of_very_many_values_cost_their_item_alone(tmp_path: Path
         await stub.CreateCollection(collections_pb.CreateCollectionRequest(name="album"))
         asked = collections_pb.UpsertItemsRequest(collection="album", items=items)
         many_told, few_told = (await stub.UpsertItems(asked)).results
+        much = collections_pb.UpsertItemsRequest(collection="album", items=items[:1] * 40)
+        with pytest.raises(grpc.aio.AioRpcError, match="may take 33554432 bytes as Structs"):
+            await stub.UpsertItems(much)
     assert "may take 1048576 bytes as a Struct, got 1" in many_told.error.message
     assert not few_told.HasField("error")
