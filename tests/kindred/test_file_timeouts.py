@@ -14,7 +14,7 @@ from kindred import AsyncClient, Client, DeadlineExceeded, Snapshot
 from kindred.v1 import snapshot_service_pb2 as pb
 from kindred.v1 import snapshot_service_pb2_grpc as services
 
-TIMEOUT, GAP, PIECES = 1.0, 0.06, 20
+TIMEOUT, GAP, PIECES = 2.0, 0.11, 20
 """All pieces together take longer than a client waits for any of them."""
 
 WHOLE = "".join(map(str, range(PIECES))).encode()
