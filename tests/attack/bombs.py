@@ -118,6 +118,7 @@ def _bodies() -> Mapping[str, tuple[bytes, Mapping[str, str]]]:
     """Returns requests for embeddings that are themselves the bomb, with their headers."""
     plain, deep = JSON, 100_000
     return {
+        **{name: (body, plain) for name, body in _many().items()},
         "JSON 100,000 arrays deep": (b"[" * deep, plain),
         "JSON 100,000 objects deep": (b'{"input":' * deep, plain),
         "JSON 100,000 deep and closed": (b'{"input":' + b"[" * deep + b"]" * deep + b"}", plain),
@@ -129,18 +130,6 @@ def _bodies() -> Mapping[str, tuple[bytes, Mapping[str, str]]]:
         "a text of 30 MiB": (b'{"input": "' + b"a " * (15 * MIB) + b'"}', plain),
         "a text of 5 million marks on one letter": (
             b'{"input": "a' + "\u0301".encode() * 5_000_000 + b'"}',
-            plain,
-        ),
-        "a million mistakes": (b'{"input": [' + b"[]," * 999_999 + b"[]]}", plain),
-        "127 MiB of lists": (b'{"input": [' + b"[]," * (42 * MIB) + b"[]]}", plain),
-        "a million keys of a content": (
-            b'{"input": {"type": "text", '
-            + b",".join(b'"%d":1' % n for n in range(1_000_000))
-            + b"}}",
-            plain,
-        ),
-        "a list of a million as a number": (
-            b'{"input": "a", "dimensions": [' + b"1," * 1_000_000 + b"1]}",
             plain,
         ),
         "a million texts": (b'{"input": [' + b",".join([b'"a"'] * 1_000_000) + b"]}", plain),
@@ -156,6 +145,17 @@ def _bodies() -> Mapping[str, tuple[bytes, Mapping[str, str]]]:
             + b"--x--\r\n",
             {"content-type": "multipart/form-data; boundary=x"},
         ),
+    }
+
+
+def _many() -> Mapping[str, bytes]:
+    """Returns bodies of very many values, most of them mistakes."""
+    keys = b",".join(b'"%d":1' % n for n in range(1_000_000))
+    return {
+        "a million mistakes": b'{"input": [' + b"[]," * 999_999 + b"[]]}",
+        "126 MiB of lists": b'{"input": [' + b"[]," * (42 * MIB) + b"[]]}",
+        "a million keys of a content": b'{"input": {"type": "text", ' + keys + b"}}",
+        "a million numbers as one": b'{"input": "a", "dimensions": [' + b"1," * 1_000_000 + b"1]}",
     }
 
 
