@@ -65,7 +65,7 @@ async def listening(engine: Engine) -> AsyncIterator[Addresses]:
     _require_ours(settings)
     with _binding(settings, "grpc_port"):
         _listener(settings, settings.grpc_port).close()  # gRPC would not say why it can't
-        rpc = create_server(engine, settings)
+        rpc = create_server(engine, within_files(settings))
     with _binding(settings, "port"):
         listener = _listener(settings, settings.port)
     with listener as bound:
@@ -168,7 +168,7 @@ async def serve(
         OSError: If a port is taken, or the files of TLS can't be used.
     """
     configure_logging(settings.log_level)
-    settings = within_files(settings)
+    _allow_files()
     sys.setswitchinterval(SWITCH_SECONDS)
     with _stop_signal() as stop:
         made = make_engine(settings)
@@ -198,19 +198,23 @@ def _shorten_pauses() -> None:
     gc.set_threshold(COLLECT_OBJECTS, *gc.get_threshold()[1:])
 
 
-def within_files(settings: Settings) -> Settings:
-    """Allows as many open files as this process may have, and no more connections than half of it.
-
-    Each connection is a file. Where none is left, a connection is accepted and closed, whoever
-    asks; where `max_connections` are there, those that wait give way.
-    """
+def _allow_files() -> None:
+    """Allows as many open files as this process may have: each connection is one."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    room = max(1, most // 4)  # of each transport
+
+
+def within_files(settings: Settings) -> Settings:
+    """Returns settings with no more connections than a quarter of the files that may be open.
+
+    For gRPC, which knows nothing of files; REST looks at each connection how many there are.
+    """
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    room = max(1, most // 4)
     if most == resource.RLIM_INFINITY or settings.max_connections <= room:
         return settings
     log.warning(
-        "this process may have %d open files (ulimit -Hn): max_connections is %d instead of %d",
+        "this process may have %d open files (ulimit -Hn): over gRPC max_connections is %d, not %d",
         *(most, room, settings.max_connections),
     )
     return settings.model_copy(update={"max_connections": room})

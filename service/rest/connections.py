@@ -1,11 +1,15 @@
 """Connections that get nowhere: how long they may, by how many bytes, and who gives way."""
 
 import asyncio
+import resource
 from typing import Any, ClassVar
 
 from service.errors import PayloadTooLarge
 from service.rest.failures import failure
 from service.settings import Settings
+
+SPARE_FILES = 1_000
+"""Open files that are left for other things than connections, or a quarter of all."""
 
 
 class _Waiting:
@@ -19,6 +23,8 @@ class _Waiting:
     """
 
     settings: Settings
+    most: int
+    """From so many connections on one has to give way."""
     waiting: ClassVar[dict[Any, None]]
     """Those that wait, the longest first: of one server."""
 
@@ -28,7 +34,7 @@ class _Waiting:
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)  # type: ignore[misc]  # of what it is mixed with
         state: Any = self
-        if len(state.connections) >= self.settings.max_connections:
+        if len(state.connections) >= self.most:
             self._make_room()
         self.waiting[self] = None
         self._expect(transport)
@@ -153,6 +159,15 @@ class _Bounded:
         transport.close()
 
 
+def _most(settings: Settings) -> int:
+    """Returns how many connections there may be: of the files, gRPC may take a quarter."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return settings.max_connections
+    taken = min(files // 4, settings.max_connections) + min(files // 4, SPARE_FILES)
+    return max(1, min(settings.max_connections, files - taken))
+
+
 def patient(protocol: type[asyncio.Protocol], settings: Settings) -> type[asyncio.Protocol]:
     """Returns uvicorn's protocol of a connection, with an end to waiting and to headers.
 
@@ -161,4 +176,5 @@ def patient(protocol: type[asyncio.Protocol], settings: Settings) -> type[asynci
         settings: How long headers may be, and may take, from the connection or the first byte of a
             later request; how long a client may take nothing of an answer; how many there may be.
     """
-    return type("Patient", (_Waiting, _Bounded, protocol), {"settings": settings, "waiting": {}})
+    told = {"settings": settings, "waiting": {}, "most": _most(settings)}
+    return type("Patient", (_Waiting, _Bounded, protocol), told)

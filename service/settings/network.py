@@ -52,8 +52,8 @@ class NetworkSettings(BaseModel):
         ge=1,
         description="Connections of each transport. Where more come over REST, those that wait for "
         "a request are closed, the longest waiting first; where none waits, 503 is answered at "
-        "once. Where more come over gRPC, they are refused. Both together take at most half of the "
-        "files that the process may have open (`ulimit -Hn`).",
+        "once. Where more come over gRPC, they are refused. Where the process may have fewer files "
+        "open (`ulimit -Hn`), so many give way, and gRPC takes a quarter of those at most.",
     )
     max_streams: int = Field(
         default=1024,

@@ -216,3 +216,14 @@ async def test_who_leaves_in_the_middle_of_an_upload_is_no_failure_of_ours(
         assert (await http.get("/v1/snapshots")).json()["snapshots"] == []
     assert not [record for record in caplog.records if record.exc_info]
     assert not [path for path in (tmp_path / ".snapshots").iterdir() if path.is_file()]
+
+
+async def test_where_files_are_few_who_waited_longest_gives_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _: (4, 4))  # as if nearly all were open
+    async with running(tmp_path, header_seconds=60) as addresses:
+        reader, writer = await connected(addresses)
+        assert await alive(addresses)
+        assert await last_words(reader) == b""
+        writer.close()
