@@ -127,6 +127,7 @@ def _config(engine: Engine) -> uvicorn.Config:
     config = uvicorn.Config(
         create_app(engine),
         http="httptools",
+        ws="none",  # there is nothing to be asked that way, and no key would be
         log_config=None,
         access_log=False,
         server_header=False,

@@ -107,3 +107,12 @@ async def test_more_requests_than_may_wait_cut_their_connection(tmp_path: Path) 
         assert (await last_words(reader)).count(b"HTTP/1.1 200") < 2_000
         assert await alive(addresses)
         writer.close()
+
+
+async def test_nobody_is_upgraded_to_another_protocol(tmp_path: Path) -> None:
+    asked = b"Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    async with running(tmp_path, **PATIENT) as addresses:
+        reader, writer = await connected(addresses)
+        writer.write(ASKED + asked + b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        assert (await last_words(reader)).startswith(b"HTTP/1.1 200 ")
+        writer.close()
