@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 from urllib.parse import unquote
 
+import numpy as np
 import orjson
 from fastapi import Depends, Path, Request, Response
 from fastapi.routing import APIRoute
@@ -151,7 +152,8 @@ def _check_values(body: bytes) -> None:
         InvalidRequest: If there are too many.
     """
     if len(body) > 2 * MOST_VALUES:
-        values = sum(map(body.count, (b",", b"[", b"{")))
+        octets = np.frombuffer(body, np.uint8)  # `bytes.count` takes as long as reading it does
+        values = sum(int(np.count_nonzero(octets == mark)) for mark in b",[{")
         if values > MOST_VALUES:
             raise InvalidRequest(f"a body may have at most {MOST_VALUES} values, got {values}")
 
