@@ -6,13 +6,17 @@
 What is light is prepared by who pushes it: to wake a thread would take longer. While a forward pass
 runs, the next batch is decoded and gathers; a batch is never waited for when the model is idle, and
 what waits is shared out among the passes that can begin. Threads take their work themselves: the
-event loop hears of whole batches only. A failure is a value here, never the end of a thread.
+event loop hears of whole batches only. Passes of bulk run in threads of lower priority: beside one,
+a pass for who asks has the processors first. A failure is a value here, never the end of a thread.
 """
 
+import os
+import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
@@ -81,6 +85,10 @@ class Pipeline:
             for lane in [*Priority] * settings.decode_threads
         ]
         steps += [("encode", self._encode_next)] * settings.forward_passes
+        # Once a thread is of low priority it stays so: these run passes of bulk for the others.
+        self._patient = ThreadPoolExecutor(
+            settings.forward_passes, "encode bulk", partial(_give_way, settings.bulk_niceness)
+        )
         self._threads = [
             threading.Thread(target=_repeat, args=(step,), name=name, daemon=True)
             for name, step in steps
@@ -109,6 +117,7 @@ class Pipeline:
                 awake.notify_all()
         for thread in self._threads:
             thread.join()
+        self._patient.shutdown()
 
     def push(self, jobs: Sequence[Job]) -> None:
         """Adds jobs that are to be decoded."""
@@ -215,7 +224,7 @@ class Pipeline:
         if not jobs:
             return
         began = time.perf_counter()
-        vectors = settled(lambda: self._encode([job.prepared for job in jobs]))
+        vectors = settled(lambda: self._encoded(jobs))
         seconds = time.perf_counter() - began
         if not isinstance(vectors, BaseException):
             self._observe(jobs, began, seconds)
@@ -227,6 +236,12 @@ class Pipeline:
             middle = len(jobs) // 2
             self._run(jobs[:middle])
             self._run(jobs[middle:])
+
+    def _encoded(self, jobs: Sequence[Job]) -> Vectors:
+        batch = [job.prepared for job in jobs]
+        if jobs[0].priority is Priority.BULK:
+            return self._patient.submit(self._encode, batch).result()
+        return self._encode(batch)
 
     def _encode(self, batch: Sequence[Prepared]) -> Vectors:
         vectors = self._embedder.encode(batch)
@@ -255,6 +270,14 @@ def _bytes(jobs: Sequence[Job]) -> int:
 def _repeat(step: Callable[[], bool]) -> None:
     while step():
         pass
+
+
+def _give_way(niceness: int) -> None:
+    """Lowers the priority of this thread; elsewhere than on Linux only processes have one."""
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        usual = os.getpriority(os.PRIO_PROCESS, thread)
+        os.setpriority(os.PRIO_PROCESS, thread, usual + niceness)
 
 
 def settled(function: Callable[[], T]) -> T | BaseException:

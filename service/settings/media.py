@@ -47,7 +47,8 @@ class MediaSettings(BaseModel):
         default=10,
         ge=0,
         le=19,
-        description="How much lower the priority of processes is that decode bulk.",
+        description="How much lower the priority is of processes that decode bulk, and on Linux of "
+        "its forward passes.",
     )
     decode_seconds: float = Field(
         default=30.0, gt=0, description="Time to decode one item before its process is ended."

@@ -1,6 +1,8 @@
 """One batcher, a tiny model, and every way in which work can be shared, refused or go wrong."""
 
 import asyncio
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -398,6 +400,22 @@ async def test_bulk_costs_no_more_than_any_pass_while_others_ask() -> None:
         model.gate.set()
         await asyncio.gather(first, stored)
     assert max(model.batches) == bound
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux have threads a priority")
+async def test_passes_of_bulk_give_way() -> None:
+    found: list[int] = []
+
+    class Asked(FakeEmbedder):
+        def encode(self, batch: Sequence[Prepared]) -> Vectors:
+            found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+            return super().encode(batch)
+
+    async with batcher(Asked(), bulk_niceness=3) as batches:
+        for number, lane in enumerate([Priority.BULK, Priority.INTERACTIVE, Priority.BULK]):
+            await batches.embed(words(str(number)), Terms(priority=lane))
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    assert found == [min(19, usual + 3), usual, min(19, usual + 3)]
 
 
 async def test_bulk_leaves_a_pass_to_who_asked_lately() -> None:
