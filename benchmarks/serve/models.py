@@ -45,7 +45,7 @@ def made(name: str, threads: int, passes: int = 1) -> Embedder:
     """
     if name == NOTHING:
         return Nothing()
-    how = Placement(threads=max(1, threads // passes), passes=passes, cache=CACHE)
+    how = Placement(threads=threads, passes=passes, cache=CACHE)
     if name != VIT:
         return load(name, how)
     import torch

@@ -56,8 +56,8 @@ class Placement:
 
     Attributes:
         device: Where towers run, e.g. "cpu" or "cuda".
-        threads: Threads of one forward pass on the CPU; None leaves the runtime's own choice.
-        passes: How many forward passes are to run at a time, each with so many threads.
+        threads: Threads of forward passes on the CPU; None leaves the runtime's own choice.
+        passes: How many of them may run at a time; runtimes that can have them share the threads.
         runtime: "torch", "openvino" or "onnx"; None picks what is fastest here.
         cache: Folder for what is derived from weights; None keeps nothing, and derives every time.
         cache_bytes: Bytes that may be kept there, but for what is in use.

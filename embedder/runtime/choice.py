@@ -142,14 +142,14 @@ def _torch(tower: Tower, how: Placement) -> Runtime:
     from embedder.runtime.torch import TorchRuntime, torch_precision
 
     precision = torch_precision(how.precision, how.device)
-    exact = TorchRuntime(tower.build(), device=how.device, threads=how.threads)
+    # Passes of torch can't share threads, and wait long for each other's where there are too many.
+    threads = how.threads and max(1, how.threads // how.passes)
+    exact = TorchRuntime(tower.build(), device=how.device, threads=threads)
     if precision == "fp32":
         return exact
     probes = tower.probes()
     expected = [exact.run(probe) for probe in probes]
-    runtime = TorchRuntime(
-        tower.build(), device=how.device, threads=how.threads, precision=precision
-    )
+    runtime = TorchRuntime(tower.build(), device=how.device, threads=threads, precision=precision)
     runtime.fidelity = least_cosine(runtime, probes, expected)
     return runtime
 

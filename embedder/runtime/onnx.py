@@ -38,7 +38,7 @@ class OnnxRuntime:
 
     Args:
         graph: What to run.
-        threads: Threads of one forward pass; None leaves ONNX Runtime's own choice.
+        threads: Threads of all passes together; None leaves ONNX Runtime's own choice.
     """
 
     name, device, precision = "onnx", "cpu", "fp32"

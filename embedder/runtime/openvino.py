@@ -46,7 +46,7 @@ class OpenVinoRuntime:
 
     Args:
         graph: What to run.
-        threads: Threads of one forward pass; None leaves OpenVINO's own choice.
+        threads: Threads of all passes together; None leaves OpenVINO's own choice.
         passes: How many may run at a time; others wait.
     """
 
@@ -56,9 +56,8 @@ class OpenVinoRuntime:
         self.name = f"openvino {graph.precision}"
         self.precision = "bf16" if graph.precision == "bf16" else "fp32"
         self.fidelity = graph.fidelity
-        every = None if threads is None else threads * passes
-        self._alone = _Compiled(graph, every, 1)
-        self._beside = _soon(partial(_Compiled, graph, every, passes)) if passes > 1 else None
+        self._alone = _Compiled(graph, threads, 1)
+        self._beside = _soon(partial(_Compiled, graph, threads, passes)) if passes > 1 else None
         self._lock, self._running = threading.Lock(), 0
 
     def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:

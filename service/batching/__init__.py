@@ -1,7 +1,7 @@
 """Lets concurrent requests share forward passes of one model.
 
     request --Batcher--> FairQueue --> decode + prepare --> FairQueue --> forward pass --> answer
-             let in?                   a few threads                   one or two threads
+             let in?                   a few threads                  a few threads
 
 batcher   admission, deadlines, one flight for what is asked twice    cache  vectors of before
 pipeline  the threads                                                 fair   who is next

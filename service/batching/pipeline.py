@@ -1,13 +1,13 @@
 """The threads between a request and its vectors.
 
     push --> decode + prepare --> ready --> forward pass --> settle
-           a few threads a lane            one or two threads
+           a few threads a lane            one or two threads a line
 
 What is light is prepared by who pushes it: to wake a thread would take longer. While a forward pass
-runs, the next batch is decoded and gathers; a batch is never waited for when the model is idle, and
-what waits is shared out among the passes that can begin. Threads take their work themselves: the
-event loop hears of whole batches only. Passes of bulk run in threads of lower priority: beside one,
-a pass for who asks has the processors first. A failure is a value here, never the end of a thread.
+runs, the next batch is decoded and gathers; a batch is never waited for when the model is idle.
+Texts, and of both lanes, stand in lines of their own, so that none waits for a long pass of others
+to end; those of bulk run in threads of lower priority. Threads take their work themselves: the
+event loop hears of whole batches only. A failure is a value here, never the end of a thread.
 """
 
 import os
@@ -16,14 +16,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from embedder.base import Embedder, Prepared, Vectors
 from embedder.errors import EncodingFailed
 from embedder.media import Modality
-from service.batching.fair import Bound, FairQueue
+from service.batching.fair import FairQueue
 from service.batching.job import Job, Outcome
 from service.batching.pace import Pace
 from service.errors import DeadlineExceeded
@@ -46,9 +45,27 @@ By `python -m benchmarks.serve`, 32 clients and the open loop."""
 LATELY_SECONDS = 5.0
 """How long after interactive work bulk is cut short: more of it is likely."""
 
+Bound = Callable[[Modality | None], float | None]
+"""Most cost of jobs of a kind to take at once; None closes the queue for now."""
+
 Settled = Sequence[tuple[Job, Outcome]]
 
 T = TypeVar("T")
+
+
+class Line(NamedTuple):
+    """What waits for passes of its own: texts of a lane, or all else of it.
+
+    One wide pass of texts at a time does more than two narrow ones: its batches are larger, and
+    its thread and the event loop keep a processor each. Of pictures two do more: decoding takes
+    processors away, and a wide pass would wait for them at every operation.
+    """
+
+    lane: Priority
+    texts: bool
+
+
+LINES = tuple(Line(lane, texts) for lane in Priority for texts in (True, False))
 
 
 class Pipeline:
@@ -72,32 +89,29 @@ class Pipeline:
         self._settings = settings
         self._telemetry = telemetry
         self._settle = settle
-        self._raw, self._ready = FairQueue(), FairQueue()
+        self._raw = {lane: FairQueue() for lane in Priority}
+        self._ready = {line: FairQueue() for line in LINES}
         self._ready_bytes = 0
-        self._passes = Counter[Priority]()
+        self._asked_at = -float("inf")
+        self._passes = Counter[Line]()
         self._stopped = False
-        lock = threading.Lock()
-        self._encodable = threading.Condition(lock)
-        self._decodable = {lane: threading.Condition(lock) for lane in Priority}
+        self._lock = threading.Lock()
+        self._decodable = {lane: threading.Condition(self._lock) for lane in Priority}
+        self._encodable = {line: threading.Condition(self._lock) for line in LINES}
         self._pace = Pace()
-        steps: list[tuple[str, Callable[[], bool]]] = [
-            (f"decode {lane}", partial(self._decode_next, lane))
-            for lane in [*Priority] * settings.decode_threads
-        ]
-        steps += [("encode", self._encode_next)] * settings.forward_passes
-        # Once a thread is of low priority it stays so: these run passes of bulk for the others.
-        self._patient = ThreadPoolExecutor(
-            settings.forward_passes, "encode bulk", partial(_give_way, settings.bulk_niceness)
-        )
+        self._most = {line: 1 if line.texts else settings.forward_passes for line in LINES}
+        steps = [(f"decode {lane}", partial(self._decode, lane)) for lane in Priority]
+        steps *= settings.decode_threads
+        for line, most in self._most.items():
+            steps += [(f"encode {line.lane}", partial(self._encode, line))] * most
         self._threads = [
-            threading.Thread(target=_repeat, args=(step,), name=name, daemon=True)
-            for name, step in steps
+            threading.Thread(target=step, name=name, daemon=True) for name, step in steps
         ]
 
     @property
     def ready_items(self) -> int:
         """Items that are prepared and wait for a forward pass."""
-        return len(self._ready)
+        return sum(map(len, self._ready.values()))
 
     @property
     def seconds_per_item(self) -> float:
@@ -111,55 +125,67 @@ class Pipeline:
 
     def stop(self) -> None:
         """Ends the threads once they have done what they do."""
-        with self._encodable:
+        with self._lock:
             self._stopped = True
-            for awake in (self._encodable, *self._decodable.values()):
+            for awake in (*self._decodable.values(), *self._encodable.values()):
                 awake.notify_all()
         for thread in self._threads:
             thread.join()
-        self._patient.shutdown()
 
     def push(self, jobs: Sequence[Job]) -> None:
         """Adds jobs that are to be decoded."""
         light = [job for job in jobs if job.is_light and self._is_prepared(job)]
-        with self._encodable:
+        with self._lock:
             for job in jobs:
                 if not job.is_light:
-                    self._raw.push(job)
+                    self._raw[job.priority].push(job)
                     self._decodable[job.priority].notify()
             self._make_ready(light)
 
     def discard(self) -> None:
         """Forgets what nobody waits for any more."""
-        with self._encodable:
-            self._raw.discard()
-            self._count(-_bytes(self._ready.discard()))
+        with self._lock:
+            for queue in self._raw.values():
+                queue.discard()
+            for queue in self._ready.values():
+                self._count(-_bytes(queue.discard()))
 
     def _count(self, size: int) -> None:
         self._ready_bytes += size
-        if size < 0 and len(self._raw):
-            for awake in self._decodable.values():
-                awake.notify_all()
+        for lane, queue in self._raw.items() if size < 0 else ():
+            if len(queue):
+                self._decodable[lane].notify_all()
 
     def _taken(self, awake: threading.Condition, queue: FairQueue, bound: Bound) -> list[Job]:
         """Waits, with the lock, for jobs of a queue and takes them; none means that it is over."""
         while not self._stopped:
-            if jobs := queue.take(bound):
+            if len(queue) and (limit := bound(queue.next_kind)) is not None:
+                jobs = queue.take(limit)
                 self._count(-_bytes(jobs))
                 return jobs
             awake.wait()
         return []
 
+    def _decode(self, lane: Priority) -> None:
+        while self._decode_next(lane):
+            pass
+
+    def _encode(self, line: Line) -> None:
+        if line.lane is Priority.BULK:
+            _give_way(self._settings.bulk_niceness)
+        while self._encode_next(line):
+            pass
+
     def _decode_next(self, lane: Priority) -> bool:
         """Prepares one item of a lane; returns whether to go on."""
 
-        def bound(of: Priority, _: Modality | None) -> float | None:
-            return 0.0 if of is lane and self._ready_bytes < READY_BYTES[lane] else None
+        def bound(_: Modality | None) -> float | None:
+            return 0.0 if self._ready_bytes < READY_BYTES[lane] else None
 
-        with self._encodable:
-            jobs = self._taken(self._decodable[lane], self._raw, bound)
+        with self._lock:
+            jobs = self._taken(self._decodable[lane], self._raw[lane], bound)
         prepared = [job for job in jobs if job.is_wanted and self._is_prepared(job)]
-        with self._encodable:
+        with self._lock:
             self._make_ready(prepared)
         return bool(jobs)
 
@@ -176,37 +202,40 @@ class Pipeline:
 
     def _make_ready(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
-            self._ready.push(job)
+            line = Line(job.priority, job.kind is Modality.TEXT)
+            self._ready[line].push(job)
+            self._encodable[line].notify()
+            if job.priority is Priority.INTERACTIVE:
+                self._asked_at = time.monotonic()
         self._count(_bytes(jobs))
-        self._encodable.notify(len(jobs))
 
-    def _encode_next(self) -> bool:
+    def _encode_next(self, line: Line) -> bool:
         """Runs one forward pass; returns whether to go on."""
-        with self._encodable:
-            jobs = self._taken(self._encodable, self._ready, self._encode_bound)
-            lanes = Counter({job.priority for job in jobs})
-            self._passes.update(lanes)
+        bound = partial(self._encode_bound, line)
+        with self._lock:
+            jobs = self._taken(self._encodable[line], self._ready[line], bound)
+            self._passes[line] += 1
         self._run([job for job in jobs if self._is_in_time(job)])
-        with self._encodable:
-            self._passes.subtract(lanes)
+        with self._lock:
+            self._passes[line] -= 1
         return bool(jobs)
 
-    def _encode_bound(self, lane: Priority, kind: Modality | None) -> float | None:
+    def _encode_bound(self, line: Line, kind: Modality | None) -> float | None:
         """Returns what a forward pass may cost: its part of what waits, and no more than pays.
 
         Who comes meanwhile waits for all of a pass; where much waits, that matters less.
         """
-        most, waiting = self._settings.forward_passes, self._ready.cost(lane)
+        waiting, running = self._ready[line].cost, self._passes[line]
         # Sums of costs are not exact: a hair more, lest the last item stay behind.
-        part = 1.001 * waiting / (most - self._passes.total())
+        part = 1.001 * waiting / (self._most[line] - running)
         paying = self._pace.cost_within(self._settings.pass_seconds, kind)
-        clearing = (TEXT_SHARE if kind is Modality.TEXT else QUEUE_SHARE) * waiting
+        clearing = (TEXT_SHARE if line.texts else QUEUE_SHARE) * waiting
         share = min(1.0, part, max(paying, clearing))
-        lately = time.monotonic() - self._ready.interactive_at < LATELY_SECONDS
-        if lane is Priority.INTERACTIVE or not lately:
+        lately = time.monotonic() - self._asked_at < LATELY_SECONDS
+        if line.lane is Priority.INTERACTIVE or not lately:
             return share
-        if 0 < most - 1 <= self._passes[Priority.BULK]:
-            return None  # one pass is kept free for who asks next
+        if running:
+            return None  # one of bulk at a time, beside who asks
         return min(share, self._pace.cost_within(self._settings.bulk_pass_seconds, kind))
 
     def _is_in_time(self, job: Job) -> bool:
@@ -224,7 +253,7 @@ class Pipeline:
         if not jobs:
             return
         began = time.perf_counter()
-        vectors = settled(lambda: self._encoded(jobs))
+        vectors = settled(lambda: self._encoded([job.prepared for job in jobs]))
         seconds = time.perf_counter() - began
         if not isinstance(vectors, BaseException):
             self._observe(jobs, began, seconds)
@@ -237,13 +266,7 @@ class Pipeline:
             self._run(jobs[:middle])
             self._run(jobs[middle:])
 
-    def _encoded(self, jobs: Sequence[Job]) -> Vectors:
-        batch = [job.prepared for job in jobs]
-        if jobs[0].priority is Priority.BULK:
-            return self._patient.submit(self._encode, batch).result()
-        return self._encode(batch)
-
-    def _encode(self, batch: Sequence[Prepared]) -> Vectors:
+    def _encoded(self, batch: Sequence[Prepared]) -> Vectors:
         vectors = self._embedder.encode(batch)
         expected = (len(batch), self._embedder.space.dim)
         if vectors.shape != expected:
@@ -252,7 +275,7 @@ class Pipeline:
 
     def _observe(self, jobs: Sequence[Job], began: float, seconds: float) -> None:
         kind, cost = jobs[0].kind, sum(job.cost for job in jobs)
-        with self._encodable:
+        with self._lock:
             self._pace.observe(kind, cost, len(jobs), seconds)
         self._telemetry.batch_items.labels(self._embedder.name, kind).observe(len(jobs))
         stages = self._telemetry.stage_seconds
@@ -265,11 +288,6 @@ class Pipeline:
 
 def _bytes(jobs: Sequence[Job]) -> int:
     return sum(job.nbytes for job in jobs)
-
-
-def _repeat(step: Callable[[], bool]) -> None:
-    while step():
-        pass
 
 
 def _give_way(niceness: int) -> None:

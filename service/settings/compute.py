@@ -26,8 +26,9 @@ class ComputeSettings(BaseModel):
     passes: int = Field(
         default=0,
         ge=0,
-        description="Forward passes of a model at a time, which share the threads: two with half "
-        "of them each do more than one with all. 0 means two on a CPU, one elsewhere.",
+        description="Forward passes of pictures or sounds at a time, which share the threads, and "
+        "of bulk as many while nobody else asks; of texts there is one of either. 0 means two on a "
+        "CPU, one elsewhere.",
     )
     runtime: str = Field(
         default="auto",
@@ -88,5 +89,5 @@ class ComputeSettings(BaseModel):
 
     @property
     def forward_passes(self) -> int:
-        """Forward passes of a model at a time, resolved for this machine."""
+        """Forward passes of pictures or sounds at a time, resolved for this machine."""
         return self.passes or (min(2, self.forward_threads) if self.device == "cpu" else 1)

@@ -67,7 +67,7 @@ class Settings(
         """Where and how forward passes run."""
         return Placement(
             device=self.device,
-            threads=max(1, self.forward_threads // self.forward_passes),
+            threads=self.forward_threads,
             passes=self.forward_passes,
             runtime=None if self.runtime == "auto" else self.runtime,
             cache=self.cache,

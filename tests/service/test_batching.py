@@ -296,7 +296,7 @@ async def test_what_is_asked_for_twice_at_once_is_embedded_once() -> None:
     model = Watched()
     model.gate.clear()
     telemetry = Telemetry()
-    async with Batcher(model, Settings(passes=1), telemetry) as batches:
+    async with Batcher(model, Settings(), telemetry) as batches:
         busy = asyncio.create_task(batches.embed(words("busy")))
         await until(model.entered.is_set)
         both = [asyncio.create_task(batches.embed([keyed("same")])) for _ in range(3)]
@@ -308,28 +308,6 @@ async def test_what_is_asked_for_twice_at_once_is_embedded_once() -> None:
     np.testing.assert_array_equal(vector(one), vector(two))
     assert model.batches == [1, 1]
     assert b'kindred_cache_coalesced_total{model="fake"} 2.0' in telemetry.exposition()
-
-
-async def test_interactive_work_passes_bulk_that_waits() -> None:
-    model = Watched()
-    model.gate.clear()
-    done = list[str]()
-
-    async def ask(batches: Batcher, name: str, count: int, terms: Terms) -> None:
-        await batches.embed(words(*(f"{name}{i}" for i in range(count))), terms)
-        done.append(name)
-
-    async with batcher(model) as batches:
-        busy = asyncio.create_task(batches.embed(words("busy")))
-        await until(model.entered.is_set)
-        bulk = asyncio.create_task(ask(batches, "bulk", 40, Terms(priority=Priority.BULK)))
-        await until(lambda: batches.ready_items == 40)
-        asked = asyncio.create_task(ask(batches, "asked", 1, Terms()))
-        await until(lambda: batches.ready_items == 41)
-        model.gate.set()
-        await asyncio.gather(busy, bulk, asked)
-    assert done == ["asked", "bulk"]
-    assert model.batches[:2] == [1, 1]
 
 
 async def test_bulk_that_hangs_in_a_decoder_holds_up_nobody_who_asks() -> None:
@@ -353,17 +331,33 @@ async def test_bulk_that_hangs_in_a_decoder_holds_up_nobody_who_asks() -> None:
 async def test_what_waits_is_shared_out_among_the_passes_that_can_begin() -> None:
     model = Watched()
     async with batcher(model, passes=2) as batches:
-        await batches.embed(words("first"))
+        await batches.embed([load(picture())])
         model.gate.clear()
-        work = [Work(partial(Text, f"word{i}"), is_light=True) for i in range(9)]
+        pictures = [picture(size=(32, 24 + i)) for i in range(9)]
+        work = [replace(load(each), is_light=True) for each in pictures]
         asked = asyncio.create_task(batches.embed(work))
         await until(lambda: model.running == 2)
         assert batches.ready_items == 0
         model.gate.set()
         outcomes = await asked
     assert sorted(model.batches) == [1, 4, 5]
-    expected = FakeEmbedder().embed([Text(f"word{i}") for i in range(9)])
+    expected = FakeEmbedder().embed(pictures)
     np.testing.assert_allclose([vector(o) for o in outcomes], expected, atol=1e-6)
+
+
+async def test_texts_have_one_pass_at_a_time_which_waits_for_none_of_pictures() -> None:
+    model = Watched()
+    model.gate.clear()
+    async with batcher(model, passes=2) as batches:
+        shown = asyncio.create_task(batches.embed([load(picture())]))
+        await until(lambda: model.running == 1)
+        texts = [asyncio.create_task(batches.embed(words("first")))]
+        await until(lambda: model.running == 2)
+        texts += [asyncio.create_task(batches.embed(words(f"word{i}"))) for i in range(4)]
+        await until(lambda: batches.ready_items == 4)
+        model.gate.set()
+        await asyncio.gather(shown, *texts)
+    assert sorted(model.batches) == [1, 1, 4]
 
 
 @pytest.mark.parametrize(
@@ -388,7 +382,7 @@ async def test_a_pass_takes_as_long_as_it_may_or_its_part_of_what_waits(
 async def test_bulk_costs_no_more_than_any_pass_while_others_ask() -> None:
     model = Watched()
     bound = BATCH_COST[Modality.IMAGE]
-    async with batcher(model, passes=2, bulk_pass_seconds=60) as batches:
+    async with batcher(model, bulk_pass_seconds=60) as batches:
         await batches.embed([load(picture())])  # which tells that 60 s are enough for any number
         model.gate.clear()
         first = asyncio.create_task(batches.embed([load(picture("red"))]))
@@ -418,29 +412,17 @@ async def test_passes_of_bulk_give_way() -> None:
     assert found == [min(19, usual + 3), usual, min(19, usual + 3)]
 
 
-async def test_bulk_leaves_a_pass_to_who_asked_lately() -> None:
+async def test_who_asks_waits_for_no_pass_of_bulk() -> None:
     model = Watched()
-    bulk = Terms(priority=Priority.BULK)
-    async with batcher(model, passes=2) as batches:
-        await batches.embed(words("asked"))
-        model.gate.clear()
-        stored = asyncio.create_task(batches.embed(words("a", "b", "c"), bulk))
-        await until(lambda: (batches.ready_items, model.running) == (2, 1))
-        asked = asyncio.create_task(batches.embed(words("again")))
+    model.gate.clear()
+    async with batcher(model) as batches:
+        patient = Terms(priority=Priority.BULK)
+        stored = asyncio.create_task(batches.embed(words("a", "b", "c"), patient))
+        await until(lambda: model.running == 1)
+        asked = asyncio.create_task(batches.embed(words("asked")))
         await until(lambda: model.running == 2)
         model.gate.set()
         await asyncio.gather(stored, asked)
-
-
-async def test_bulk_has_every_pass_while_nobody_asks() -> None:
-    model = Watched()
-    model.gate.clear()
-    async with batcher(model, passes=2) as batches:
-        bulk = Terms(priority=Priority.BULK)
-        stored = asyncio.create_task(batches.embed(words("a", "b", "c"), bulk))
-        await until(lambda: model.running == 2)
-        model.gate.set()
-        await stored
 
 
 async def test_what_is_light_is_prepared_by_who_asks() -> None:

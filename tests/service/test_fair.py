@@ -2,13 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
 
 from embedder.base import Prepared
 from embedder.media import Modality, Text
-from service.batching.fair import BULK_SHARE, FairQueue
+from service.batching.fair import FairQueue
 from service.batching.job import BATCH_COST, Job, Order
 from service.terms import Priority, Terms
 from tests.fakes import FakeEmbedder
@@ -17,16 +16,8 @@ WHOLE = 1.0
 pytestmark = pytest.mark.anyio
 
 
-def whole(_: Priority, kind: Modality | None) -> float | None:
-    return WHOLE
-
-
-def one(_: Priority, kind: Modality | None) -> float | None:
-    return 0.0
-
-
-def job(caller: str = "a", priority: Priority = Priority.INTERACTIVE, cost: float = 0.25) -> Job:
-    made = Job(lambda: Text("x"), caller, priority)
+def job(caller: str = "a", cost: float = 0.25) -> Job:
+    made = Job(lambda: Text("x"), caller, Priority.INTERACTIVE)
     array = FakeEmbedder().prepare(Text("x")).array
     units = round(cost * BATCH_COST[Modality.IMAGE])
     made.make_ready(Prepared(Modality.IMAGE, array, cost=units), 0.0)
@@ -41,8 +32,8 @@ def filled(*jobs: Job) -> FairQueue:
     return queue
 
 
-def callers(queue: FairQueue, turns: int, bound: Callable[..., float | None] = one) -> list[str]:
-    return [each.caller for _ in range(turns) for each in queue.take(bound)]
+def callers(queue: FairQueue, turns: int) -> list[str]:
+    return [each.caller for _ in range(turns) for each in queue.take(0.0)]
 
 
 async def test_callers_take_turns_however_much_one_has_sent() -> None:
@@ -66,34 +57,7 @@ async def test_who_comes_late_has_not_saved_up() -> None:
 
 async def test_one_forward_pass_is_filled_from_many_callers_in_turns() -> None:
     queue = filled(*[job("a") for _ in range(9)], *[job("b") for _ in range(9)])
-    assert Counter(each.caller for each in queue.take(whole)) == {"a": 2, "b": 2}
-
-
-async def test_interactive_goes_first_and_bulk_has_its_share() -> None:
-    queue = filled(*[job(priority=Priority.BULK, cost=0.25) for _ in range(200)])
-    taken = Counter[Priority]()
-    for _ in range(400):
-        queue.push(job(priority=Priority.INTERACTIVE))
-        taken.update(each.priority for each in queue.take(one))
-    assert taken[Priority.BULK] == pytest.approx(400 * BULK_SHARE, abs=2)
-
-
-async def test_bulk_has_everything_while_nobody_else_asks() -> None:
-    queue = filled(*[job(priority=Priority.BULK) for _ in range(8)])
-    assert [each.priority for each in queue.take(whole)] == [Priority.BULK] * 4
-    queue.push(job())
-    assert queue.take(whole)[0].priority is Priority.INTERACTIVE
-
-
-async def test_a_closed_lane_lets_the_other_pass() -> None:
-    queue = filled(job(), job(priority=Priority.BULK))
-
-    def only_bulk(lane: Priority, _: Modality | None) -> float | None:
-        return WHOLE if lane is Priority.BULK else None
-
-    assert queue.take(only_bulk)[0].priority is Priority.BULK
-    assert queue.take(only_bulk) == []
-    assert len(queue) == 1
+    assert Counter(each.caller for each in queue.take(WHOLE)) == {"a": 2, "b": 2}
 
 
 async def test_what_nobody_wants_is_removed() -> None:
@@ -102,4 +66,4 @@ async def test_what_nobody_wants_is_removed() -> None:
     jobs[1].waiting[0][0].finished.cancel()
     await asyncio.sleep(0)
     assert queue.discard() == [jobs[1]]
-    assert callers(queue, 3) == ["a", "c"]
+    assert callers(queue, 2) == ["a", "c"]
