@@ -4,9 +4,9 @@
              let in?                   a few threads                  a few threads
 
 batcher   admission, deadlines, one flight for what is asked twice    cache  vectors of before
-pipeline  the threads                                                 fair   who is next
-job       what goes through it                                pace   how large a pass pays
-traced    what a trace tells of it
+pipeline  the threads                                                 fair    who is next
+lines     what waits for passes of its own                            pace    how large a pass pays
+job       what goes through it                                        traced  what a trace has
 """
 
 from service.batching.batcher import Batcher, Work

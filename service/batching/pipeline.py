@@ -10,20 +10,19 @@ to end; those of bulk run in threads of lower priority. Threads take their work 
 event loop hears of whole batches only. A failure is a value here, never the end of a thread.
 """
 
-import os
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from embedder.base import Embedder, Prepared, Vectors
 from embedder.errors import EncodingFailed
 from embedder.media import Modality
 from service.batching.fair import FairQueue
 from service.batching.job import Job, Outcome
+from service.batching.lines import LINES, Line, give_way
 from service.batching.pace import Pace
 from service.errors import DeadlineExceeded
 from service.settings import Settings
@@ -51,21 +50,6 @@ Bound = Callable[[Modality | None], float | None]
 Settled = Sequence[tuple[Job, Outcome]]
 
 T = TypeVar("T")
-
-
-class Line(NamedTuple):
-    """What waits for passes of its own: texts of a lane, or all else of it.
-
-    One wide pass of texts at a time does more than two narrow ones: its batches are larger, and
-    its thread and the event loop keep a processor each. Of pictures two do more: decoding takes
-    processors away, and a wide pass would wait for them at every operation.
-    """
-
-    lane: Priority
-    texts: bool
-
-
-LINES = tuple(Line(lane, texts) for lane in Priority for texts in (True, False))
 
 
 class Pipeline:
@@ -172,7 +156,7 @@ class Pipeline:
 
     def _encode(self, line: Line) -> None:
         if line.lane is Priority.BULK:
-            _give_way(self._settings.bulk_niceness)
+            give_way(self._settings.bulk_niceness)
         while self._encode_next(line):
             pass
 
@@ -288,14 +272,6 @@ class Pipeline:
 
 def _bytes(jobs: Sequence[Job]) -> int:
     return sum(job.nbytes for job in jobs)
-
-
-def _give_way(niceness: int) -> None:
-    """Lowers the priority of this thread; elsewhere than on Linux only processes have one."""
-    if sys.platform == "linux":
-        thread = threading.get_native_id()
-        usual = os.getpriority(os.PRIO_PROCESS, thread)
-        os.setpriority(os.PRIO_PROCESS, thread, usual + niceness)
 
 
 def settled(function: Callable[[], T]) -> T | BaseException:
