@@ -168,7 +168,8 @@ class Collections:
         contents = [item.content for item in items]
         outcomes = await served.embed(contents, opened, Priority.BULK, windows=windows)
         # In a thread, since what has no id is named by a digest of all its bytes.
-        made = await asyncio.to_thread(lambda: [*map(self._made, items, outcomes)])
+        pairs = zip(items, outcomes, strict=True)
+        made = await asyncio.to_thread(lambda: [self._made(*pair) for pair in pairs])
         stored = [it for it in made if isinstance(it, Item)]
         with self._telemetry.stage("store", terms.get().transport):
             ids = {it.id for it in stored}

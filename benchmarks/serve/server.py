@@ -21,7 +21,7 @@ def main() -> None:
     threads = len(os.sched_getaffinity(0))
 
     def engine(settings: Settings) -> Engine:
-        return Engine(settings, [made(chosen.model, threads, settings.placement.passes)])
+        return Engine(settings, [made(chosen.model, threads, settings.forward_passes)])
 
     def announce(addresses: Addresses) -> None:
         sys.stdout.write(f"{addresses.http} grpc://{addresses.grpc}\n")

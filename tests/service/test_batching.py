@@ -425,6 +425,25 @@ async def test_who_asks_waits_for_no_pass_of_bulk() -> None:
         await asyncio.gather(stored, asked)
 
 
+@pytest.mark.parametrize(("asked", "held"), [(True, (2, 1)), (False, (1, 2))])
+async def test_bulk_has_one_pass_at_a_time_while_somebody_asks(
+    asked: bool, held: tuple[int, int]
+) -> None:
+    model = Watched()
+    async with batcher(model, passes=2) as batches:
+        if asked:
+            await batches.embed(words("asked"))
+        model.gate.clear()
+        pictures = [picture(size=(32, 24 + i)) for i in range(3)]
+        work = [replace(load(each), is_light=True) for each in pictures]
+        stored = asyncio.create_task(batches.embed(work, Terms(priority=Priority.BULK)))
+        await until(lambda: (batches.ready_items, model.running) == held)
+        await asyncio.sleep(0.05)  # in which a second pass would begin
+        assert (batches.ready_items, model.running) == held
+        model.gate.set()
+        await stored
+
+
 async def test_what_is_light_is_prepared_by_who_asks() -> None:
     here = threading.get_ident()
     threads = list[int]()
